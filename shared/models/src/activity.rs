@@ -1,0 +1,180 @@
+//! Activities: what a loyalty programme's members did.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use crate::{
+    client_event::MAX_TEXT,
+    data::{Datum, OpenData, Scalar},
+    fault::FaultKind,
+    ids::LoyaltyId,
+    json::{At, Members, Noted, Value},
+    timestamp::Timestamp,
+};
+
+/// The longest channel, in characters.
+pub const MAX_CHANNEL: usize = 64;
+const MAX_EXTENDED: usize = 20;
+const MAX_EXTENDED_BYTES: usize = 5120;
+
+/// Whether a business unit takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitStatus {
+    /// Its offers count.
+    Enabled,
+    /// It is known, but nothing can be sent for it and its offers don't count.
+    Disabled,
+}
+
+/// What parsing an activity has to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The time of the request.
+    pub now: Timestamp,
+    /// The actions that there are.
+    pub actions: &'a BTreeSet<String>,
+    /// The business units that there are.
+    pub business_units: &'a BTreeMap<String, UnitStatus>,
+    /// The channel of an activity that names none.
+    pub default_channel: Option<&'a str>,
+    /// The loyalty id of the account whose activity it is, if that has one.
+    pub loyalty_id: Option<&'a LoyaltyId>,
+}
+
+/// An activity as it is recorded and rewarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// What was done.
+    pub action: String,
+    /// Where it was done.
+    pub channel: String,
+    /// When it was done.
+    pub when: Timestamp,
+    /// The unit whose offers count; all units' if there is none.
+    pub business_unit: Option<String>,
+    /// The loyalty id that was sent along.
+    pub loyalty_id: Option<String>,
+    /// A remark.
+    pub note: Option<String>,
+    /// Further data; single values only.
+    pub extended_data: OpenData,
+}
+
+impl Activity {
+    /// Parses an activity. The faults are noted in the order in which the dialect tells them, each as the sentence
+    /// that it tells.
+    ///
+    /// # Errors
+    /// Anything wrong.
+    pub fn parse(body: At<'_, '_>, context: Context<'_>) -> Result<Self, Noted> {
+        let body = body.object()?;
+        let sentence = |message: &str| body.at.fault_of_whole(FaultKind::Invalid, message);
+        let channel = parse_channel(&body, context.default_channel);
+        let action = body.with("action", |given| given.and_then(text).filter(|name| context.actions.contains(name)));
+        let action = action.ok_or_else(|| sentence("Action not found"));
+        let when = body.with("when", |given| {
+            given
+                .and_then(text)
+                .and_then(|text| Timestamp::from_text(&text))
+                .filter(|when| !when.is_ahead_of(context.now))
+        });
+        let when = when.ok_or_else(|| sentence("When not found"));
+        let business_unit = body.optional("businessUnit", |at| {
+            let unit = text(at).ok_or_else(|| sentence("Provided business unit is not valid"))?;
+            match context.business_units.get(&unit) {
+                Some(UnitStatus::Enabled) => Ok(Some(unit)),
+                Some(UnitStatus::Disabled) => Err(sentence("Provided businessUnit is disabled")),
+                None if unit.trim().is_empty() => Ok(None),
+                None => Err(sentence("Provided business unit is not valid")),
+            }
+        });
+        let loyalty_id = body.optional("loyaltyId", |at| {
+            let own = text(at).filter(|id| context.loyalty_id.is_some_and(|own| **own == **id));
+            own.ok_or_else(|| sentence("LoyaltyId specified is not associated with this Account"))
+        });
+        let note = body.optional("note", |at| at.string_up_to(MAX_TEXT).map(str::to_owned));
+        let extended_data = body.optional("extendedData", parse_extended_data).map(Option::unwrap_or_default);
+        Ok(Activity {
+            action: action?,
+            channel: channel?,
+            when: when?,
+            business_unit: business_unit?.flatten(),
+            loyalty_id: loyalty_id?,
+            note: note?,
+            extended_data: extended_data?,
+        })
+    }
+
+    /// What was sent, in the words of the dialect; members that weren't sent are left out.
+    #[must_use]
+    pub fn to_json(&self) -> Value<'_> {
+        let mut members = vec![
+            (Cow::Borrowed("action"), string(&self.action)),
+            (Cow::Borrowed("channel"), string(&self.channel)),
+            (Cow::Borrowed("when"), Value::String(Cow::Owned(self.when.to_string()))),
+        ];
+        let optional = [("businessUnit", &self.business_unit), ("loyaltyId", &self.loyalty_id), ("note", &self.note)];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                members.push((Cow::Borrowed(name), string(value)));
+            }
+        }
+        members.extend(self.extended_data_to_json().map(|data| (Cow::Borrowed("extendedData"), data)));
+        Value::Object(members)
+    }
+
+    /// The further data as it was sent, if any was.
+    #[must_use]
+    pub fn extended_data_to_json(&self) -> Option<Value<'_>> {
+        let entries = self.extended_data.iter().map(|(name, value)| {
+            Value::Object(vec![(Cow::Borrowed("name"), string(name)), (Cow::Borrowed("value"), value.to_json())])
+        });
+        (!self.extended_data.is_empty()).then(|| Value::Array(entries.collect()))
+    }
+}
+
+/// Parses `channel`: the default where it is missing, but not where it is `null` or blank.
+///
+/// # Errors
+/// There is none.
+pub fn parse_channel(body: &Members<'_, '_>, default: Option<&str>) -> Result<String, Noted> {
+    let channel = body.with("channel", |given| match given {
+        None => default.map(str::to_owned),
+        Some(at) => text(at).filter(|text| !text.trim().is_empty() && text.chars().nth(MAX_CHANNEL).is_none()),
+    });
+    channel.ok_or_else(|| body.at.fault_of_whole(FaultKind::Invalid, "Channel not found"))
+}
+
+fn string(text: &str) -> Value<'_> {
+    Value::String(Cow::Borrowed(text))
+}
+
+fn text(at: At<'_, '_>) -> Option<String> {
+    match at.value {
+        Value::String(text) => Some(text.clone().into_owned()),
+        _ => None,
+    }
+}
+
+fn parse_extended_data(at: At<'_, '_>) -> Result<OpenData, Noted> {
+    let entries = at.items(0..=MAX_EXTENDED, |entry| {
+        let entry = entry.object()?;
+        let name = entry.required("name", |name| name.string().map(str::to_owned));
+        let value = entry.optional("value", Scalar::parse).map(|value| value.unwrap_or(Scalar::Null));
+        Ok((name?, value?))
+    })?;
+    let size = |value: &Scalar| match value {
+        Scalar::String(text) => text.len(),
+        other => other.to_json().to_string().len(),
+    };
+    if entries.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>() > MAX_EXTENDED_BYTES {
+        return Err(at.invalid(format!("must be at most {MAX_EXTENDED_BYTES} bytes in all")));
+    }
+    let mut names = BTreeSet::new();
+    if !entries.iter().all(|(name, _)| names.insert(name)) {
+        return Err(at.fault(FaultKind::Repeated, "must not have a name more than once"));
+    }
+    Ok(entries.into_iter().map(|(name, value)| (name, Datum::One(value))).collect())
+}

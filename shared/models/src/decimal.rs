@@ -1,0 +1,224 @@
+//! Exact decimals: what a JSON number says, without a double's rounding.
+
+use std::{borrow::Cow, cmp::Ordering, fmt};
+
+/// A decimal number: `±digits × 10^exponent`, normalised, so that equal numbers are equal values.
+///
+/// Of any size that JSON text can spell, so not one of the fixed-width decimal types; it is compared and printed,
+/// never calculated with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Decimal<'a> {
+    negative: bool,
+    /// Neither leading nor trailing zeros; empty for zero.
+    digits: Cow<'a, str>,
+    exponent: i64,
+}
+
+impl<'a> Decimal<'a> {
+    /// Reads the text of a JSON number, which the caller knows to be one.
+    pub(crate) fn from_json(text: &'a str) -> Self {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, saturating_exponent(exponent)),
+            None => (text, 0),
+        };
+        let (digits, places) = match mantissa.split_once('.') {
+            Some((whole, fraction)) => (Cow::Owned([whole, fraction].concat()), fraction.len()),
+            None => (Cow::Borrowed(mantissa), 0),
+        };
+        let significant = digits.trim_start_matches('0').trim_end_matches('0').len();
+        if significant == 0 {
+            return Decimal { negative: false, digits: Cow::Borrowed(""), exponent: 0 };
+        }
+        let trailing = digits.len() - digits.trim_end_matches('0').len();
+        let start = digits.len() - trailing - significant;
+        let digits = match digits {
+            Cow::Borrowed(text) => Cow::Borrowed(&text[start..start + significant]),
+            Cow::Owned(text) => Cow::Owned(text[start..start + significant].to_owned()),
+        };
+        let shift = i64::try_from(trailing).unwrap_or(i64::MAX) - i64::try_from(places).unwrap_or(i64::MAX);
+        Decimal { negative, digits, exponent: exponent.saturating_add(shift) }
+    }
+
+    /// Reads text that may be a number as JSON spells it, such as a string member's.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let unsigned = text.strip_prefix('-').unwrap_or(text);
+        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+            None => (unsigned, None),
+        };
+        let (whole, fraction) = match mantissa.split_once('.') {
+            Some((whole, fraction)) => (whole, Some(fraction)),
+            None => (mantissa, None),
+        };
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let spelled_as_json = digits(whole)
+            && (whole == "0" || !whole.starts_with('0'))
+            && fraction.is_none_or(digits)
+            && exponent.is_none_or(|text| digits(text.strip_prefix(['+', '-']).unwrap_or(text)));
+        spelled_as_json.then(|| Decimal::from_json(text))
+    }
+
+    /// The number, if it is whole, not negative and fits.
+    #[must_use]
+    pub fn to_u64(&self) -> Option<u64> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        if self.negative {
+            return None;
+        }
+        let scale = 10u64.checked_pow(u32::try_from(self.exponent).ok()?)?;
+        self.digits.parse::<u64>().ok()?.checked_mul(scale)
+    }
+
+    /// Whether it is a whole number.
+    #[must_use]
+    pub fn is_integer(&self) -> bool {
+        self.exponent >= 0
+    }
+
+    /// The same number, independent of the text it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Decimal<'static> {
+        Decimal { negative: self.negative, digits: Cow::Owned(self.digits.into_owned()), exponent: self.exponent }
+    }
+
+    /// The exponent of the first digit: numbers of one sign are first told apart by it.
+    fn magnitude(&self) -> i64 {
+        self.exponent.saturating_add(i64::try_from(self.digits.len()).unwrap_or(i64::MAX))
+    }
+}
+
+/// An exponent too large for an `i64` belongs to zero or to a number below any that could be told from it.
+fn saturating_exponent(text: &str) -> i64 {
+    text.parse().unwrap_or(if text.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 })
+}
+
+impl PartialOrd for Decimal<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Decimal<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let sign = |number: &Self| match (number.digits.is_empty(), number.negative) {
+            (true, _) => 0,
+            (false, true) => -1,
+            (false, false) => 1,
+        };
+        let by_size = || {
+            self.magnitude().cmp(&other.magnitude()).then_with(|| {
+                // Of one magnitude, digits compare like the fractions they begin: "15" is more than "1".
+                self.digits.as_bytes().cmp(other.digits.as_bytes())
+            })
+        };
+        sign(self).cmp(&sign(other)).then_with(|| match sign(self) {
+            0 => Ordering::Equal,
+            1 => by_size(),
+            _ => by_size().reverse(),
+        })
+    }
+}
+
+/// The canonical spelling: plain for numbers of ordinary size, with an exponent beyond.
+impl fmt::Display for Decimal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PLAIN: i64 = 24;
+        const TINY: i64 = -PLAIN;
+        if self.digits.is_empty() {
+            return f.write_str("0");
+        }
+        if self.negative {
+            f.write_str("-")?;
+        }
+        let digits = &*self.digits;
+        match (self.exponent, self.magnitude()) {
+            (0, _) => f.write_str(digits),
+            (1.., ..=PLAIN) => write!(f, "{digits:0<width$}", width = usize::try_from(self.magnitude()).unwrap_or(0)),
+            (..0, point @ 1..) => {
+                let (whole, fraction) = digits.split_at(usize::try_from(point).unwrap_or(0));
+                write!(f, "{whole}.{fraction}")
+            }
+            (..0, TINY..=0) => {
+                let places = usize::try_from(self.exponent.unsigned_abs()).unwrap_or(0);
+                write!(f, "0.{digits:0>places$}")
+            }
+            _ => write!(f, "{digits}e{}", self.exponent),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decimal(text: &str) -> Decimal<'_> {
+        Decimal::parse(text).expect("a number")
+    }
+
+    #[test]
+    fn equal_numbers_have_one_spelling() {
+        for (texts, canonical) in [
+            (&["0", "-0", "0.0", "0e5", "0e-999999999999999999999"][..], "0"),
+            (&["1", "1.0", "10e-1", "0.1e1", "1E+0"], "1"),
+            (&["-150", "-1.5e2", "-1500e-1"], "-150"),
+            (&["0.05", "5e-2", "0.050"], "0.05"),
+            (&["12.345"], "12.345"),
+            (&["1e300", "10e299"], "1e300"),
+            (&["1e-300"], "1e-300"),
+        ] {
+            for text in texts {
+                assert_eq!(decimal(text).to_string(), canonical, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_json_would_not_call_a_number_is_none() {
+        for text in
+            ["", "-", "+1", "01", ".5", "1.", "1e", "1e+", "0x1", " 1", "1 ", "NaN", "Infinity", "１", "1_0", "1,5"]
+        {
+            assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_fit_or_they_do_not() {
+        assert_eq!(decimal("18446744073709551615").to_u64(), Some(u64::MAX));
+        assert_eq!(decimal("18446744073709551616").to_u64(), None);
+        assert_eq!(decimal("1.5").to_u64(), None);
+        assert_eq!(decimal("-1").to_u64(), None);
+        assert_eq!(decimal("2e3").to_u64(), Some(2000));
+        assert_eq!(decimal("1e999").to_u64(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn order_is_that_of_integers(a in any::<i64>(), b in any::<i64>()) {
+            let (x, y) = (a.to_string(), b.to_string());
+            prop_assert_eq!(decimal(&x).cmp(&decimal(&y)), a.cmp(&b));
+        }
+
+        #[test]
+        fn order_is_that_of_fractions(a in -100_000i64..100_000, b in -100_000i64..100_000, p in 0i32..6, q in 0i32..6) {
+            let (x, y) = (format!("{a}e-{p}"), format!("{b}e-{q}"));
+            let exact = |n: i64, places: i32| i128::from(n) * 10i128.pow(6 - places.unsigned_abs());
+            prop_assert_eq!(decimal(&x).cmp(&decimal(&y)), exact(a, p).cmp(&exact(b, q)));
+        }
+
+        #[test]
+        fn the_canonical_spelling_is_the_same_number(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?") {
+            let number = decimal(&text);
+            let spelled = number.to_string();
+            prop_assert_eq!(decimal(&spelled), number);
+        }
+    }
+}

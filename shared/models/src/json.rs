@@ -1,0 +1,582 @@
+//! Strict JSON (RFC 8259): one borrowed tree for every parser.
+//!
+//! `serde_json` reads; what it would let pass is refused here, also inside members that nobody looks at: a key
+//! twice in an object, nesting deeper than [`MAX_DEPTH`]. Numbers keep their text, because a double would round it.
+
+use std::{borrow::Cow, cell::Cell, collections::HashSet, fmt};
+
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::{
+    decimal::Decimal,
+    fault::{FaultKind, Faults, Pointer},
+};
+
+/// The deepest nesting that is read; the root counts as 1.
+pub const MAX_DEPTH: usize = 16;
+
+/// A JSON value, borrowed from the body wherever the text allows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, exactly as decimal as it was written.
+    Number(Decimal<'a>),
+    /// A string with its escapes resolved.
+    String(Cow<'a, str>),
+    /// An array.
+    Array(Vec<Value<'a>>),
+    /// An object, in the order it was written.
+    Object(Vec<(Cow<'a, str>, Value<'a>)>),
+}
+
+/// Reads a body. What is wrong goes to `faults`: a syntax error ends the reading (`None`), a repeated key doesn't,
+/// so that the other faults of the body can be told as well.
+pub fn read<'a>(body: &'a [u8], faults: &Faults) -> Option<Value<'a>> {
+    let text = match std::str::from_utf8(body) {
+        Ok(text) => text,
+        Err(error) => {
+            let before = &body[..error.valid_up_to()];
+            let line = before.split(|&byte| byte == b'\n').count();
+            let column = before.rsplit(|&byte| byte == b'\n').next().map_or(0, <[u8]>::len) + 1;
+            let message = format!("invalid UTF-8 at line {line} column {column}");
+            faults.note(Pointer::Root, FaultKind::Malformed, message);
+            return None;
+        }
+    };
+    let reading = Reading { faults, numbers: NumberTexts { text, position: Cell::new(0) } };
+    let seed = ValueSeed { reading: &reading, at: Pointer::Root, depth: 1 };
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    match seed.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value)) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            faults.note(Pointer::Root, FaultKind::Malformed, error.to_string());
+            None
+        }
+    }
+}
+
+struct Reading<'a, 'f> {
+    faults: &'f Faults,
+    numbers: NumberTexts<'a>,
+}
+
+/// The texts of the body's numbers, in the order in which the reader meets them. `serde_json` hands over machine
+/// numbers; this cursor walks the same text beside it, over syntax that the reader has already accepted.
+struct NumberTexts<'a> {
+    text: &'a str,
+    position: Cell<usize>,
+}
+
+impl<'a> NumberTexts<'a> {
+    fn next(&self) -> &'a str {
+        let bytes = self.text.as_bytes();
+        let mut start = self.position.get();
+        loop {
+            match bytes.get(start) {
+                Some(b'"') => start = end_of_string(bytes, start),
+                Some(b'-' | b'0'..=b'9') | None => break,
+                Some(_) => start += 1,
+            }
+        }
+        let length = bytes[start..]
+            .iter()
+            .take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+            .count();
+        self.position.set(start + length);
+        &self.text[start..start + length]
+    }
+}
+
+/// The position behind the string that opens at `start`.
+fn end_of_string(bytes: &[u8], start: usize) -> usize {
+    let mut position = start + 1;
+    while let Some(byte) = bytes.get(position) {
+        match byte {
+            b'"' => return position + 1,
+            b'\\' => position += 2,
+            _ => position += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[derive(Clone, Copy)]
+struct ValueSeed<'a, 'f, 'p> {
+    reading: &'f Reading<'a, 'f>,
+    at: Pointer<'p>,
+    depth: usize,
+}
+
+impl<'a> ValueSeed<'a, '_, '_> {
+    fn deeper<E: de::Error>(&self) -> Result<usize, E> {
+        if self.depth > MAX_DEPTH {
+            return Err(E::custom(format_args!("nesting deeper than {MAX_DEPTH}")));
+        }
+        Ok(self.depth + 1)
+    }
+
+    fn number(&self) -> Value<'a> {
+        Value::Number(Decimal::from_json(self.reading.numbers.next()))
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for ValueSeed<'a, '_, '_> {
+    type Value = Value<'a>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for ValueSeed<'a, '_, '_> {
+    type Value = Value<'a>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'a>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'a>, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value<'a>, E> {
+        Ok(self.number())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value<'a>, E> {
+        Ok(self.number())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value<'a>, E> {
+        Ok(self.number())
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'a str) -> Result<Value<'a>, E> {
+        Ok(Value::String(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value<'a>, E> {
+        Ok(Value::String(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Value<'a>, A::Error> {
+        let depth = self.deeper()?;
+        let mut array = Vec::new();
+        loop {
+            let at = Pointer::Item(&self.at, array.len());
+            match items.next_element_seed(ValueSeed { reading: self.reading, at, depth })? {
+                Some(item) => array.push(item),
+                None => return Ok(Value::Array(array)),
+            }
+        }
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut members: A) -> Result<Value<'a>, A::Error> {
+        let depth = self.deeper()?;
+        let mut object: Vec<(Cow<'a, str>, Value<'a>)> = Vec::new();
+        let mut keys = Keys::default();
+        while let Some(key) = members.next_key_seed(KeySeed)? {
+            let at = Pointer::Member(&self.at, &key);
+            let value = members.next_value_seed(ValueSeed { reading: self.reading, at, depth })?;
+            if keys.has(&object, &key) {
+                self.reading.faults.note(at, FaultKind::Repeated, "is there more than once".to_owned());
+            } else {
+                object.push((key, value));
+            }
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+/// Finds repeated keys: by looking while an object is small, which nearly all are, by hash from then on.
+#[derive(Default)]
+struct Keys(HashSet<String>);
+
+impl Keys {
+    const SMALL: usize = 16;
+
+    fn has(&mut self, object: &[(Cow<'_, str>, Value<'_>)], key: &str) -> bool {
+        if object.len() < Self::SMALL {
+            return object.iter().any(|(known, _)| known == key);
+        }
+        if self.0.is_empty() {
+            self.0.extend(object.iter().map(|(known, _)| known.clone().into_owned()));
+        }
+        !self.0.insert(key.to_owned())
+    }
+}
+
+struct KeySeed;
+
+impl<'a> DeserializeSeed<'a> for KeySeed {
+    type Value = Cow<'a, str>;
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a> Visitor<'a> for KeySeed {
+    type Value = Cow<'a, str>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'a str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(key.to_owned()))
+    }
+}
+
+/// The canonical form: no space, members in the order of their keys' bytes, numbers by their decimal value.
+/// Two values that mean the same have the same text.
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("null"),
+            Value::Bool(value) => write!(f, "{value}"),
+            Value::Number(number) => write!(f, "{number}"),
+            Value::String(text) => write_string(f, text),
+            Value::Array(items) => {
+                f.write_str("[")?;
+                for (index, item) in items.iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(",")?;
+                    }
+                    write!(f, "{item}")?;
+                }
+                f.write_str("]")
+            }
+            Value::Object(members) => {
+                let mut sorted: Vec<_> = members.iter().collect();
+                sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                f.write_str("{")?;
+                for (index, (key, value)) in sorted.into_iter().enumerate() {
+                    if index > 0 {
+                        f.write_str(",")?;
+                    }
+                    write_string(f, key)?;
+                    write!(f, ":{value}")?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
+}
+
+/// A value and the place it stands at, with where to note what is wrong with it.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'v, 'a> {
+    /// The value.
+    pub value: &'v Value<'a>,
+    pointer: Pointer<'v>,
+    faults: &'v Faults,
+}
+
+/// Something was wrong, and [`Faults`] has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted;
+
+impl<'v, 'a> At<'v, 'a> {
+    /// The root of a body.
+    #[must_use]
+    pub fn root(value: &'v Value<'a>, faults: &'v Faults) -> Self {
+        At { value, pointer: Pointer::Root, faults }
+    }
+
+    /// Notes that this value is wrong: `"must be …"`.
+    pub fn invalid(&self, message: impl Into<String>) -> Noted {
+        self.fault(FaultKind::Invalid, message)
+    }
+
+    /// Notes a fault of this value.
+    pub fn fault(&self, kind: FaultKind, message: impl Into<String>) -> Noted {
+        self.faults.note(self.pointer, kind, message.into());
+        Noted
+    }
+
+    /// Notes a fault in a whole sentence, which needs no place beside it.
+    pub fn fault_of_whole(&self, kind: FaultKind, sentence: impl Into<String>) -> Noted {
+        self.faults.note(Pointer::Root, kind, sentence.into());
+        Noted
+    }
+
+    /// The place, as a JSON pointer.
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        self.pointer.to_string()
+    }
+
+    /// A string of any length.
+    ///
+    /// # Errors
+    /// Not a string.
+    pub fn string(&self) -> Result<&'v str, Noted> {
+        match self.value {
+            Value::String(text) => Ok(text),
+            _ => Err(self.invalid("must be a string")),
+        }
+    }
+
+    /// A string of at most `max` bytes of UTF-8.
+    ///
+    /// # Errors
+    /// Not a string, or longer.
+    pub fn string_up_to(&self, max: usize) -> Result<&'v str, Noted> {
+        let text = self.string()?;
+        if text.len() > max {
+            return Err(self.invalid(format!("must be at most {max} bytes of UTF-8")));
+        }
+        Ok(text)
+    }
+
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn bool(&self) -> Result<bool, Noted> {
+        match self.value {
+            Value::Bool(value) => Ok(*value),
+            _ => Err(self.invalid("must be true or false")),
+        }
+    }
+
+    /// A whole number from `min` up; 1.0 and 1e0 are whole too.
+    ///
+    /// # Errors
+    /// Not a number, not whole, below `min`, or beyond 2^63 − 1.
+    pub fn integer_from(&self, min: u64) -> Result<u64, Noted> {
+        let Value::Number(number) = self.value else {
+            return Err(self.invalid("must be an integer"));
+        };
+        number
+            .to_u64()
+            .filter(|&value| value >= min && i64::try_from(value).is_ok())
+            .ok_or_else(|| self.invalid(format!("must be an integer from {min} to {}", i64::MAX)))
+    }
+
+    /// The object's members.
+    ///
+    /// # Errors
+    /// Not an object.
+    pub fn object(self) -> Result<Members<'v, 'a>, Noted> {
+        match self.value {
+            Value::Object(members) => Ok(Members { at: self, members }),
+            _ => Err(self.invalid("must be an object")),
+        }
+    }
+
+    /// Parses each item of the array. Every faulty item is noted, not just the first.
+    ///
+    /// # Errors
+    /// Not an array, not as many items as `count` allows, or a faulty item.
+    pub fn items<T>(
+        &self,
+        count: std::ops::RangeInclusive<usize>,
+        mut parse: impl FnMut(At<'_, 'a>) -> Result<T, Noted>,
+    ) -> Result<Vec<T>, Noted> {
+        let Value::Array(items) = self.value else {
+            return Err(self.invalid("must be an array"));
+        };
+        if !count.contains(&items.len()) {
+            let (least, most) = count.into_inner();
+            return Err(self.invalid(match least {
+                0 => format!("must have at most {most} items"),
+                _ => format!("must have {least} to {most} items"),
+            }));
+        }
+        let parsed: Vec<_> = items
+            .iter()
+            .enumerate()
+            .map(|(index, value)| {
+                let pointer = Pointer::Item(&self.pointer, index);
+                parse(At { value, pointer, faults: self.faults })
+            })
+            .collect();
+        parsed.into_iter().collect()
+    }
+}
+
+/// The members of an object. Unknown ones are ignored.
+#[derive(Debug, Clone, Copy)]
+pub struct Members<'v, 'a> {
+    /// The object itself.
+    pub at: At<'v, 'a>,
+    members: &'v [(Cow<'a, str>, Value<'a>)],
+}
+
+impl<'v, 'a> Members<'v, 'a> {
+    fn value(&self, name: &str) -> Option<&'v Value<'a>> {
+        self.members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The member `name` as it stands, `null` included, if it is there.
+    pub fn with<T>(&self, name: &str, use_it: impl FnOnce(Option<At<'_, 'a>>) -> T) -> T {
+        let pointer = Pointer::Member(&self.at.pointer, name);
+        use_it(self.value(name).map(|value| At { value, pointer, faults: self.at.faults }))
+    }
+
+    /// Notes a fault of the member `name`, there or not.
+    pub fn fault(&self, name: &str, kind: FaultKind, message: impl Into<String>) -> Noted {
+        self.at.faults.note(Pointer::Member(&self.at.pointer, name), kind, message.into());
+        Noted
+    }
+
+    /// Parses a member that has to be there and not `null`.
+    ///
+    /// # Errors
+    /// It is missing, `null` or faulty.
+    pub fn required<T>(&self, name: &str, parse: impl FnOnce(At<'_, 'a>) -> Result<T, Noted>) -> Result<T, Noted> {
+        self.with(name, |member| match member {
+            None => Err(self.fault(name, FaultKind::Missing, "is required")),
+            Some(At { value: Value::Null, .. }) => Err(self.fault(name, FaultKind::Null, "must not be null")),
+            Some(at) => parse(at),
+        })
+    }
+
+    /// Parses a member that may be missing or `null`, which are the same.
+    ///
+    /// # Errors
+    /// It is faulty.
+    pub fn optional<T>(
+        &self,
+        name: &str,
+        parse: impl FnOnce(At<'_, 'a>) -> Result<T, Noted>,
+    ) -> Result<Option<T>, Noted> {
+        self.with(name, |member| match member {
+            None | Some(At { value: Value::Null, .. }) => Ok(None),
+            Some(at) => parse(at).map(Some),
+        })
+    }
+
+    /// Parses every member, in the order written. Every faulty one is noted, not just the first.
+    ///
+    /// # Errors
+    /// A faulty member.
+    pub fn each<T>(&self, mut parse: impl FnMut(&'v str, At<'_, 'a>) -> Result<T, Noted>) -> Result<Vec<T>, Noted> {
+        let parsed: Vec<_> = self
+            .members
+            .iter()
+            .map(|(name, value)| {
+                let pointer = Pointer::Member(&self.at.pointer, name);
+                parse(name, At { value, pointer, faults: self.at.faults })
+            })
+            .collect();
+        parsed.into_iter().collect()
+    }
+}
+
+/// Reads and parses a whole body.
+///
+/// # Errors
+/// Something is wrong with it, and `faults` has it all.
+pub fn parse<T>(body: &[u8], faults: &Faults, parse: impl FnOnce(At<'_, '_>) -> Result<T, Noted>) -> Result<T, Noted> {
+    let root = read(body, faults).ok_or(Noted)?;
+    parse(At::root(&root, faults))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults_of(body: &[u8]) -> Vec<String> {
+        let faults = Faults::default();
+        read(body, &faults);
+        faults.into_iter().map(|fault| format!("{:?} {} {}", fault.kind, fault.pointer, fault.message)).collect()
+    }
+
+    fn canonical(body: &str) -> String {
+        let faults = Faults::default();
+        let value = read(body.as_bytes(), &faults).expect("valid JSON");
+        assert!(faults.is_empty());
+        value.to_string()
+    }
+
+    #[test]
+    fn a_trailing_comma_is_refused_with_line_and_column() {
+        assert_eq!(faults_of(b"{\n  \"a\": 1,\n}"), ["Malformed  trailing comma at line 3 column 1"]);
+    }
+
+    #[test]
+    fn every_repeated_key_is_named_wherever_it_is() {
+        assert_eq!(
+            faults_of(br#"{"a":1,"a":2,"b":[{"c/d":1,"\u0063/d":2}]}"#),
+            ["Repeated /a is there more than once", "Repeated /b/0/c~1d is there more than once"]
+        );
+    }
+
+    #[test]
+    fn a_repeated_key_is_found_among_many() {
+        let members: Vec<_> = (0..1000).map(|n| format!("\"k{n}\":{n}")).collect();
+        let body = format!("{{{},\"k7\":0,\"k999\":0}}", members.join(","));
+        assert_eq!(
+            faults_of(body.as_bytes()),
+            ["Repeated /k7 is there more than once", "Repeated /k999 is there more than once"]
+        );
+    }
+
+    #[test]
+    fn nesting_is_read_to_its_limit_and_no_deeper() {
+        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        assert!(faults_of(nested(MAX_DEPTH).as_bytes()).is_empty());
+        let refused = faults_of(nested(MAX_DEPTH + 1).as_bytes());
+        assert!(refused[0].contains("nesting deeper than 16 at line 1 column"), "{refused:?}");
+        assert_eq!(faults_of(nested(100_000).as_bytes()).len(), 1);
+    }
+
+    #[test]
+    fn malformed_text_is_refused() {
+        for body in [
+            &b""[..],
+            b"{",
+            b"nul",
+            b"{} {}",
+            b"{'a':1}",
+            b"[1,]",
+            b"[01]",
+            b"[.5]",
+            b"[+1]",
+            b"[1e999]",
+            b"[NaN]",
+            b"\"\\ud800\"",
+            b"\"\\udc00x\"",
+            b"\"\t\"",
+            b"// c\n1",
+            b"\xef\xbb\xbf{}",
+        ] {
+            let faults = faults_of(body);
+            assert_eq!(faults.len(), 1, "{body:?}");
+            assert!(faults[0].starts_with("Malformed") && faults[0].contains("line"), "{faults:?}");
+        }
+        assert_eq!(faults_of(b"{\"a\":\n\"\xff\"}"), ["Malformed  invalid UTF-8 at line 2 column 2"]);
+    }
+
+    #[test]
+    fn numbers_keep_their_text_beside_strings_that_look_like_numbers() {
+        assert_eq!(
+            canonical(r#"{"1\"2":0.1000000000000000055,"a":["3\\",-4.50,"5",12345678901234567890123]}"#),
+            r#"{"1\"2":0.1000000000000000055,"a":["3\\",-4.5,"5",12345678901234567890123]}"#
+        );
+    }
+
+    #[test]
+    fn the_canonical_form_forgets_order_spacing_escapes_and_number_spelling() {
+        assert_eq!(canonical("{\"b\" : 1.50, \"a\":\"\\u0041\"}"), canonical(r#"{"a":"A","b":15e-1}"#));
+        assert_eq!(canonical("\"\\u0000\""), "\"\\u0000\"");
+    }
+}
