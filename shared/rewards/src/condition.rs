@@ -1,0 +1,236 @@
+//! Conditions: what an event's data has to say for a rule to count.
+
+use std::cmp::Ordering;
+
+use punchcard_models::{
+    client_event::MAX_TEXT,
+    data::{Datum, OpenData, Scalar},
+    decimal::Decimal,
+    json::{At, Noted, Value},
+};
+
+use crate::parse::{MAX_ITEMS, only};
+
+/// A field and what is asked of it. All tests have to be met; there is at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Condition {
+    pub field: String,
+    tests: Vec<Test>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Test {
+    Eq(Scalar),
+    Ne(Scalar),
+    Lt(Decimal<'static>),
+    Le(Decimal<'static>),
+    Gt(Decimal<'static>),
+    Ge(Decimal<'static>),
+    In(Vec<Scalar>),
+    Contains(Scalar),
+    Exists(bool),
+}
+
+impl Condition {
+    /// Parses `{field: name, ge: 100}`: a field with one test or more.
+    pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
+        const MEMBERS: [&str; 10] = ["field", "eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "exists"];
+        let condition = at.object()?;
+        only(&condition, &MEMBERS)?;
+        let field = condition.required("field", |at| {
+            let text = at.string_up_to(MAX_TEXT)?;
+            if text.is_empty() { Err(at.invalid("must not be empty")) } else { Ok(text.to_owned()) }
+        });
+        let tests = condition.each(|name, at| match name {
+            "field" => Ok(None),
+            test => Test::parse(test, at).map(Some),
+        })?;
+        let tests: Vec<_> = tests.into_iter().flatten().collect();
+        if tests.is_empty() {
+            return Err(at.invalid(format!("must ask something of the field: {}", MEMBERS[1..].join(", "))));
+        }
+        Ok(Condition { field: field?, tests })
+    }
+
+    /// Whether the data meets it. `null` is a missing field, and of that only `exists: false` is true.
+    pub fn is_met_by(&self, data: &OpenData) -> bool {
+        let datum = data.iter().find(|(name, _)| *name == self.field).map(|(_, datum)| datum);
+        let datum = datum.filter(|datum| **datum != Datum::One(Scalar::Null));
+        self.tests.iter().all(|test| test.is_met_by(datum))
+    }
+}
+
+impl Test {
+    fn parse(name: &str, at: At<'_, '_>) -> Result<Self, Noted> {
+        match name {
+            "eq" => scalar(at).map(Test::Eq),
+            "ne" => scalar(at).map(Test::Ne),
+            "lt" => number(at).map(Test::Lt),
+            "le" => number(at).map(Test::Le),
+            "gt" => number(at).map(Test::Gt),
+            "ge" => number(at).map(Test::Ge),
+            "in" => at.items(1..=MAX_ITEMS, scalar).map(Test::In),
+            "contains" => scalar(at).map(Test::Contains),
+            _ => at.bool().map(Test::Exists),
+        }
+    }
+
+    fn is_met_by(&self, datum: Option<&Datum>) -> bool {
+        match (self, datum) {
+            (Test::Exists(wanted), datum) => *wanted == datum.is_some(),
+            (Test::Contains(part), Some(Datum::Many(values))) => values.iter().any(|value| same(value, part)),
+            (Test::Contains(Scalar::String(part)), Some(Datum::One(Scalar::String(text)))) => text.contains(&**part),
+            (Test::Contains(_), Some(_)) | (_, Some(Datum::Many(_)) | None) => false,
+            (Test::Eq(wanted), Some(Datum::One(value))) => same(value, wanted),
+            (Test::Ne(unwanted), Some(Datum::One(value))) => !same(value, unwanted),
+            (Test::In(wanted), Some(Datum::One(value))) => wanted.iter().any(|wanted| same(value, wanted)),
+            (Test::Lt(bound), Some(Datum::One(value))) => order(value, bound).is_some_and(Ordering::is_lt),
+            (Test::Le(bound), Some(Datum::One(value))) => order(value, bound).is_some_and(Ordering::is_le),
+            (Test::Gt(bound), Some(Datum::One(value))) => order(value, bound).is_some_and(Ordering::is_gt),
+            (Test::Ge(bound), Some(Datum::One(value))) => order(value, bound).is_some_and(Ordering::is_ge),
+        }
+    }
+}
+
+fn scalar(at: At<'_, '_>) -> Result<Scalar, Noted> {
+    match Scalar::parse(at)? {
+        Scalar::Null => Err(at.invalid("must be a number, a string or a boolean")),
+        value => Ok(value),
+    }
+}
+
+fn number(at: At<'_, '_>) -> Result<Decimal<'static>, Noted> {
+    match at.value {
+        Value::Number(number) => Ok(number.clone().into_owned()),
+        _ => Err(at.invalid("must be a number")),
+    }
+}
+
+/// Whether two values are the same. A string that reads as a number is that number beside a number; two strings are
+/// compared as they are.
+fn same(value: &Scalar, wanted: &Scalar) -> bool {
+    match (value, wanted) {
+        (Scalar::Number(number), other) | (other, Scalar::Number(number)) => {
+            order(other, number) == Some(Ordering::Equal)
+        }
+        _ => value == wanted,
+    }
+}
+
+/// How a value compares to a number, if it is one or reads as one.
+fn order(value: &Scalar, bound: &Decimal<'_>) -> Option<Ordering> {
+    match value {
+        Scalar::Number(number) => Some(number.cmp(bound)),
+        Scalar::String(text) => Decimal::parse(text).map(|number| number.cmp(bound)),
+        Scalar::Null | Scalar::Bool(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::read;
+
+    fn condition(text: &str) -> Result<Condition, Vec<String>> {
+        read(text, Condition::parse)
+            .map_err(|faults| faults.into_iter().map(|fault| format!("{} {}", fault.pointer, fault.message)).collect())
+    }
+
+    /// A datum as JSON spells it.
+    fn datum(text: &str) -> Datum {
+        read(text, |at| match at.value {
+            Value::Array(_) => at.items(0..=9, Scalar::parse).map(Datum::Many),
+            _ => Scalar::parse(at).map(Datum::One),
+        })
+        .expect("a datum")
+    }
+
+    fn met(tests: &str, value: &str) -> bool {
+        let condition = condition(&format!(r#"{{"field":"x",{tests}}}"#)).expect("a condition");
+        condition.is_met_by(&vec![("y".to_owned(), datum("1")), ("x".to_owned(), datum(value))])
+    }
+
+    #[test]
+    fn tests_that_are_met() {
+        for (tests, values) in [
+            (r#""eq":100"#, &["100", "1e2", "100.0", "\"100\"", "\"1e2\""][..]),
+            (r#""eq":"100""#, &["100", "\"100\""]),
+            (r#""eq":"gold""#, &["\"gold\""]),
+            (r#""eq":true"#, &["true"]),
+            (r#""ne":100"#, &["99", "\"gold\"", "true"]),
+            (r#""lt":0.3"#, &["0.29999999999999999999999", "-1", "\"0.1\""]),
+            (r#""le":0.3"#, &["0.3", "\"0.30\""]),
+            (r#""gt":9007199254740992"#, &["9007199254740993", "1e300"]),
+            (r#""ge":100"#, &["100", "\"100\"", "\"1e2\"", "100.01"]),
+            (r#""ge":100,"lt":200"#, &["100", "199.99"]),
+            (r#""in":["a",5]"#, &["\"a\"", "5", "\"5.0\""]),
+            (r#""contains":"electronics""#, &["\"home,electronics\"", "[\"home\",\"electronics\"]"]),
+            (r#""contains":5"#, &["[4,\"5\"]"]),
+            (r#""exists":true"#, &["0", "\"\"", "[]", "false"]),
+            (r#""exists":false"#, &["null"]),
+        ] {
+            for value in values {
+                assert!(met(tests, value), "{tests} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn tests_that_are_not_met() {
+        for (tests, values) in [
+            (r#""eq":100"#, &["100.0000000000000000001", "\"a hundred\"", "true", "[100]", "null"][..]),
+            (r#""eq":"100""#, &["\"1e2\"", "\"0100\"", "101"]),
+            (r#""eq":"true""#, &["true"]),
+            (r#""ne":100"#, &["100", "\"1e2\"", "[1]", "null"]),
+            (r#""lt":100"#, &["100", "\"\"", "\"abc\"", "\" 1\"", "false", "[1]", "null"]),
+            (r#""le":100"#, &["100.1", "\"abc\""]),
+            (r#""gt":100"#, &["100", "\"abc\"", "true"]),
+            (r#""ge":100"#, &["99.999", "\"99\"", "\"abc\"", "[100]"]),
+            (r#""ge":100,"lt":200"#, &["99", "200"]),
+            (r#""in":["a",5]"#, &["\"b\"", "[\"a\"]", "null"]),
+            (r#""contains":"electronics""#, &["\"electronic\"", "[\"home electronics\"]", "5", "null"]),
+            (r#""contains":5"#, &["\"15\"", "5", "[15]"]),
+            (r#""exists":true"#, &["null"]),
+            (r#""exists":false"#, &["0", "[]"]),
+        ] {
+            for value in values {
+                assert!(!met(tests, value), "{tests} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_field_meets_only_that_it_is_missing() {
+        for (tests, is_met) in [
+            (r#""eq":1"#, false),
+            (r#""ne":1"#, false),
+            (r#""lt":1"#, false),
+            (r#""in":[1]"#, false),
+            (r#""contains":"""#, false),
+            (r#""exists":true"#, false),
+            (r#""exists":false"#, true),
+            (r#""exists":false,"ne":1"#, false),
+        ] {
+            let condition = condition(&format!(r#"{{"field":"x",{tests}}}"#)).expect("a condition");
+            assert_eq!(condition.is_met_by(&OpenData::new()), is_met, "{tests}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_condition() {
+        for (text, faults) in [
+            ("5", 1),
+            ("{}", 2),
+            (r#"{"field":"x"}"#, 1),
+            (r#"{"field":"","ge":1}"#, 1),
+            (r#"{"field":5,"ge":"1","exists":1}"#, 3),
+            (r#"{"field":"x","gte":1}"#, 1),
+            (r#"{"field":"x","eq":null}"#, 1),
+            (r#"{"field":"x","eq":[1]}"#, 1),
+            (r#"{"field":"x","in":[]}"#, 1),
+            (r#"{"field":"x","in":[null,{}]}"#, 2),
+        ] {
+            assert_eq!(condition(text).map_err(|faults| faults.len()), Err(faults), "{text}");
+        }
+    }
+}

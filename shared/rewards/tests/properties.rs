@@ -1,0 +1,357 @@
+//! What holds for any catalog and any history.
+
+use std::collections::BTreeMap;
+
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::{select, subsequence},
+};
+use punchcard_models::{
+    data::{Datum, OpenData, Scalar},
+    decimal::Decimal,
+    ids::{AccountId, LoyaltyId},
+    timestamp::Timestamp,
+};
+use punchcard_rewards::{
+    Award, Catalog, Counter, Earned, Line, MAX_LIMIT, MAX_POINTS, Member, Occurrence, Spend, Trigger, Usage, Verdict,
+    yaml,
+};
+use serde_json::{Value, json};
+
+const ACTIONS: [&str; 2] = ["APP_CHECKIN", "SURVEY_RESPONSE"];
+const CHANNELS: [&str; 2] = ["APP", "WEB"];
+const EVENTS: [&str; 2] = ["place_order", "review"];
+const IDS: [&str; 2] = ["A-1", "A-2"];
+/// The last one is disabled.
+const UNITS: [&str; 3] = ["ABC", "XYZ", "OLD"];
+
+/// Without the members that are `null`: absent is not the same in all of them.
+fn object(members: Value) -> Value {
+    match members {
+        Value::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        other => other,
+    }
+}
+
+fn some_of(names: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<&'static str>>> {
+    option::of(subsequence(names, 1..=names.len()))
+}
+
+/// Mostly small numbers, where limits and points meet; sometimes the highest there can be.
+fn up_to(most: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![9 => 1..=20u64, 1 => select(vec![most - 1, most])]
+}
+
+fn limits() -> impl Strategy<Value = Value> {
+    [option::of(up_to(MAX_LIMIT)), option::of(up_to(MAX_LIMIT)), option::of(up_to(MAX_LIMIT))].prop_map(
+        |[uses, total, points]| object(json!({"usesPerMember": uses, "usesInTotal": total, "pointsPerMember": points})),
+    )
+}
+
+fn window() -> impl Strategy<Value = Value> {
+    let day = |day: u32| format!("2024-01-{day:02}T00:00:00Z");
+    (option::of(1..10u32), option::of(10..20u32))
+        .prop_map(move |(from, until)| object(json!({"from": from.map(day), "until": until.map(day)})))
+}
+
+fn conditions() -> impl Strategy<Value = Option<Value>> {
+    option::weighted(0.3, (0..20u32).prop_map(|least| json!([{"field": "amount", "ge": least}])))
+}
+
+fn share() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0..=999_000_000u64).prop_map(|millionths| json!({"multiplier": decimal(millionths + 1_000_000, 6)})),
+        (1..=1_000_000_000u64).prop_map(|share| json!({"percentage": decimal(share, 4)})),
+        select(vec![json!({"multiplier": 1}), json!({"multiplier": 2}), json!({"percentage": 55})]),
+    ]
+}
+
+/// A decimal. Few enough digits to come through `serde_json`'s double unchanged.
+fn decimal(digits: u64, places: usize) -> Value {
+    let digits = format!("{digits:0>width$}", width = places + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - places);
+    format!("{whole}.{fraction}").parse().expect("a number")
+}
+
+fn offer() -> impl Strategy<Value = Value> {
+    let flat = || up_to(MAX_POINTS).prop_map(|points| json!({"flat": points}));
+    let kind = prop_oneof![
+        2 => (Just("base"), flat().boxed(), Just(None)),
+        1 => (Just("bonus"), prop_oneof![flat(), share()].boxed(), Just(None)),
+        1 => (Just("targeted"), prop_oneof![flat(), share()].boxed(), select(IDS.map(Some).to_vec())),
+    ];
+    let scope = (select(UNITS.to_vec()), some_of(&ACTIONS), some_of(&CHANNELS), select(vec!["loyalty", "status"]));
+    (kind, scope, window(), conditions(), limits()).prop_map(
+        |((kind, reward, account), (unit, actions, channels, points_type), window, conditions, limits)| {
+            object(json!({
+                "kind": kind,
+                "reward": reward,
+                "accounts": account.map(|id| [id]),
+                "unit": unit,
+                "actions": actions,
+                "channels": channels,
+                "pointsType": points_type,
+                "window": window,
+                "conditions": conditions,
+                "limits": limits,
+            }))
+        },
+    )
+}
+
+fn campaign() -> impl Strategy<Value = Value> {
+    (select(EVENTS.to_vec()), up_to(MAX_POINTS), window(), conditions(), limits()).prop_map(
+        |(event, points, window, conditions, limits)| {
+            object(json!({
+                "event": event, "points": points, "window": window, "conditions": conditions, "limits": limits,
+            }))
+        },
+    )
+}
+
+/// Rules, each with an id of its own.
+fn named(prefix: &'static str, rules: impl Strategy<Value = Value>) -> impl Strategy<Value = Vec<Value>> {
+    vec(rules, 0..8).prop_map(move |mut rules| {
+        for (index, rule) in rules.iter_mut().enumerate() {
+            rule["id"] = json!(format!("{prefix}_{index}"));
+        }
+        rules
+    })
+}
+
+fn text(offers: &[Value], campaigns: &[Value]) -> String {
+    let units = json!({"ABC": "enabled", "XYZ": "enabled", "OLD": "disabled"});
+    json!({"businessUnits": units, "offers": offers, "campaigns": campaigns}).to_string()
+}
+
+fn read(text: &str) -> Catalog {
+    Catalog::from_json(text).unwrap_or_else(|faults| panic!("{:?} in {text}", faults.into_iter().collect::<Vec<_>>()))
+}
+
+fn rules() -> impl Strategy<Value = (Vec<Value>, Vec<Value>)> {
+    (named("OFFER", offer()), named("CAMPAIGN", campaign()))
+}
+
+/// Something that happens, to one of two members.
+#[derive(Debug, Clone)]
+struct Happening {
+    trigger: Trigger<'static>,
+    channel: &'static str,
+    unit: Option<&'static str>,
+    at: Timestamp,
+    data: OpenData,
+    who: usize,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let trigger = prop_oneof![
+        3 => select(ACTIONS.to_vec()).prop_map(Trigger::Action),
+        1 => select(EVENTS.to_vec()).prop_map(Trigger::Event),
+    ];
+    let scope = (select(CHANNELS.to_vec()), option::weighted(0.2, select(UNITS.to_vec())));
+    (trigger, scope, 1..20u32, 0..20u32, 0..2usize).prop_map(|(trigger, (channel, unit), day, amount, who)| Happening {
+        trigger,
+        channel,
+        unit,
+        at: Timestamp::from_text(&format!("2024-01-{day:02}T00:00:00Z")).expect("a moment"),
+        data: vec![("amount".to_owned(), Datum::One(Scalar::String(amount.to_string())))],
+        who,
+    })
+}
+
+impl Happening {
+    fn award<'c>(&self, catalog: &'c Catalog, usage: &Usage) -> Award<'c> {
+        let occurrence = Occurrence {
+            trigger: self.trigger,
+            channel: Some(self.channel),
+            business_unit: self.unit,
+            at: self.at,
+            data: &self.data,
+        };
+        let account = AccountId::new(IDS[self.who]).expect("an id");
+        let loyalty = LoyaltyId::new("L-1").expect("an id");
+        catalog.evaluate(&occurrence, Member { account: Some(&account), loyalty: Some(&loyalty) }, usage)
+    }
+}
+
+/// What the store would decide: whether the counters still allow what the award assumed.
+fn holds(spend: &Spend<'_>, usage: &Usage) -> bool {
+    let used = usage.used(&spend.name());
+    if spend.exact { used == spend.seen } else { used <= spend.most_before() }
+}
+
+/// The limit of a rule as the catalog's text has it.
+fn limit(rules: &[Value], id: &str, name: &str) -> u64 {
+    let rule = rules.iter().find(|rule| rule["id"] == id).expect("the rule");
+    rule["limits"][name].as_u64().unwrap_or(u64::MAX)
+}
+
+proptest! {
+    #[test]
+    fn what_is_earned_is_what_the_trace_paid((offers, campaigns) in rules(), happening in happening()) {
+        let catalog = read(&text(&offers, &campaigns));
+        let award = happening.award(&catalog, &Usage::default());
+        let mut books = BTreeMap::<(String, String), Earned>::new();
+        for line in award.trace().iter().filter(|line| !line.rule.is_campaign() && line.points() > 0) {
+            let offer = offers.iter().find(|offer| offer["id"] == **line.rule.id()).expect("the offer");
+            let name = |member: &str| offer[member].as_str().expect("a name").to_owned();
+            prop_assert!(name("unit") != "OLD" && happening.unit.is_none_or(|unit| unit == name("unit")));
+            let earned = books.entry((name("unit"), name("pointsType"))).or_default();
+            match name("kind").as_str() {
+                "base" => earned.base += line.points(),
+                "bonus" => earned.bonus += line.points(),
+                _ => earned.targeted += line.points(),
+            }
+        }
+        let told = award.earned().into_iter().flat_map(|(unit, types)| {
+            types.into_iter().map(move |(points_type, earned)| ((unit.to_owned(), points_type.to_owned()), earned))
+        });
+        prop_assert_eq!(told.collect::<BTreeMap<_, _>>(), books.clone());
+        let totals: u64 = books.values().map(|earned| earned.total()).sum();
+        let parts: u64 = books.values().map(|earned| earned.base + earned.bonus + earned.targeted).sum();
+        prop_assert_eq!(totals, parts);
+        if let Trigger::Action(_) = happening.trigger {
+            prop_assert_eq!(award.points(), totals);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_rules_does_not_matter(
+        ((offers, campaigns), shuffled) in rules().prop_flat_map(|(offers, campaigns)| {
+            let shuffled = (Just(offers.clone()).prop_shuffle(), Just(campaigns.clone()).prop_shuffle());
+            (Just((offers, campaigns)), shuffled)
+        }),
+        happenings in vec(happening(), 1..5),
+    ) {
+        let (one, other) = (read(&text(&offers, &campaigns)), read(&text(&shuffled.0, &shuffled.1)));
+        let mut usage = Usage::default();
+        for happening in happenings {
+            let award = happening.award(&one, &usage);
+            prop_assert_eq!(&award, &happening.award(&other, &usage));
+            usage.add(&award);
+        }
+    }
+
+    #[test]
+    fn the_trace_names_every_rule_of_the_trigger_once((offers, campaigns) in rules(), happening in happening()) {
+        let catalog = read(&text(&offers, &campaigns));
+        let award = happening.award(&catalog, &Usage::default());
+        let answers = |rule: &&Value| match happening.trigger {
+            Trigger::Action(name) => rule["actions"].as_array().is_none_or(|actions| actions.contains(&json!(name))),
+            Trigger::Event(name) => rule["event"] == name,
+        };
+        let asked = if let Trigger::Action(_) = happening.trigger { &offers } else { &campaigns };
+        // The generated ids are in order, for there are fewer than ten.
+        let expected: Vec<_> = asked.iter().filter(answers).map(|rule| rule["id"].as_str().expect("an id")).collect();
+        let traced: Vec<_> = award.trace().iter().map(|line| &**line.rule.id()).collect();
+        prop_assert_eq!(traced, expected);
+    }
+
+    /// A history as the store lives it: each award is evaluated with what some earlier moment knew, and written only
+    /// if its assumptions hold; else it is evaluated again with what is.
+    #[test]
+    fn no_limit_is_ever_passed(
+        (offers, campaigns) in rules(),
+        history in vec((happening(), any::<proptest::sample::Index>()), 1..60),
+    ) {
+        let catalog = read(&text(&offers, &campaigns));
+        let rules = [offers, campaigns].concat();
+        // For each member the moments of its counters; totals are everyone's.
+        let mut moments = [vec![Usage::default()], vec![Usage::default()]];
+        let mut paid = BTreeMap::<(usize, String), (u64, u64)>::new();
+        for (happening, remembered) in history {
+            let known = &moments[happening.who];
+            let now = known.last().expect("a moment").clone();
+            let optimistic = happening.award(&catalog, remembered.get(known));
+            let award = happening.award(&catalog, &now);
+            prop_assert!(award.spends().iter().all(|spend| holds(spend, &now)));
+            if optimistic.spends().iter().all(|spend| holds(spend, &now)) {
+                // Of several limits that are reached another one may be the reason, but what is paid is the same.
+                let paid = |award: &Award<'_>| award.trace().iter().map(Line::points).collect::<Vec<_>>();
+                prop_assert_eq!(paid(&optimistic), paid(&award));
+            }
+            for line in award.trace() {
+                if let Verdict::Paid { points, due } = line.verdict {
+                    prop_assert!(points > 0 && points <= due && due <= MAX_POINTS);
+                    let (uses, sum) = paid.entry((happening.who, line.rule.id().to_string())).or_default();
+                    *uses += 1;
+                    *sum += points;
+                }
+            }
+            moments[happening.who].push({ let mut next = now; next.add(&award); next });
+            // The other member's next moment knows the totals.
+            let other = 1 - happening.who;
+            let mut next = moments[other].last().expect("a moment").clone();
+            for spend in award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses) {
+                next.set(spend.name(), next.used(&spend.name()) + spend.amount);
+            }
+            moments[other].push(next);
+        }
+        for ((_, id), (uses, sum)) in &paid {
+            prop_assert!(*uses <= limit(&rules, id, "usesPerMember"), "{} was used {} times", id, uses);
+            prop_assert!(*sum <= limit(&rules, id, "pointsPerMember"), "{} paid {}", id, sum);
+            let total: u64 = (0..2).filter_map(|who| paid.get(&(who, id.clone()))).map(|(uses, _)| uses).sum();
+            prop_assert!(total <= limit(&rules, id, "usesInTotal"), "{} was used {} times in all", id, total);
+        }
+    }
+
+    #[test]
+    fn any_counters_are_survived((offers, campaigns) in rules(), happening in happening(), used in any::<u64>()) {
+        let catalog = read(&text(&offers, &campaigns));
+        let mut usage = Usage::default();
+        for rule in catalog.rules() {
+            for counter in [Counter::MemberUses, Counter::MemberPoints, Counter::TotalUses] {
+                usage.set(counter.name(rule.id()), used);
+            }
+        }
+        let award = happening.award(&catalog, &usage);
+        for spend in award.spends() {
+            prop_assert!(spend.amount > 0 && used.checked_add(spend.amount).is_some_and(|sum| sum <= spend.limit));
+        }
+    }
+
+    #[test]
+    fn shares_are_exact_and_rounded_down(base in 1..=MAX_POINTS, millionths in 0..=999_000_000u64) {
+        let offer = |id: &str, kind: &str, reward: Value| json!({"id": id, "unit": "ABC", "kind": kind, "reward": reward});
+        let offers = [
+            offer("BASE", "base", json!({"flat": base})),
+            offer("SHARE", "bonus", json!({"multiplier": decimal(millionths + 1_000_000, 6)})),
+        ];
+        let catalog = read(&text(&offers, &[]));
+        let data = OpenData::new();
+        let at = Timestamp::from_millis(0);
+        let occurrence =
+            Occurrence { trigger: Trigger::Action("APP_CHECKIN"), channel: None, business_unit: None, at, data: &data };
+        let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
+        let bonus = award.earned()["ABC"]["loyalty"].bonus;
+        let product = u128::from(base) * u128::from(millionths);
+        prop_assert!(u128::from(bonus) * 1_000_000 <= product);
+        prop_assert!(bonus == MAX_POINTS || u128::from(bonus + 1) * 1_000_000 > product);
+    }
+
+    #[test]
+    fn yaml_and_json_say_the_same((offers, campaigns) in rules()) {
+        let text = text(&offers, &campaigns);
+        let source = yaml::read(&text).expect("JSON is YAML");
+        prop_assert_eq!(&read(source.to_json()), source.catalog());
+        prop_assert_eq!(read(&text), source.into_catalog());
+    }
+
+    #[test]
+    fn any_number_in_a_condition_is_refused_or_stored(text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?") {
+        let campaign = format!("campaigns: [{{id: ONE, event: e, points: 1, conditions: [{{field: x, eq: {text}}}]}}]");
+        if let Ok(source) = yaml::read(&campaign) {
+            prop_assert!(Decimal::parse(&text).is_some());
+            prop_assert_eq!(&read(source.to_json()), source.catalog());
+        }
+    }
+
+    #[test]
+    fn any_text_is_survived(text in "([-\\[\\]{}:,#&*!|>'\"%@`? \n]|rewards|offers|id|[a-z0-9.~]){0,40}") {
+        if let Ok(source) = yaml::read(&text) {
+            prop_assert!(Catalog::from_json(source.to_json()).is_ok());
+        }
+    }
+}
