@@ -1,0 +1,29 @@
+//! DynamoDB, and nothing else knows it: tables, keys and items, one file an operation.
+//!
+//! A caller asks for the narrowest handle it needs ([`ClientEvents`], [`CatalogReader`], …); each knows one table.
+//! What a failed condition says is an answer; everything else that goes wrong is an [`Outage`].
+
+mod activities;
+mod balances;
+mod catalog;
+mod client_events;
+mod connect;
+mod item;
+mod kept;
+mod ledger;
+mod new_item;
+mod outage;
+mod retry;
+mod sessions;
+mod signing_keys;
+mod tables;
+
+pub use activities::{Activities, ActivityReader, ActivityRecorded, NewActivity, StoredActivity};
+pub use balances::{BalanceReader, Balances};
+pub use catalog::{Admin, CatalogReader, SetUp, Snapshot, Superseded};
+pub use client_events::{ClientEvents, Recorded};
+pub use connect::Store;
+pub use outage::{Cause, Outage};
+pub use sessions::{Opened, SessionOpener, Sessions};
+pub use signing_keys::SigningKeys;
+pub use tables::{TableKey, Tables};
