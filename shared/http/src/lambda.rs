@@ -1,0 +1,55 @@
+//! Running an endpoint as a Lambda function.
+
+use std::{convert::Infallible, panic};
+
+use lambda_http::{Body, Error, Request, Response, service_fn};
+
+use crate::logs;
+
+/// Runs a function: makes its state once, then answers one request after the other.
+///
+/// # Errors
+/// The Lambda runtime can't be reached.
+pub fn run<S, O, H>(open: impl FnOnce() -> O, handle: H) -> Result<(), Error>
+where
+    S: Sync,
+    O: Future<Output = S>,
+    H: for<'a> Handle<'a, S>,
+{
+    logs::json();
+    // What a panic says may hold what a client sent: the log gets its place only.
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, "panicked");
+    }));
+    // A function serves one request at a time: a second thread would only cost switches.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let state = &open().await;
+        let handle = &handle;
+        lambda_http::run(service_fn(move |request: Request| async move {
+            Ok::<_, Infallible>(handle.call(state, &request).await)
+        }))
+        .await
+    })
+}
+
+/// A function's `handle`: borrows the state and the request until it has answered.
+pub trait Handle<'a, S: 'a>: Sync {
+    /// The answer to come.
+    type Answer: Future<Output = Response<Body>> + Send + 'a;
+
+    /// Answers a request.
+    fn call(&self, state: &'a S, request: &'a Request) -> Self::Answer;
+}
+
+impl<'a, S: 'a, F, A> Handle<'a, S> for F
+where
+    F: Fn(&'a S, &'a Request) -> A + Sync,
+    A: Future<Output = Response<Body>> + Send + 'a,
+{
+    type Answer = A;
+
+    fn call(&self, state: &'a S, request: &'a Request) -> A {
+        self(state, request)
+    }
+}
