@@ -1,0 +1,45 @@
+//! `serve --demo`: the documented catalog, and credentials that everybody knows.
+
+use std::net::SocketAddr;
+
+use punchcard_models::{
+    access::{Scope, SecretDigest},
+    ids::ClientId,
+    timestamp::Timestamp,
+};
+use punchcard_rewards::yaml;
+use punchcard_store::Admin;
+
+use crate::{failure::Failure, serve};
+
+const CLIENT: &str = "demo-client";
+const SECRET: &str = "demo-secret";
+const API_KEY: &str = "demo-api-key";
+
+/// Makes the demo's credentials and applies its catalog, where they aren't there already.
+///
+/// # Errors
+/// The store could not be used.
+pub async fn set_up(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
+    let client = ClientId::new(CLIENT).map_err(|rule| Failure::Embedded(rule.to_owned()))?;
+    admin.add_client(&client, SecretDigest::of(SECRET), &Scope::ALL, now).await?;
+    admin.add_api_key("demo", SecretDigest::of(API_KEY), now).await?;
+    serve::ensure_signing_key(admin, now).await?;
+    let catalog = yaml::read(yaml::DEMO).map_err(|problems| Failure::Catalog("demo.yaml".into(), problems))?;
+    serve::apply(admin, &catalog, now).await
+}
+
+/// Commands to paste: each works as it stands.
+#[must_use]
+pub fn commands(address: SocketAddr) -> String {
+    format!(
+        r#"Try it: a token for a customer, an event, and the same event again, which is refused.
+
+TOKEN=$(curl -s http://{address}/v2/session/startSession -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientId":"{CLIENT}","secret":"{SECRET}"}}' | cut -d'"' -f4)
+
+curl -i http://{address}/v2/events/clientEvent -H "Authorization: Bearer $TOKEN" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"SessionAction","clientEvent":"LogEnrollment","clientEventTimestamp":"2024-10-01T07:00:00Z"}}]}}'
+
+curl -i http://{address}/v2/events/clientEvent -H "Authorization: Bearer $TOKEN" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"SessionAction","clientEvent":"LogEnrollment","clientEventTimestamp":"2024-10-01T07:00:00Z"}}]}}'
+"#
+    )
+}

@@ -1,0 +1,49 @@
+//! Why a command could not do what it was asked to.
+
+use std::{io, net::SocketAddr, path::PathBuf};
+
+use punchcard_http::token::UnusableKey;
+use punchcard_rewards::yaml::Problem;
+use punchcard_store::Outage;
+
+/// Why a command failed, told to the person who gave it.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The demo's credentials are public, so the demo must not be.
+    #[error("--demo has well-known credentials and answers on a loopback address only, not on {0}")]
+    DemoInPublic(SocketAddr),
+    /// The address can't be had.
+    #[error("can't listen on {0}: {1}; choose another address with --addr")]
+    Listen(SocketAddr, io::Error),
+    /// The directory can't be made.
+    #[error("can't keep data in {0}: {1}; choose another directory with --data, or --memory")]
+    Data(PathBuf, io::Error),
+    /// The embedded store doesn't start.
+    #[error("the embedded store does not start: {0}")]
+    Embedded(String),
+    /// A file can't be read.
+    #[error("can't read {0}: {1}")]
+    Read(PathBuf, io::Error),
+    /// A catalog isn't one.
+    #[error("{} is no catalog:\n{}", .0.display(), lines(.1))]
+    Catalog(PathBuf, Vec<Problem>),
+    /// The template isn't what the tables are made from.
+    #[error("template.yaml: {0}")]
+    Template(String),
+    /// The store could not be used.
+    #[error("the store could not be used: {0}")]
+    Store(#[from] Outage),
+    /// Somebody else applied a catalog at the same moment.
+    #[error("the catalog was changed by somebody else at the same moment; look at it and try again")]
+    Superseded,
+    /// No key could be made.
+    #[error(transparent)]
+    Key(#[from] UnusableKey),
+    /// Anything else of the operating system.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+fn lines(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
+}

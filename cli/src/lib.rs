@@ -1,0 +1,12 @@
+//! `punchcard`: the whole API in one process on an embedded store, and the operator's tool.
+//!
+//! A library too, so that the tests run what `punchcard serve` runs.
+
+pub mod catalog;
+pub mod demo;
+pub mod embedded;
+pub mod failure;
+pub mod router;
+pub mod serve;
+pub mod store;
+pub mod tables;

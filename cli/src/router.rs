@@ -1,0 +1,115 @@
+//! The functions behind one address, as API Gateway puts them there.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body as AxumBody,
+    extract::{RawPathParams, Request as AxumRequest},
+    response::Response as AxumResponse,
+    routing::{MethodFilter, any, on},
+};
+use http_body_util::BodyExt as _;
+use lambda_http::{
+    Body, Request, RequestExt as _, Response,
+    http::{HeaderMap, HeaderValue, Method},
+};
+use punchcard_http::{Endpoint, MAX_BODY, no_such_route};
+use punchcard_store::Store;
+
+/// What the gateway lets through at most, in bytes.
+const GATEWAY_LIMIT: usize = 6 * 1024 * 1024;
+
+/// A function's endpoint and how to mount it.
+pub struct Function {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    mounted: Mounted,
+}
+
+type Mounted = Arc<dyn Fn(Request) -> futures_util::future::BoxFuture<'static, Response<Body>> + Send + Sync>;
+
+macro_rules! functions {
+    ($store:expr; $($function:ident),+ $(,)?) => {
+        vec![$({
+            let state = Arc::new($function::State::open($store).await);
+            let mounted: Mounted = Arc::new(move |request| {
+                let state = state.clone();
+                Box::pin(async move { $function::handle(&state, &request).await })
+            });
+            Function { endpoint: $function::ENDPOINT, mounted }
+        }),+]
+    };
+}
+
+/// Every function of the template, on this store.
+pub async fn functions(store: &Store) -> Vec<Function> {
+    functions![
+        store;
+        start_session, send_client_event,
+        issue_token, open_session, send_activity, get_activity, get_balances,
+    ]
+}
+
+/// The whole API.
+pub fn router(functions: Vec<Function>) -> Router {
+    let mut router = Router::new();
+    for Function { endpoint, mounted } in functions {
+        for path in endpoint.paths {
+            let mounted = mounted.clone();
+            let handler = move |path: RawPathParams, request: AxumRequest| async move {
+                let response = mounted(to_lambda(&path, request).await).await;
+                from_lambda(response)
+            };
+            let method = match endpoint.method {
+                Method::GET => MethodFilter::GET,
+                _ => MethodFilter::POST,
+            };
+            router = router.route(path, if endpoint.any { any(handler) } else { on(method, handler) });
+        }
+    }
+    router.fallback(|| async { from_lambda(no_such_route()) })
+}
+
+/// A request as API Gateway passes it on: path parameters decoded, repeated headers joined.
+async fn to_lambda(path: &RawPathParams, request: AxumRequest) -> Request {
+    let (mut parts, body) = request.into_parts();
+    parts.headers = joined(&parts.headers);
+    // `RawPathParams` are percent-decoded; raw only in that they are not yet another type.
+    let parameters: HashMap<String, String> =
+        path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let body = Body::from(read(body).await);
+    Request::from_parts(parts, body).with_path_parameters(parameters)
+}
+
+fn joined(headers: &HeaderMap) -> HeaderMap {
+    headers
+        .keys()
+        .filter_map(|name| {
+            let values: Vec<_> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+            HeaderValue::from_bytes(&values.join(&b","[..])).ok().map(|value| (name.clone(), value))
+        })
+        .collect()
+}
+
+/// Reads a body, keeping no more of it than shows that it is too large.
+async fn read(mut body: AxumBody) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Ok(data) = frame.into_data() {
+            length += data.len();
+            if kept.len() <= MAX_BODY {
+                kept.extend_from_slice(&data);
+            }
+        }
+        if length > GATEWAY_LIMIT {
+            break;
+        }
+    }
+    kept
+}
+
+fn from_lambda(response: Response<Body>) -> AxumResponse {
+    response.map(|body| AxumBody::from(body.to_vec()))
+}

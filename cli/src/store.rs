@@ -1,0 +1,38 @@
+//! `punchcard store`: the embedded store alone.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+
+use crate::{
+    embedded::{Embedded, Place, TABLE_PREFIX},
+    failure::Failure,
+    serve::ctrl_c,
+};
+
+/// The embedded DynamoDB alone, tables made, for `sam local` and for tools
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  punchcard store --addr 127.0.0.1:8000 &\n  \
+    aws dynamodb list-tables --endpoint-url http://127.0.0.1:8000 --region us-east-1")]
+pub struct Options {
+    /// Where to listen. Whoever reaches it may read and write everything
+    #[arg(long, default_value = "127.0.0.1:8000")]
+    addr: SocketAddr,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Runs until Ctrl-C.
+///
+/// # Errors
+/// It can't start.
+pub async fn run(options: Options) -> Result<(), Failure> {
+    punchcard_http::logs::plain("warn");
+    let embedded = Embedded::start(options.place.open("store.db")?, options.addr).await?;
+    println!("DynamoDB   http://{}", embedded.address);
+    println!("data       {}", options.place.describe());
+    println!("tables     {TABLE_PREFIX}…, any credentials, region us-east-1");
+    ctrl_c().await?;
+    embedded.stop().await;
+    Ok(())
+}

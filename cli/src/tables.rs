@@ -1,0 +1,61 @@
+//! The tables, as `template.yaml` has them: what runs here and what is deployed cannot drift.
+
+use punchcard_store::TableKey;
+use saphyr::{LoadableYamlNode as _, Yaml};
+
+use crate::failure::Failure;
+
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// What stands before a table's name in the template, and becomes the stack's name when it is deployed.
+const STACK: &str = "${AWS::StackName}-";
+
+/// The tables' names, without the stack's, and their keys.
+///
+/// # Errors
+/// The template isn't as expected.
+pub fn of_template() -> Result<Vec<(String, TableKey)>, Failure> {
+    let documents = Yaml::load_from_str(TEMPLATE).map_err(|error| Failure::Template(error.to_string()))?;
+    let resources = documents.first().and_then(|template| template.as_mapping_get("Resources"));
+    let resources = resources.and_then(Yaml::as_mapping).ok_or_else(|| Failure::Template("no resources".to_owned()))?;
+    resources
+        .iter()
+        .filter(|(_, resource)| text(resource, "Type") == Some("AWS::DynamoDB::Table"))
+        .map(|(name, table)| {
+            table
+                .as_mapping_get("Properties")
+                .and_then(table_of)
+                .ok_or_else(|| Failure::Template(format!("the table {name:?} is not as expected")))
+        })
+        .collect()
+}
+
+fn table_of(properties: &Yaml) -> Option<(String, TableKey)> {
+    let name = match properties.as_mapping_get("TableName")? {
+        Yaml::Tagged(_, name) => name.as_str()?.strip_prefix(STACK)?,
+        _ => return None,
+    };
+    let key = properties.as_mapping_get("KeySchema")?.as_sequence()?;
+    let of_type = |key_type| {
+        key.iter().find(|part| text(part, "KeyType") == Some(key_type)).and_then(|part| text(part, "AttributeName"))
+    };
+    let hash = of_type("HASH")?.to_owned();
+    Some((name.to_owned(), TableKey { hash, range: of_type("RANGE").map(str::to_owned) }))
+}
+
+fn text<'y>(node: &'y Yaml, member: &str) -> Option<&'y str> {
+    node.as_mapping_get(member).and_then(Yaml::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_has_the_tables_and_their_keys() {
+        let tables = of_template().expect("tables");
+        let key = |hash: &str, range: &str| TableKey { hash: hash.to_owned(), range: Some(range.to_owned()) };
+        assert!(tables.contains(&("Catalog".to_owned(), key("part", "id"))));
+        assert!(tables.contains(&("ClientEvents".to_owned(), key("customerId", "clientEventId"))));
+    }
+}
