@@ -1,0 +1,124 @@
+//! The whole API as `punchcard serve --demo` runs it, in this process: real HTTP in front, the embedded store behind.
+//!
+//! `DYNAMODB_ENDPOINT` puts another DynamoDB behind it.
+
+use std::{env, net::SocketAddr};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+    types::AttributeValue,
+};
+use dynoxide::Database;
+use punchcard::{demo, embedded::Embedded, router, tables};
+use punchcard_store::Store;
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// A running API with the demo catalog and credentials, and nothing else.
+pub struct App {
+    pub url: String,
+    pub store: Store,
+    pub endpoint: String,
+    pub prefix: String,
+    client: reqwest::Client,
+    // Dropped last, which stops it.
+    _embedded: Option<Embedded>,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("a header in ASCII"))
+    }
+}
+
+impl App {
+    /// Starts one of its own for a test.
+    pub async fn start() -> Self {
+        let (embedded, endpoint, prefix) = match env::var("DYNAMODB_ENDPOINT") {
+            Ok(endpoint) => (None, endpoint, format!("test-{}-", Uuid::new_v4())),
+            Err(_) => {
+                let database = Database::memory().expect("a database in memory");
+                let embedded = Embedded::start(database, ANY_PORT).await.expect("an embedded store");
+                let endpoint = format!("http://{}", embedded.address);
+                (Some(embedded), endpoint, punchcard::embedded::TABLE_PREFIX.to_owned())
+            }
+        };
+        let store = Store::local(&endpoint, &prefix);
+        for (name, key) in tables::of_template().expect("tables in the template") {
+            store.tables().make(&name, &key).await.expect("a table");
+        }
+        demo::set_up(&store.admin(), punchcard_http::now()).await.expect("the demo");
+        let listener = TcpListener::bind(ANY_PORT).await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let api = router::router(router::functions(&store).await);
+        tokio::spawn(async move { axum::serve(listener, api).await });
+        App { url, store, endpoint, prefix, client: reqwest::Client::new(), _embedded: embedded }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body.into());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, body: response.text().await.expect("a body") }
+    }
+
+    /// Posts JSON.
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let headers: Vec<_> = [("content-type", "application/json")].iter().chain(headers).copied().collect();
+        self.send(Method::POST, path, &headers, body.to_string()).await
+    }
+
+    /// A token for client events of a customer, from the demo client.
+    pub async fn session_token(&self, customer: &str) -> String {
+        let credentials = json!({"clientId": "demo-client", "secret": "demo-secret"});
+        let answer = self.post("/v2/session/startSession", &[("x-source-customer-id", customer)], &credentials).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["sessionToken"].as_str().expect("a token").to_owned()
+    }
+
+    /// Posts client events as a customer, with a token of its own.
+    pub async fn post_events(&self, customer: &str, body: &Value) -> Answer {
+        let bearer = format!("Bearer {}", self.session_token(customer).await);
+        let headers = [("authorization", bearer.as_str()), ("x-source-customer-id", customer)];
+        self.post("/v2/events/clientEvent", &headers, body).await
+    }
+
+    /// Every item of a table, for looking at what was stored. Tests may scan; the product never does.
+    pub async fn items(&self, table: &str) -> Vec<std::collections::HashMap<String, AttributeValue>> {
+        let items = self.dynamo().scan().table_name(format!("{}{table}", self.prefix)).consistent_read(true);
+        items.into_paginator().items().send().collect::<Result<_, _>>().await.expect("items")
+    }
+
+    /// The store, directly.
+    pub fn dynamo(&self) -> Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .endpoint_url(&self.endpoint)
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build();
+        Client::from_conf(config)
+    }
+}
