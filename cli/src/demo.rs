@@ -24,22 +24,23 @@ pub async fn set_up(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     let client = ClientId::new(CLIENT).map_err(|rule| Failure::Embedded(rule.to_owned()))?;
     admin.add_client(&client, SecretDigest::of(SECRET), &Scope::ALL, now).await?;
     admin.add_api_key("demo", SecretDigest::of(API_KEY), now).await?;
-    serve::ensure_signing_key(admin, now).await?;
+    serve::ensure_keys(admin, now).await?;
     let catalog = yaml::read(yaml::DEMO).map_err(|problems| Failure::Catalog("demo.yaml".into(), problems))?;
     serve::apply(admin, &catalog, now).await
 }
 
-/// Commands to paste: each works as it stands.
+/// Commands to paste, one an API: each works as it stands.
 #[must_use]
 pub fn commands(address: SocketAddr) -> String {
     format!(
-        r#"Try it: a token for a customer, an event, and the same event again, which is refused.
+        r#"Try it: a client event, an activity and a player event. The first two have ids of their own: once more, and
+they are refused.
 
-TOKEN=$(curl -s http://{address}/v2/session/startSession -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientId":"{CLIENT}","secret":"{SECRET}"}}' | cut -d'"' -f4)
+curl -i http://{address}/v2/events/clientEvent -H "Authorization: Bearer $(curl -s http://{address}/v2/session/startSession -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientId":"{CLIENT}","secret":"{SECRET}"}}' | cut -d'"' -f4)" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"AdInteraction","clientEvent":"ActivateOffer","clientEventTimestamp":"2024-10-01T07:00:00Z","clientEventMetadata":{{"serveToken":"CiQ3MGU5","section":"Dashboard","channel":"OLB"}}}}]}}'
 
-curl -i http://{address}/v2/events/clientEvent -H "Authorization: Bearer $TOKEN" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"SessionAction","clientEvent":"LogEnrollment","clientEventTimestamp":"2024-10-01T07:00:00Z"}}]}}'
+curl -i http://{address}/client/users/correlation-1/activities/activity-1 -H "Authorization: Bearer $(curl -s http://{address}/oauth2/token -u {CLIENT}:{SECRET} -d grant_type=client_credentials | cut -d'"' -f4)" -H 'Content-Type: application/json' -d '{{"action":"SURVEY_RESPONSE","channel":"APP","when":"2024-10-01T07:00:00Z"}}'
 
-curl -i http://{address}/v2/events/clientEvent -H "Authorization: Bearer $TOKEN" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"SessionAction","clientEvent":"LogEnrollment","clientEventTimestamp":"2024-10-01T07:00:00Z"}}]}}'
+curl -i http://{address}/integrations/event -H 'APIKey: {API_KEY}' -H 'Content-Type: application/json' -d '{{"playerUniqueId":"player123","events":{{"place_order":{{"total_amount":"120","category":["electronics","cosmetics"]}},"review":{{}}}}}}'
 "#
     )
 }

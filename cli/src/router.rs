@@ -48,6 +48,7 @@ pub async fn functions(store: &Store) -> Vec<Function> {
         store;
         start_session, send_client_event,
         issue_token, open_session, send_activity, get_activity, get_balances,
+        track_event, get_player,
     ]
 }
 

@@ -96,25 +96,26 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
     if let Some(rules) = rules {
         apply(admin, &rules, now).await?;
     }
-    ensure_signing_key(admin, now).await?;
+    ensure_keys(admin, now).await?;
     if !admin.snapshot().await?.access.clients.is_empty() {
         return Ok(None);
     }
-    let secret = new_secret()?;
+    let secret = BASE64_URL_SAFE_NO_PAD.encode(random()?);
     let client = ClientId::new(FIRST_CLIENT).map_err(|rule| Failure::Embedded(rule.to_owned()))?;
     let made = admin.add_client(&client, SecretDigest::of(&secret), &Scope::ALL, now).await?;
     Ok((made == SetUp::Made).then_some(secret))
 }
 
-/// Makes a signing key, if there is none.
+/// Makes a signing key and the key of the address digests, where there are none.
 ///
 /// # Errors
 /// The store could not be used.
-pub async fn ensure_signing_key(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
+pub async fn ensure_keys(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     if admin.snapshot().await?.access.public_keys.is_empty() {
         let (key, public) = punchcard_http::token::generate()?;
         admin.add_signing_key(&key, &public, now).await?;
     }
+    admin.add_digest_key(&random()?, now).await?;
     Ok(())
 }
 
@@ -132,10 +133,10 @@ pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(),
 }
 
 /// 256 random bits.
-fn new_secret() -> Result<String, Failure> {
+fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0u8; 32];
     ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::Embedded("no randomness".to_owned()))?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    Ok(bytes)
 }
 
 fn announce(address: SocketAddr, options: &Options, functions: &[Function], new_secret: Option<&str>) {

@@ -39,6 +39,7 @@ impl Dialect {
             }
             Error::NotFound(_)
             | Error::BodyTooLarge
+            | Error::TooLargeToStore
             | Error::UnsupportedMediaType
             | Error::Invalid(_)
             | Error::Conflict(_)
@@ -53,7 +54,7 @@ impl Dialect {
             (Error::NotFound(_), _) => StatusCode::NOT_FOUND,
             (Error::MethodNotAllowed, _) => StatusCode::METHOD_NOT_ALLOWED,
             (Error::Unauthorized(_), _) => StatusCode::UNAUTHORIZED,
-            (Error::BodyTooLarge, _) => StatusCode::PAYLOAD_TOO_LARGE,
+            (Error::BodyTooLarge | Error::TooLargeToStore, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Error::UnsupportedMediaType, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             (Error::Invalid(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
@@ -120,6 +121,7 @@ fn title(error: &Error) -> &'static str {
         Error::MethodNotAllowed => "The method is not allowed here",
         Error::Unauthorized(_) => "The credentials are missing or not valid",
         Error::BodyTooLarge => "The body must be at most 256 KiB",
+        Error::TooLargeToStore => "The request holds more than can be stored at once; send it in parts",
         Error::UnsupportedMediaType => "The Content-Type is not the one that is read here",
         Error::Invalid(_) => "The request is not valid",
         Error::KeyReused => "The Idempotency-Key was used with another payload",
@@ -147,7 +149,7 @@ fn client_events_type(error: &Error) -> &'static str {
         Error::Unauthorized(_) => "SessionValidationException",
         Error::NotFound(_) => "ResourceNotFoundException",
         Error::MethodNotAllowed => "HttpRequestMethodNotSupported",
-        Error::BodyTooLarge => "PayloadTooLargeException",
+        Error::BodyTooLarge | Error::TooLargeToStore => "PayloadTooLargeException",
         Error::UnsupportedMediaType => "HttpMediaTypeNotSupported",
         Error::Conflict(_) | Error::KeyReused => "ConflictException",
         Error::Unavailable(_) | Error::Panicked => "InternalServerError",
@@ -161,7 +163,7 @@ fn activities_code(error: &Error) -> &'static str {
         Error::Unauthorized(_) => "UNAUTHORIZED",
         Error::NotFound(_) => "NOT_FOUND",
         Error::MethodNotAllowed => "METHOD_NOT_ALLOWED",
-        Error::BodyTooLarge => "PAYLOAD_TOO_LARGE",
+        Error::BodyTooLarge | Error::TooLargeToStore => "PAYLOAD_TOO_LARGE",
         Error::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
         Error::Conflict(_) => "CONFLICT",
         Error::KeyReused => "IDEMPOTENCY_KEY_REUSED",
@@ -185,6 +187,7 @@ fn player_events_code(error: &Error, status: StatusCode) -> u16 {
         Error::NotFound(_)
         | Error::MethodNotAllowed
         | Error::BodyTooLarge
+        | Error::TooLargeToStore
         | Error::UnsupportedMediaType
         | Error::Conflict(_) => status.as_u16(),
     }
@@ -217,6 +220,7 @@ fn oauth_code(error: &Error) -> &'static str {
         Error::NotFound(_)
         | Error::MethodNotAllowed
         | Error::BodyTooLarge
+        | Error::TooLargeToStore
         | Error::UnsupportedMediaType
         | Error::Conflict(_)
         | Error::KeyReused => "invalid_request",

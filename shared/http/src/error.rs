@@ -18,6 +18,8 @@ pub enum Error {
     Unauthorized(Denied),
     /// The body is over the limit.
     BodyTooLarge,
+    /// The body is within the limit, what it means is more than the store can hold in one item.
+    TooLargeToStore,
     /// The body isn't said to be JSON.
     UnsupportedMediaType,
     /// The request is wrong, in these ways.
@@ -51,7 +53,7 @@ impl Error {
             Error::NotFound(_) => "not_found",
             Error::MethodNotAllowed => "method_not_allowed",
             Error::Unauthorized(_) => "unauthorized",
-            Error::BodyTooLarge => "too_large",
+            Error::BodyTooLarge | Error::TooLargeToStore => "too_large",
             Error::UnsupportedMediaType => "unsupported_media_type",
             Error::Invalid(_) => "invalid",
             Error::Conflict(_) => "conflict",

@@ -94,6 +94,12 @@ impl<'a> Decimal<'a> {
     }
 }
 
+impl From<u64> for Decimal<'static> {
+    fn from(number: u64) -> Self {
+        Decimal::from_json(&number.to_string()).into_owned()
+    }
+}
+
 /// An exponent too large for an `i64` belongs to zero or to a number below any that could be told from it.
 fn saturating_exponent(text: &str) -> i64 {
     text.parse().unwrap_or(if text.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 })

@@ -32,6 +32,12 @@ pub enum Value<'a> {
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
+/// A whole number as a value.
+#[must_use]
+pub fn whole_number(number: u64) -> Value<'static> {
+    Value::Number(Decimal::from(number))
+}
+
 /// Reads a body. What is wrong goes to `faults`: a syntax error ends the reading (`None`), a repeated key doesn't,
 /// so that the other faults of the body can be told as well.
 pub fn read<'a>(body: &'a [u8], faults: &Faults) -> Option<Value<'a>> {

@@ -1,6 +1,9 @@
 //! Player events: what customers did on a platform, in the platform's own words.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, fmt};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 
 use crate::{
     client_event::MAX_TEXT,
@@ -19,6 +22,36 @@ pub enum ChannelMerging {
     Mobile,
     /// By `email`, compared without case.
     Email,
+}
+
+/// The keyed digest of an address: all that is stored of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressDigest {
+    kind: &'static str,
+    digest: [u8; 32],
+}
+
+impl AddressDigest {
+    /// Of an address of the kind that players are merged by; none where they aren't.
+    #[must_use]
+    pub fn of(key: &[u8], merging: ChannelMerging, address: &str) -> Option<Self> {
+        let kind = match merging {
+            ChannelMerging::None => return None,
+            ChannelMerging::Mobile => "mob",
+            ChannelMerging::Email => "mail",
+        };
+        let mut hmac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+        hmac.update(address.as_bytes());
+        Some(AddressDigest { kind, digest: hmac.finalize().into_bytes().into() })
+    }
+}
+
+/// As it is stored: `mail#…` or `mob#…`, in hexadecimal.
+impl fmt::Display for AddressDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#", self.kind)?;
+        self.digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
 /// One request: what a player did.
@@ -72,6 +105,15 @@ impl PlayerEvents {
             },
             events: events?,
         })
+    }
+
+    /// The request's canonical form, by which a retry is known: what it is about, and the address's digest.
+    #[must_use]
+    pub fn to_json(&self, address: Option<&AddressDigest>) -> Value<'_> {
+        let text = |text: String| Value::String(Cow::Owned(text));
+        let mut members = vec![(Cow::Borrowed("events"), self.events_to_json())];
+        members.extend(address.map(|address| (Cow::Borrowed("address"), text(address.to_string()))));
+        Value::Object(members)
     }
 
     /// The events as they were sent, for the record: name → metadata.

@@ -184,6 +184,19 @@ impl<'c> Award<'c> {
     }
 }
 
+/// Several awards as one. They must not share a rule: of one request's events, no two have one name.
+impl<'c> FromIterator<Award<'c>> for Award<'c> {
+    fn from_iter<I: IntoIterator<Item = Award<'c>>>(awards: I) -> Self {
+        let mut all = Award::default();
+        for award in awards {
+            all.trace.extend(award.trace);
+            all.spends.extend(award.spends);
+        }
+        all.trace.sort_unstable_by(|a, b| a.rule.id.cmp(&b.rule.id));
+        all
+    }
+}
+
 impl Award<'_> {
     /// What offers paid, as JSON: `{"XYZ":{"loyalty":{"base":0,"bonus":5,"targeted":10,"total":15}}}`.
     #[must_use]

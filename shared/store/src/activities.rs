@@ -10,10 +10,11 @@ use punchcard_models::{
 };
 use punchcard_rewards::{Award, Usage};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::{
     item::{Attributes as _, Item, b, s},
-    ledger::{Entry, Ledger, Record, Written, points_attribute},
+    ledger::{Entry, Expect, Ledger, Place, Record, Written, points_attribute},
     outage::Outage,
 };
 
@@ -96,7 +97,9 @@ impl Activities {
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Award<'c>,
     ) -> Result<ActivityRecorded, Outage> {
-        let record = Record { table: &self.table, key: "activityId", item: item(&new) };
+        let record = Record { table: &self.table, key: "activityId", item: item(&new), write_id: Uuid::new_v4() };
+        let place =
+            Place { member: new.member.to_string(), expect: Expect::Anything, first: Item::new(), others: Vec::new() };
         let entry = |usage: &Usage| {
             let award = evaluate(usage);
             let adds = award.earned().into_iter().flat_map(|(unit, types)| {
@@ -109,8 +112,10 @@ impl Activities {
             Entry { earned, award, adds }
         };
         let unreadable = || Outage::unreadable(RECORD, "a stored activity");
-        match self.ledger.write(RECORD, record, new.member, deadline, entry).await? {
+        match self.ledger.write(RECORD, record, &place, deadline, entry).await? {
             Written::New(item) => stored(&item).map(ActivityRecorded::New).ok_or_else(unreadable),
+            Written::TooLarge => Err(Outage::unreadable(RECORD, "more total limits than a transaction takes")),
+            Written::Elsewhere(_) => Err(Outage::unreadable(RECORD, "a member that is another's name")),
             Written::Exists(item) => {
                 let payload = new.payload.as_ref().map(PayloadDigest::as_bytes);
                 let same_payload = payload.is_some() && payload == item.bytes("payload");

@@ -31,6 +31,7 @@ const READ: &str = "read the catalog";
 const WRITE: &str = "write the catalog";
 pub(crate) const OPEN: &str = "open";
 pub(crate) const PRIVATE: &str = "private";
+pub(crate) const DIGEST: &str = "digest";
 const CLIENT: &str = "client#";
 const API_KEY: &str = "apikey#";
 const PUBLIC_KEY: &str = "key#";
@@ -241,6 +242,14 @@ impl Admin {
             Transacted::Failed(..) => Err(Outage::unreadable(WRITE, "a signing key of this id, there already")),
             Transacted::Busy => Err(Outage::new(WRITE, Cause::Busy)),
         }
+    }
+
+    /// Adds the key of the address digests, if there is none.
+    ///
+    /// # Errors
+    /// The store could not be used.
+    pub async fn add_digest_key(&self, key: &[u8], now: Timestamp) -> Result<SetUp, Outage> {
+        self.add(part_item(DIGEST, "current", now), [("key", b(key))]).await
     }
 
     /// Puts settings and rules in the place of those of version `seen`, all at once.

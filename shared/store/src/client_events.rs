@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, KeysAndAttributes},
+    types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest},
 };
 use futures_util::future::try_join_all;
 use punchcard_models::{
@@ -23,14 +23,13 @@ use crate::{
     item::{Attributes as _, Item, b, n, s},
     new_item::put_new,
     outage::Outage,
+    read_items::read_items,
     retry::{Retries, passes},
 };
 
 const RECORD: &str = "record client events";
 /// The most statements that one `BatchExecuteStatement` takes.
 const STATEMENTS: usize = 25;
-/// The most keys that one `BatchGetItem` takes; a request has no more events.
-const KEYS: usize = 100;
 
 /// An item's attributes.
 const ATTRIBUTES: [&str; 8] =
@@ -166,28 +165,14 @@ impl ClientEvents {
         ids: &HashSet<ClientEventId>,
         deadline: Instant,
     ) -> Result<HashMap<ClientEventId, Item>, Outage> {
-        debug_assert!(ids.len() <= KEYS);
-        let unreadable = || Outage::unreadable(RECORD, "a stored event");
         let key =
-            |id: &ClientEventId| Item::from([("customerId".into(), s(&**customer)), ("clientEventId".into(), s(id))]);
-        let keys = KeysAndAttributes::builder().set_keys(Some(ids.iter().map(key).collect())).consistent_read(true);
-        let keys = keys.build().map_err(|_| unreadable())?;
-        let mut pending = HashMap::from([(self.table.clone(), keys)]);
-        let mut found = HashMap::new();
-        let mut retries = Retries::until(deadline, RECORD);
-        loop {
-            let answer = self.client.batch_get_item().set_request_items(Some(pending)).send().await;
-            let answer = answer.map_err(|error| Outage::from_sdk(RECORD, &error))?;
-            for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                let id = item.text("clientEventId").and_then(ClientEventId::from_text).ok_or_else(unreadable)?;
-                found.insert(id, item);
-            }
-            pending = answer.unprocessed_keys.unwrap_or_default();
-            if pending.is_empty() {
-                return Ok(found);
-            }
-            retries.pause().await?;
-        }
+            |id: &ClientEventId| Item::from([("customerId".into(), s(customer)), ("clientEventId".into(), s(id))]);
+        let items = read_items(&self.client, RECORD, &self.table, ids.iter().map(key).collect(), deadline).await?;
+        let by_id = |item: Item| {
+            let id = item.text("clientEventId").and_then(ClientEventId::from_text);
+            id.map(|id| (id, item)).ok_or(Outage::unreadable(RECORD, "a stored event"))
+        };
+        items.into_iter().map(by_id).collect()
     }
 }
 

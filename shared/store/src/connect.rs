@@ -15,8 +15,8 @@ use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider:
 use punchcard_models::timestamp::Timestamp;
 
 use crate::{
-    Activities, ActivityReader, Admin, BalanceReader, CatalogReader, ClientEvents, Outage, SessionOpener, Sessions,
-    SigningKeys, Tables,
+    Activities, ActivityReader, Admin, BalanceReader, CatalogReader, ClientEvents, DigestKey, Outage, PlayerEventLog,
+    PlayerReader, SessionOpener, Sessions, SigningKeys, Tables,
 };
 
 /// The roots that AWS endpoints chain to. The system's would cost each cold start megabytes of parsing.
@@ -100,6 +100,24 @@ impl Store {
     #[must_use]
     pub fn balances(&self) -> BalanceReader {
         BalanceReader::new(self.client.clone(), self.table("Members"))
+    }
+
+    /// The player events, to record some.
+    #[must_use]
+    pub fn player_event_log(&self) -> PlayerEventLog {
+        PlayerEventLog::new(self.client.clone(), self.table("PlayerEvents"), self.table("Members"))
+    }
+
+    /// The players, to look one up.
+    #[must_use]
+    pub fn players(&self) -> PlayerReader {
+        PlayerReader::new(self.client.clone(), self.table("Members"))
+    }
+
+    /// The key of the address digests. Read when it is first needed: most programmes merge nobody.
+    #[must_use]
+    pub fn digest_key(&self) -> DigestKey {
+        DigestKey::new(self.client.clone(), self.table("Catalog"))
     }
 
     /// The sessions, to look one up.

@@ -10,7 +10,6 @@ use aws_sdk_dynamodb::{
     error::BuildError,
     types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
 };
-use punchcard_models::member::MemberId;
 use punchcard_rewards::{Award, Counter, Spend, Usage};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -28,6 +27,8 @@ const NAMED: usize = 40;
 const ITEMS: usize = 100;
 /// Counts a member's writes.
 const VERSION: &str = "version";
+/// The member that another one's name stands for.
+pub(crate) const CUSTOMER: &str = "customer";
 /// How far a total limit is used.
 const USED: &str = "used";
 
@@ -42,11 +43,38 @@ pub(crate) struct Ledger {
 }
 
 /// A record to be written, which has to be new.
+#[derive(Clone)]
 pub(crate) struct Record<'a> {
     pub table: &'a str,
-    /// The table's sort key, or its partition key if it has no other.
+    /// Any attribute of the table's key.
     pub key: &'static str,
     pub item: Item,
+    /// Ours alone: after a lost answer the next try meets the first one's write and knows it by this.
+    pub write_id: Uuid,
+}
+
+/// Where in the table of members a record is booked.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The member's key.
+    pub member: String,
+    /// What the write takes for granted of the member.
+    pub expect: Expect,
+    /// What the member has from its first write on.
+    pub first: Item,
+    /// Items that are written with it, and have to be new.
+    pub others: Vec<Item>,
+}
+
+/// What a write takes for granted of a member, beside its counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// Nothing.
+    Anything,
+    /// That it has a balance of its own, if it is there: it isn't one of another customer's names.
+    NoPointer,
+    /// That it isn't there.
+    New,
 }
 
 /// What a try writes, given what was used before.
@@ -65,6 +93,10 @@ pub(crate) enum Written {
     New(Item),
     /// Another was there before: this one.
     Exists(Item),
+    /// The place isn't what it was taken for: of the member, or of one of the others, this is there.
+    Elsewhere(Item),
+    /// It uses more total limits than a transaction takes.
+    TooLarge,
 }
 
 /// What became of one try.
@@ -73,6 +105,8 @@ enum Tried {
     RecordExists(Item),
     MemberMoved(Item),
     TotalMoved(String, Item),
+    OtherExists(Item),
+    TooLarge,
     Busy,
 }
 
@@ -85,35 +119,36 @@ impl Ledger {
     pub(crate) async fn write<'c>(
         &self,
         operation: &'static str,
-        record: Record<'_>,
-        member: &MemberId,
+        mut record: Record<'_>,
+        place: &Place,
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Entry<'c>,
     ) -> Result<Written, Outage> {
-        // Ours alone: after a lost answer the next try meets the first one's write and knows it by this.
-        let write_id = Uuid::new_v4();
+        record.item.insert("writeId".into(), b(record.write_id.as_bytes()));
         let mut usage = self.known_totals();
         let mut known_member = None;
         let mut retries = Retries::until(deadline, operation);
         let mut at_once = true;
         loop {
             let Entry { earned, award, adds } = evaluate(&usage);
-            let mut item = record.item.clone();
-            item.extend(earned);
-            item.insert("writeId".into(), b(write_id.as_bytes()));
-            let put = Record { table: record.table, key: record.key, item: item.clone() };
+            record.item.extend(earned);
             let tried = if adds.is_empty() && award.spends().is_empty() {
-                self.put(operation, put).await?
+                self.put(operation, record.clone()).await?
             } else {
-                let member = MemberWrite { id: member, known: known_member.as_ref(), adds };
-                self.transact(operation, put, member, award.spends()).await?
+                let member = MemberWrite { place, known: known_member.as_ref(), adds };
+                self.transact(operation, record.clone(), member, award.spends()).await?
             };
             let is_news = match tried {
-                Tried::Done => return Ok(Written::New(item)),
-                Tried::RecordExists(item) if item.bytes("writeId") == Some(write_id.as_bytes()) => {
+                Tried::Done => return Ok(Written::New(record.item)),
+                Tried::RecordExists(item) if item.bytes("writeId") == Some(record.write_id.as_bytes()) => {
                     return Ok(Written::New(item));
                 }
                 Tried::RecordExists(item) => return Ok(Written::Exists(item)),
+                Tried::TooLarge => return Ok(Written::TooLarge),
+                Tried::OtherExists(item) => return Ok(Written::Elsewhere(item)),
+                Tried::MemberMoved(item) if place.expect == Expect::New || item.contains_key(CUSTOMER) => {
+                    return Ok(Written::Elsewhere(item));
+                }
                 Tried::MemberMoved(item) => {
                     for (name, value) in &item {
                         if let Some(used) = value.as_n().ok().and_then(|used| used.parse().ok()) {
@@ -167,23 +202,29 @@ impl Ledger {
     ) -> Result<Tried, Outage> {
         let invalid = |_| Outage::unreadable(operation, "a write");
         let (totals, own): (Vec<_>, Vec<_>) = spends.iter().partition(|spend| spend.counter == Counter::TotalUses);
+        let others = member.place.others.clone();
         // In this order, because the record's failed condition outranks the others.
         let mut writes = vec![
             new_item(operation, record.table, record.key, record.item)?,
             member.write(&self.members, &own).map_err(invalid)?,
         ];
+        for other in others {
+            writes.push(new_item(operation, &self.members, "memberId", other)?);
+        }
+        let first_total = writes.len();
         for spend in &totals {
             writes.push(self.spend_total(spend).map_err(invalid)?);
         }
         if writes.len() > ITEMS {
-            return Err(Outage::unreadable(operation, "more total limits in one request than a transaction takes"));
+            return Ok(Tried::TooLarge);
         }
         Ok(match transact(&self.client, operation, writes).await? {
             Transacted::Done => Tried::Done,
             Transacted::Busy => Tried::Busy,
             Transacted::Failed(0, item) => Tried::RecordExists(item),
             Transacted::Failed(1, item) => Tried::MemberMoved(item),
-            Transacted::Failed(total, item) => Tried::TotalMoved(totals[total - 2].name(), item),
+            Transacted::Failed(other, item) if other < first_total => Tried::OtherExists(item),
+            Transacted::Failed(total, item) => Tried::TotalMoved(totals[total - first_total].name(), item),
         })
     }
 
@@ -204,7 +245,7 @@ impl Ledger {
 
 /// The write of a member.
 struct MemberWrite<'a> {
-    id: &'a MemberId,
+    place: &'a Place,
     /// As it was last seen.
     known: Option<&'a Item>,
     adds: Vec<(String, u64)>,
@@ -217,12 +258,23 @@ impl MemberWrite<'_> {
         }
         let mut update = Update::builder()
             .table_name(table)
-            .key("memberId", s(self.id))
+            .key("memberId", s(&self.place.member))
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_values(":1", n(1))
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         let mut adds = vec!["#version :1".to_owned()];
-        let mut conditions = Vec::new();
+        let mut conditions = match self.place.expect {
+            Expect::Anything => Vec::new(),
+            Expect::NoPointer => vec![format!("attribute_not_exists({CUSTOMER})")],
+            Expect::New => vec!["attribute_not_exists(memberId)".to_owned()],
+        };
+        let mut sets = Vec::new();
+        for (index, (name, value)) in self.place.first.iter().enumerate() {
+            update = update
+                .expression_attribute_names(format!("#f{index}"), name)
+                .expression_attribute_values(format!(":f{index}"), value.clone());
+            sets.push(format!("#f{index} = if_not_exists(#f{index}, :f{index})"));
+        }
         for (index, (name, amount)) in self.adds.iter().enumerate() {
             update = update
                 .expression_attribute_names(format!("#a{index}"), name)
@@ -246,7 +298,8 @@ impl MemberWrite<'_> {
                 update = update.expression_attribute_values(format!(":m{index}"), n(value));
             }
         }
-        update = update.update_expression(format!("ADD {}", adds.join(", ")));
+        let set = if sets.is_empty() { String::new() } else { format!("SET {} ", sets.join(", ")) };
+        update = update.update_expression(format!("{set}ADD {}", adds.join(", ")));
         if !conditions.is_empty() {
             update = update.condition_expression(conditions.join(" AND "));
         }
@@ -255,7 +308,10 @@ impl MemberWrite<'_> {
 
     /// Writes the member whole, if it still is as it was last seen: for more attributes than an expression can name.
     fn replace(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
-        let mut item = self.known.cloned().unwrap_or_else(|| Item::from([("memberId".into(), s(self.id))]));
+        let mut item = self.known.cloned().unwrap_or_else(|| Item::from([("memberId".into(), s(&self.place.member))]));
+        for (name, value) in &self.place.first {
+            item.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         let spent = spends.iter().map(|spend| (spend.name(), spend.amount));
         for (name, amount) in self.adds.iter().cloned().chain(spent).chain([(VERSION.to_owned(), 1)]) {
             let before: u64 = item.number(&name).unwrap_or(0);
