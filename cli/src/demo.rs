@@ -10,7 +10,7 @@ use punchcard_models::{
 use punchcard_rewards::yaml;
 use punchcard_store::Admin;
 
-use crate::{failure::Failure, serve};
+use crate::{failure::Failure, set_up};
 
 const CLIENT: &str = "demo-client";
 const SECRET: &str = "demo-secret";
@@ -24,9 +24,9 @@ pub async fn set_up(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     let client = ClientId::new(CLIENT).map_err(|rule| Failure::Embedded(rule.to_owned()))?;
     admin.add_client(&client, SecretDigest::of(SECRET), &Scope::ALL, now).await?;
     admin.add_api_key("demo", SecretDigest::of(API_KEY), now).await?;
-    serve::ensure_keys(admin, now).await?;
+    set_up::ensure_keys(admin, now).await?;
     let catalog = yaml::read(yaml::DEMO).map_err(|problems| Failure::Catalog("demo.yaml".into(), problems))?;
-    serve::apply(admin, &catalog, now).await
+    set_up::apply(admin, &catalog, now).await
 }
 
 /// Commands to paste, one an API: each works as it stands.

@@ -85,6 +85,6 @@ impl Embedded {
         // The SDK's idle connections end with the client.
         drop(store);
         stop.send(()).ok();
-        tokio::time::timeout(crate::serve::PATIENCE, running).await.ok();
+        tokio::time::timeout(crate::ending::PATIENCE, running).await.ok();
     }
 }

@@ -5,8 +5,10 @@
 pub mod catalog;
 pub mod demo;
 pub mod embedded;
+pub mod ending;
 pub mod failure;
 pub mod router;
 pub mod serve;
+pub mod set_up;
 pub mod store;
 pub mod tables;

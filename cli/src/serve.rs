@@ -1,6 +1,6 @@
 //! `punchcard serve`: the whole API in one process, on the embedded store.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf};
 
 use axum::{Json, Router, routing::get};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -9,23 +9,20 @@ use lambda_http::http::StatusCode;
 use punchcard_models::{
     access::{Scope, SecretDigest},
     ids::ClientId,
-    timestamp::Timestamp,
 };
 use punchcard_rewards::yaml::Source;
 use punchcard_store::{Admin, SetUp, Store};
-use ring::rand::SecureRandom as _;
 use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
     catalog, demo,
     embedded::{Embedded, Place},
+    ending::{PATIENCE, ctrl_c},
     failure::Failure,
     router::{self, Function},
+    set_up::{apply, ensure_keys, random},
 };
-
-/// How long the requests under way may take to end.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The client that a new store gets.
 const FIRST_CLIENT: &str = "first-client";
@@ -106,39 +103,6 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
     Ok((made == SetUp::Made).then_some(secret))
 }
 
-/// Makes a signing key and the key of the address digests, where there are none.
-///
-/// # Errors
-/// The store could not be used.
-pub async fn ensure_keys(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
-    if admin.snapshot().await?.access.public_keys.is_empty() {
-        let (key, public) = punchcard_http::token::generate()?;
-        admin.add_signing_key(&key, &public, now).await?;
-    }
-    admin.add_digest_key(&random()?, now).await?;
-    Ok(())
-}
-
-/// Applies a catalog, unless it is the one that is there.
-///
-/// # Errors
-/// The store could not be used, or somebody else applied another at the same moment.
-pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(), Failure> {
-    let seen = admin.snapshot().await?;
-    if seen.version > 0 && seen.rules == *source.catalog() {
-        return Ok(());
-    }
-    admin.apply_rules(source.to_json(), seen.version, now).await?.map_err(|_| Failure::Superseded)?;
-    Ok(())
-}
-
-/// 256 random bits.
-fn random() -> Result<[u8; 32], Failure> {
-    let mut bytes = [0u8; 32];
-    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::Embedded("no randomness".to_owned()))?;
-    Ok(bytes)
-}
-
 fn announce(address: SocketAddr, options: &Options, functions: &[Function], new_secret: Option<&str>) {
     println!("Punchcard  http://{address}");
     println!("data       {}", options.place.describe());
@@ -171,17 +135,4 @@ fn health(store: &Store) -> Router {
             }
         }),
     )
-}
-
-/// Waits for Ctrl-C, or for being told to end.
-///
-/// # Errors
-/// The system has no signals.
-pub async fn ctrl_c() -> Result<(), Failure> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminated.recv() => {}
-    }
-    Ok(())
 }

@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::{
     embedded::{Embedded, Place, TABLE_PREFIX},
+    ending::ctrl_c,
     failure::Failure,
-    serve::ctrl_c,
 };
 
 /// The embedded DynamoDB alone, tables made, for `sam local` and for tools

@@ -8,9 +8,9 @@ use punchcard_http::{
 use punchcard_models::{
     access::Scope,
     client_event::MAX_TEXT,
-    fault::Faults,
+    fault::{Faults, Noted},
     ids::ClientId,
-    json::{At, Noted},
+    json::At,
 };
 use punchcard_store::{CatalogReader, SigningKeys, Store};
 use serde_json::json;

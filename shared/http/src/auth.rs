@@ -3,9 +3,8 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use punchcard_models::{
     access::{Access, Denied, Scope},
-    fault::{FaultKind, Faults, Pointer},
+    fault::{FaultKind, Faults, Noted, Pointer},
     ids::{ClientId, CustomerId},
-    json::Noted,
 };
 
 use crate::{

@@ -9,10 +9,10 @@ use lambda_http::{
     http::{HeaderName, HeaderValue, Method, header},
 };
 use punchcard_models::{
-    fault::Faults,
+    fault::{Faults, Noted},
     idempotency::IdempotencyKey,
     ids::{PATH_ID_RULE, guid},
-    json::{self, At, Noted},
+    json::{self, At},
     timestamp::Timestamp,
 };
 use tokio::time::Instant;

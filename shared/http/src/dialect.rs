@@ -1,6 +1,6 @@
 //! The vendors' dialects: one mechanism, a rendering each.
 
-use lambda_http::http::{HeaderName, StatusCode, header};
+use lambda_http::http::{StatusCode, header};
 use punchcard_models::fault::{Fault, FaultKind};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -19,9 +19,6 @@ pub enum Dialect {
     /// `{"error","error_description"}` (RFC 6749)
     OAuth,
 }
-
-/// The header that names the request by which an answer can be found in the log.
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// How long a caller should wait before it tries again, in seconds.
 const RETRY_AFTER: &str = "1";

@@ -7,7 +7,8 @@ use lambda_http::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::dialect::REQUEST_ID;
+/// Names the request, by which an answer can be found in the log.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// On every answer.
 const HEADERS: [(&str, &str); 12] = [

@@ -8,9 +8,9 @@ use std::{
 use crate::{
     client_event::MAX_TEXT,
     data::{Datum, OpenData, Scalar},
-    fault::FaultKind,
+    fault::{FaultKind, Noted},
     ids::LoyaltyId,
-    json::{At, Members, Noted, Value},
+    json::{At, Members, Value},
     timestamp::Timestamp,
 };
 

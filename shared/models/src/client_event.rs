@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    fault::FaultKind,
+    fault::{FaultKind, Noted},
     ids::{ClientEventId, parse_id},
-    json::{At, Members, Noted, Value},
+    json::{At, Members, Value},
     timestamp::Timestamp,
 };
 

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::{
     decimal::Decimal,
-    json::{At, Noted, Value},
+    fault::Noted,
+    json::{At, Value},
 };
 
 /// A value without parts.

@@ -2,8 +2,6 @@
 
 use std::{cell::RefCell, fmt};
 
-use crate::json::Noted;
-
 /// The most faults that are listed; the last one then says how many more there are.
 pub const MAX_FAULTS: usize = 100;
 
@@ -82,6 +80,10 @@ impl IntoIterator for Faults {
         faults.into_iter()
     }
 }
+
+/// Something was wrong, and [`Faults`] has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted;
 
 /// A place in a body, as a path from the root. Costs nothing until it is printed.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::{fmt, ops::Deref};
 
 use uuid::Uuid;
 
-use crate::json::{At, Noted};
+use crate::{fault::Noted, json::At};
 
 /// The longest id, in characters.
 pub const MAX_ID: usize = 128;

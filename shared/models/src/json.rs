@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 
 use crate::{
     decimal::Decimal,
-    fault::{FaultKind, Faults, Pointer},
+    fault::{FaultKind, Faults, Noted, Pointer},
 };
 
 /// The deepest nesting that is read; the root counts as 1.
@@ -293,10 +293,6 @@ pub struct At<'v, 'a> {
     pointer: Pointer<'v>,
     faults: &'v Faults,
 }
-
-/// Something was wrong, and [`Faults`] has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Noted;
 
 impl<'v, 'a> At<'v, 'a> {
     /// The root of a body.

@@ -8,9 +8,9 @@ use sha2::Sha256;
 use crate::{
     client_event::MAX_TEXT,
     data::{Datum, OpenData, Scalar},
-    fault::FaultKind,
+    fault::{FaultKind, Noted},
     ids::{MAX_ID, PlayerId},
-    json::{At, Noted, Value},
+    json::{At, Value},
 };
 
 /// By which address players are recognised as one customer.

@@ -2,9 +2,9 @@
 
 use crate::{
     activity::parse_channel,
-    fault::FaultKind,
+    fault::{FaultKind, Noted},
     ids::{AccountId, CorrelationId, LoyaltyId, PATH_ID_RULE},
-    json::{At, Noted},
+    json::At,
 };
 
 /// An enrolled account.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use punchcard_models::{
     activity::UnitStatus,
-    fault::Faults,
-    json::{At, Noted},
+    fault::{Faults, Noted},
+    json::At,
     player_events::ChannelMerging,
 };
 

@@ -6,7 +6,8 @@ use punchcard_models::{
     client_event::MAX_TEXT,
     data::{Datum, OpenData, Scalar},
     decimal::Decimal,
-    json::{At, Noted, Value},
+    fault::Noted,
+    json::{At, Value},
 };
 
 use crate::parse::{MAX_ITEMS, only};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use punchcard_models::{
-    fault::{FaultKind, Faults},
+    fault::{FaultKind, Faults, Noted},
     ids::parse_id,
-    json::{self, At, Members, Noted, Value},
+    json::{self, At, Members, Value},
 };
 
 /// The most items of any list in a catalog.

@@ -2,7 +2,8 @@
 
 use punchcard_models::{
     decimal::Decimal,
-    json::{At, Noted, Value},
+    fault::Noted,
+    json::{At, Value},
 };
 
 use crate::parse::positive;

@@ -8,9 +8,9 @@ use std::{
 };
 
 use punchcard_models::{
-    fault::FaultKind,
+    fault::{FaultKind, Noted},
     ids::{AccountId, LoyaltyId},
-    json::{At, Members, Noted},
+    json::{At, Members},
     timestamp::Timestamp,
 };
 

@@ -1,0 +1,44 @@
+//! What a catalog needs before it can serve: keys, rules.
+
+use punchcard_models::timestamp::Timestamp;
+use punchcard_rewards::yaml::Source;
+use punchcard_store::Admin;
+use ring::rand::SecureRandom as _;
+
+use crate::failure::Failure;
+
+/// Makes a signing key and the key of the address digests, where there are none.
+///
+/// # Errors
+/// The store could not be used.
+pub async fn ensure_keys(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
+    if admin.snapshot().await?.access.public_keys.is_empty() {
+        let (key, public) = punchcard_http::token::generate()?;
+        admin.add_signing_key(&key, &public, now).await?;
+    }
+    admin.add_digest_key(&random()?, now).await?;
+    Ok(())
+}
+
+/// Applies a catalog, unless it is the one that is there.
+///
+/// # Errors
+/// The store could not be used, or somebody else applied another at the same moment.
+pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(), Failure> {
+    let seen = admin.snapshot().await?;
+    if seen.version > 0 && seen.rules == *source.catalog() {
+        return Ok(());
+    }
+    admin.apply_rules(source.to_json(), seen.version, now).await?.map_err(|_| Failure::Superseded)?;
+    Ok(())
+}
+
+/// 256 random bits.
+///
+/// # Errors
+/// The system has no randomness.
+pub fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0u8; 32];
+    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::Embedded("no randomness".to_owned()))?;
+    Ok(bytes)
+}
