@@ -1,6 +1,9 @@
 //! The embedded store: DynamoDB on SQLite, in this process, behind the same SDK calls as AWS's.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
 
 use clap::Args;
 use dynoxide::Database;
@@ -11,6 +14,13 @@ use crate::{failure::Failure, tables};
 
 /// What a stack of this name would be called; the tables' names begin with it, as they do on AWS.
 pub const TABLE_PREFIX: &str = "punchcard-";
+
+/// The database of a store that is served in earnest.
+pub const FILE: &str = "store.db";
+/// The demo's: its well-known credentials never get into one that is served in earnest.
+pub const DEMO_FILE: &str = "demo.db";
+/// A loopback address with any port that is free.
+pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Where the data stays.
 #[derive(Debug, Args)]
@@ -32,9 +42,7 @@ impl Place {
         if self.memory {
             return Database::memory().map_err(|error| Failure::Embedded(error.to_string()));
         }
-        std::fs::create_dir_all(&self.data).map_err(|error| Failure::Data(self.data.clone(), error))?;
-        let file = self.data.join(name);
-        Database::new(&file.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))
+        open(&self.data, name)
     }
 
     /// Where the data is, for people.
@@ -42,6 +50,16 @@ impl Place {
     pub fn describe(&self) -> String {
         if self.memory { "memory, forgotten at the end".to_owned() } else { self.data.display().to_string() }
     }
+}
+
+/// Opens the database `name` of a directory, which is made if it isn't there.
+///
+/// # Errors
+/// The directory can't be made, or the database not be opened.
+pub fn open(directory: &Path, name: &str) -> Result<Database, Failure> {
+    std::fs::create_dir_all(directory).map_err(|error| Failure::Data(directory.to_owned(), error))?;
+    let file = directory.join(name);
+    Database::new(&file.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))
 }
 
 /// A running embedded store, with the tables made.

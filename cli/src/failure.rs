@@ -36,6 +36,21 @@ pub enum Failure {
     /// Somebody else applied a catalog at the same moment.
     #[error("the catalog was changed by somebody else at the same moment; look at it and try again")]
     Superseded,
+    /// Nobody said yes.
+    #[error("nothing is applied; say yes at the prompt, or --yes where there is none")]
+    NotAgreed,
+    /// A name isn't one.
+    #[error("{0:?} is no name: it {1}")]
+    Name(String, &'static str),
+    /// A name has somebody already.
+    #[error("{0} is there already; names are not used again, revoked ones neither")]
+    NameTaken(String),
+    /// Nobody has a name.
+    #[error("there is no client and no API key {0}; `punchcard client list` lists them")]
+    UnknownCaller(String),
+    /// An API key calls player events only.
+    #[error("player events have API keys, which call nothing else: add two callers")]
+    KeyAndClient,
     /// No key could be made.
     #[error(transparent)]
     Key(#[from] UnusableKey),

@@ -3,10 +3,13 @@
 //! A library too, so that the tests run what `punchcard serve` runs.
 
 pub mod catalog;
+pub mod client;
 pub mod demo;
 pub mod embedded;
 pub mod ending;
 pub mod failure;
+pub mod key;
+pub mod operator;
 pub mod router;
 pub mod serve;
 pub mod set_up;

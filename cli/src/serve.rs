@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     catalog, demo,
-    embedded::{Embedded, Place},
+    embedded::{ANY_PORT, DEMO_FILE, Embedded, FILE, Place},
     ending::{PATIENCE, ctrl_c},
     failure::Failure,
     router::{self, Function},
@@ -63,9 +63,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     };
     let listener = TcpListener::bind(options.addr).await.map_err(|error| Failure::Listen(options.addr, error))?;
     let address = listener.local_addr()?;
-    // The demo's data have a file of their own: its credentials never get into a store that is served in earnest.
-    let database = options.place.open(if options.demo { "demo.db" } else { "store.db" })?;
-    let embedded = Embedded::start(database, SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+    let database = options.place.open(if options.demo { DEMO_FILE } else { FILE })?;
+    let embedded = Embedded::start(database, ANY_PORT).await?;
     let new_secret = set_up(&embedded.store.admin(), &options, rules).await?;
 
     let functions = router::functions(&embedded.store).await;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use crate::{
-    embedded::{Embedded, Place, TABLE_PREFIX},
+    embedded::{Embedded, FILE, Place, TABLE_PREFIX},
     ending::ctrl_c,
     failure::Failure,
 };
@@ -28,7 +28,7 @@ pub struct Options {
 /// It can't start.
 pub async fn run(options: Options) -> Result<(), Failure> {
     punchcard_http::logs::plain("warn");
-    let embedded = Embedded::start(options.place.open("store.db")?, options.addr).await?;
+    let embedded = Embedded::start(options.place.open(FILE)?, options.addr).await?;
     println!("DynamoDB   http://{}", embedded.address);
     println!("data       {}", options.place.describe());
     println!("tables     {TABLE_PREFIX}…, any credentials, region us-east-1");

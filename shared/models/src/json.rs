@@ -246,35 +246,45 @@ impl<'a> Visitor<'a> for KeySeed {
 }
 
 /// The canonical form: no space, members in the order of their keys' bytes, numbers by their decimal value.
-/// Two values that mean the same have the same text.
+/// Two values that mean the same have the same text. `{:#}` is the same with line breaks, for people.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, 1)
+    }
+}
+
+impl Value<'_> {
+    fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
+        let line = |f: &mut fmt::Formatter<'_>, depth: usize| {
+            if f.alternate() { write!(f, "\n{:1$}", "", 2 * depth) } else { Ok(()) }
+        };
         match self {
             Value::Null => f.write_str("null"),
             Value::Bool(value) => write!(f, "{value}"),
             Value::Number(number) => write!(f, "{number}"),
             Value::String(text) => write_string(f, text),
+            Value::Array(items) if items.is_empty() => f.write_str("[]"),
             Value::Array(items) => {
-                f.write_str("[")?;
                 for (index, item) in items.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str(",")?;
-                    }
-                    write!(f, "{item}")?;
+                    f.write_str(if index == 0 { "[" } else { "," })?;
+                    line(f, depth)?;
+                    item.write(f, depth + 1)?;
                 }
+                line(f, depth - 1)?;
                 f.write_str("]")
             }
+            Value::Object(members) if members.is_empty() => f.write_str("{}"),
             Value::Object(members) => {
                 let mut sorted: Vec<_> = members.iter().collect();
                 sorted.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-                f.write_str("{")?;
                 for (index, (key, value)) in sorted.into_iter().enumerate() {
-                    if index > 0 {
-                        f.write_str(",")?;
-                    }
+                    f.write_str(if index == 0 { "{" } else { "," })?;
+                    line(f, depth)?;
                     write_string(f, key)?;
-                    write!(f, ":{value}")?;
+                    f.write_str(if f.alternate() { ": " } else { ":" })?;
+                    value.write(f, depth + 1)?;
                 }
+                line(f, depth - 1)?;
                 f.write_str("}")
             }
         }
@@ -580,5 +590,6 @@ mod tests {
     fn the_canonical_form_forgets_order_spacing_escapes_and_number_spelling() {
         assert_eq!(canonical("{\"b\" : 1.50, \"a\":\"\\u0041\"}"), canonical(r#"{"a":"A","b":15e-1}"#));
         assert_eq!(canonical("\"\\u0000\""), "\"\\u0000\"");
+        assert_eq!(canonical(r#"{"b":[[],{}],"a":{"y":[1,2],"x":null}}"#), r#"{"a":{"x":null,"y":[1,2]},"b":[[],{}]}"#);
     }
 }

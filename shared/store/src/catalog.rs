@@ -7,38 +7,30 @@
 //! | `private` | key id | a private signing key |
 //! | `digest` | `current` | the key of the e-mail and mobile digests |
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use aws_sdk_dynamodb::{
-    Client as Dynamo,
-    types::{AttributeValue, Put, TransactWriteItem},
-};
+use aws_sdk_dynamodb::Client as Dynamo;
 use punchcard_models::{
-    access::{Access, ApiKey, Client, Denied, Scope, SecretDigest, SigningKey},
+    access::{Access, ApiKey, Client, Denied, Scope, SecretDigest},
     ids::ClientId,
     timestamp::Timestamp,
 };
 use punchcard_rewards::Catalog;
 
 use crate::{
-    item::{Attributes as _, Item, b, n, s},
+    item::{Attributes as _, Item, s},
     kept::{FRESH, Kept, PATIENCE},
-    new_item::{Transacted, new_item, put_new, transact},
-    outage::{Cause, Outage},
+    outage::Outage,
 };
 
 const READ: &str = "read the catalog";
-const WRITE: &str = "write the catalog";
 pub(crate) const OPEN: &str = "open";
 pub(crate) const PRIVATE: &str = "private";
 pub(crate) const DIGEST: &str = "digest";
-const CLIENT: &str = "client#";
-const API_KEY: &str = "apikey#";
-const PUBLIC_KEY: &str = "key#";
-const RULES: &str = "rules#";
-
-/// A rules chunk's JSON, in bytes: well under the 400 KB that an item may have.
-const CHUNK: usize = 300_000;
+pub(crate) const CLIENT: &str = "client#";
+pub(crate) const API_KEY: &str = "apikey#";
+pub(crate) const PUBLIC_KEY: &str = "key#";
+pub(crate) const RULES: &str = "rules#";
 
 /// The catalog as it was at one moment.
 #[derive(Debug, Default)]
@@ -111,7 +103,8 @@ pub(crate) async fn read_part(client: &Dynamo, table: &str, part: &str) -> Resul
     Ok(items)
 }
 
-async fn read(client: &Dynamo, table: &str) -> Result<Snapshot, Outage> {
+/// The whole of part `open`.
+pub(crate) async fn read(client: &Dynamo, table: &str) -> Result<Snapshot, Outage> {
     /// A reading that falls into an applying sees chunks of two versions; the next one doesn't.
     const READINGS: usize = 3;
     for _ in 0..READINGS {
@@ -171,151 +164,4 @@ fn read_client(name: &str, item: &Item) -> Option<(ClientId, Client)> {
 fn read_api_key(item: &Item) -> Option<(SecretDigest, ApiKey)> {
     let key = ApiKey { name: item.text("name")?.to_owned(), revoked: item.contains_key("revokedAt") };
     Some((SecretDigest::stored(item.bytes("keyDigest")?)?, key))
-}
-
-/// What an operator may do: set the catalog up and change it.
-#[derive(Debug, Clone)]
-pub struct Admin {
-    client: Dynamo,
-    table: String,
-}
-
-/// Whether something was made, or had been there before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetUp {
-    /// It is made now.
-    Made,
-    /// It was there, and stays as it is.
-    WasThere,
-}
-
-impl Admin {
-    pub(crate) fn new(client: Dynamo, table: String) -> Self {
-        Admin { client, table }
-    }
-
-    /// The catalog as it is stored.
-    ///
-    /// # Errors
-    /// The store could not be used.
-    pub async fn snapshot(&self) -> Result<Snapshot, Outage> {
-        read(&self.client, &self.table).await
-    }
-
-    /// Adds an API client, if there is none of its id.
-    ///
-    /// # Errors
-    /// The store could not be used.
-    pub async fn add_client(
-        &self,
-        id: &ClientId,
-        secret: SecretDigest,
-        scopes: &[Scope],
-        now: Timestamp,
-    ) -> Result<SetUp, Outage> {
-        let scopes = AttributeValue::Ss(scopes.iter().map(|scope| scope.as_str().to_owned()).collect());
-        let item = part_item(OPEN, &format!("{CLIENT}{id}"), now);
-        self.add(item, [("secretDigest", b(secret.as_bytes())), ("scopes", scopes)]).await
-    }
-
-    /// Adds an API key, if it isn't there.
-    ///
-    /// # Errors
-    /// The store could not be used.
-    pub async fn add_api_key(&self, name: &str, key: SecretDigest, now: Timestamp) -> Result<SetUp, Outage> {
-        let item = part_item(OPEN, &format!("{API_KEY}{key}"), now);
-        self.add(item, [("keyDigest", b(key.as_bytes())), ("name", s(name))]).await
-    }
-
-    /// Adds a signing key, both its parts at once: a token's key is never unknown to who verifies it.
-    ///
-    /// # Errors
-    /// The store could not be used, or a key of this id is there.
-    pub async fn add_signing_key(&self, key: &SigningKey, public: &[u8], now: Timestamp) -> Result<(), Outage> {
-        let mut open = part_item(OPEN, &format!("{PUBLIC_KEY}{}", key.id), now);
-        open.insert("publicKey".into(), b(public));
-        let mut private = part_item(PRIVATE, &key.id, now);
-        private.insert("pkcs8".into(), b(&key.pkcs8));
-        let writes = vec![new_item(WRITE, &self.table, "id", open)?, new_item(WRITE, &self.table, "id", private)?];
-        match transact(&self.client, WRITE, writes).await? {
-            Transacted::Done => Ok(()),
-            Transacted::Failed(..) => Err(Outage::unreadable(WRITE, "a signing key of this id, there already")),
-            Transacted::Busy => Err(Outage::new(WRITE, Cause::Busy)),
-        }
-    }
-
-    /// Adds the key of the address digests, if there is none.
-    ///
-    /// # Errors
-    /// The store could not be used.
-    pub async fn add_digest_key(&self, key: &[u8], now: Timestamp) -> Result<SetUp, Outage> {
-        self.add(part_item(DIGEST, "current", now), [("key", b(key))]).await
-    }
-
-    /// Puts settings and rules in the place of those of version `seen`, all at once.
-    ///
-    /// # Errors
-    /// The store could not be used; or, inside, another version is there by now.
-    pub async fn apply_rules(&self, json: &str, seen: u64, now: Timestamp) -> Result<Result<u64, Superseded>, Outage> {
-        let version = seen + 1;
-        let chunks = split(json);
-        let mut puts = Vec::with_capacity(chunks.len());
-        for (index, chunk) in chunks.iter().enumerate() {
-            let mut item = part_item(OPEN, &format!("{RULES}{index:04}"), now);
-            item.insert("version".into(), n(version));
-            item.insert("chunks".into(), n(chunks.len()));
-            item.insert("json".into(), s(*chunk));
-            let put = Put::builder().table_name(&self.table).set_item(Some(item));
-            let put = match (index, seen) {
-                (0, 0) => put.condition_expression("attribute_not_exists(id)"),
-                (0, _) => put
-                    .condition_expression("#version = :seen")
-                    .expression_attribute_names("#version", "version")
-                    .expression_attribute_values(":seen", n(seen)),
-                _ => put,
-            };
-            puts.push(built(put)?);
-        }
-        match transact(&self.client, WRITE, puts).await? {
-            Transacted::Done => Ok(Ok(version)),
-            Transacted::Failed(..) => Ok(Err(Superseded)),
-            Transacted::Busy => Err(Outage::new(WRITE, Cause::Busy)),
-        }
-    }
-
-    async fn add<const N: usize>(
-        &self,
-        mut item: Item,
-        attributes: [(&str, AttributeValue); N],
-    ) -> Result<SetUp, Outage> {
-        item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
-        let exists = put_new(&self.client, WRITE, &self.table, "id", item).await?;
-        Ok(if exists.is_some() { SetUp::WasThere } else { SetUp::Made })
-    }
-}
-
-/// Somebody else changed it in the meantime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Superseded;
-
-fn part_item(part: &str, id: &str, now: Timestamp) -> Item {
-    HashMap::from([("part".into(), s(part)), ("id".into(), s(id)), ("createdAt".into(), s(now))])
-}
-
-fn built(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, Outage> {
-    let put = put.build().map_err(|_| Outage::unreadable(WRITE, "a put"))?;
-    Ok(TransactWriteItem::builder().put(put).build())
-}
-
-/// Cuts a text into pieces of at most [`CHUNK`] bytes, between characters.
-fn split(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while rest.len() > CHUNK {
-        let (piece, more) = rest.split_at(rest.floor_char_boundary(CHUNK));
-        pieces.push(piece);
-        rest = more;
-    }
-    pieces.push(rest);
-    pieces
 }

@@ -3,6 +3,8 @@
 use std::{env, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider};
+#[cfg(feature = "operator")]
+use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use aws_sdk_dynamodb::{
     Client,
     config::{
@@ -46,6 +48,22 @@ impl Store {
         let region = env::var("AWS_REGION").unwrap_or_else(|_| "us-east-1".to_owned());
         let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
         Store::connect(&prefix, region, credentials, env::var("DYNAMODB_ENDPOINT").ok())
+    }
+
+    /// The store that an operator means: the SDK's ordinary credentials and region, and whatever `endpoint` says.
+    #[cfg(feature = "operator")]
+    pub async fn of_operator(prefix: &str, endpoint: Option<String>) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client()).load().await;
+        let region = config.region().map_or_else(|| "us-east-1".to_owned(), ToString::to_string);
+        // Whoever names an endpoint may have no credentials at all: the embedded store asks for none.
+        let unchecked =
+            || SharedCredentialsProvider::new(Credentials::new("punchcard", "punchcard", None, None, "any"));
+        let credentials = match (config.credentials_provider(), &endpoint) {
+            (Some(provider), None) => provider,
+            (Some(provider), Some(_)) if provider.provide_credentials().await.is_ok() => provider,
+            _ => unchecked(),
+        };
+        Store::connect(prefix, region, credentials, endpoint)
     }
 
     /// A store that asks for no real credentials, such as the embedded one.

@@ -4,6 +4,7 @@
 //! What a failed condition says is an answer; everything else that goes wrong is an [`Outage`].
 
 mod activities;
+mod admin;
 mod balances;
 mod catalog;
 mod client_events;
@@ -22,8 +23,9 @@ mod signing_keys;
 mod tables;
 
 pub use activities::{Activities, ActivityReader, ActivityRecorded, NewActivity, StoredActivity};
+pub use admin::{Admin, Caller, SetUp, Superseded, UnknownCaller};
 pub use balances::{BalanceReader, Balances};
-pub use catalog::{Admin, CatalogReader, SetUp, Snapshot, Superseded};
+pub use catalog::{CatalogReader, Snapshot};
 pub use client_events::{ClientEvents, Recorded};
 pub use connect::Store;
 pub use digest_key::DigestKey;
