@@ -24,8 +24,8 @@ use crate::{dialect::Dialect, error::Error, reply::Reply};
 /// The longest body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
 
-/// How long a request may go on trying, below the functions' timeout in `template.yaml`.
-const BUDGET: Duration = Duration::from_secs(6);
+/// How long a request may take, below the functions' timeout in `template.yaml`: it is answered, not cut off.
+pub const BUDGET: Duration = Duration::from_secs(8);
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-cdlx-request-id");
 
@@ -92,7 +92,7 @@ impl<'r> Call<'r> {
     }
 
     /// Answers with what `work` comes to: by the endpoint's method only, in its dialect, with every answer's headers.
-    /// A panic in it is an answer too.
+    /// A panic in it is an answer too, and so is its taking too long.
     pub async fn answer(&self, work: impl Future<Output = Result<Reply, Error>>) -> Response<Body> {
         let span = tracing::info_span!("request", request_id = %self.request_id, function = self.endpoint.function);
         self.logged(work).instrument(span).await.into_response(self.request_id)
@@ -106,7 +106,12 @@ impl<'r> Call<'r> {
         } else if *method != self.endpoint.method {
             Err(Error::MethodNotAllowed)
         } else {
-            AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Err(Error::Panicked))
+            let in_time = tokio::time::timeout_at(self.deadline, work);
+            match AssertUnwindSafe(in_time).catch_unwind().await {
+                Ok(Ok(result)) => result,
+                Ok(Err(elapsed)) => Err(Error::unavailable(elapsed)),
+                Err(_) => Err(Error::Panicked),
+            }
         };
         let outcome = result.as_ref().map_or_else(Error::outcome, |_| "ok");
         match &result {

@@ -12,7 +12,7 @@ pub mod logs;
 mod reply;
 pub mod token;
 
-pub use call::{Call, Endpoint, MAX_BODY, now};
+pub use call::{BUDGET, Call, Endpoint, MAX_BODY, now};
 pub use dialect::Dialect;
 pub use error::Error;
 pub use lambda::run;
