@@ -2,20 +2,24 @@
 
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::failure::Failure;
 
 /// How long the requests under way may take to end.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Waits for Ctrl-C, or for being told to end.
+/// From now on Ctrl-C and being told to end no longer end the process: they end the wait for this.
 ///
 /// # Errors
 /// The system has no signals.
-pub async fn ctrl_c() -> Result<(), Failure> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminated.recv() => {}
-    }
-    Ok(())
+pub fn ctrl_c() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
 }

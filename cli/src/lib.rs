@@ -15,3 +15,7 @@ pub mod serve;
 pub mod set_up;
 pub mod store;
 pub mod tables;
+
+/// What the commands log if `RUST_LOG` says nothing: what is wrong. To the embedded store each failed condition is a
+/// warning; here it is an answer.
+const QUIET: &str = "warn,dynoxide=error";

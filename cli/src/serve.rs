@@ -52,7 +52,7 @@ pub struct Options {
 /// # Errors
 /// It can't start, or not go on.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    punchcard_http::logs::plain("warn");
+    punchcard_http::logs::plain(crate::QUIET);
     if options.demo && !options.addr.ip().is_loopback() {
         return Err(Failure::DemoInPublic(options.addr));
     }
@@ -68,15 +68,15 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let new_secret = set_up(&embedded.store.admin(), &options, rules).await?;
 
     let functions = router::functions(&embedded.store).await;
+    // Before it says that it is ready: who reads that may end it at once.
+    let (asked_to_end, patience) = (ctrl_c()?, ctrl_c()?);
     announce(address, &options, &functions, new_secret.as_deref());
     let app = router::router(functions).merge(health(&embedded.store));
     // Awaited apart from the server: whoever keeps a connection open does not keep the process.
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async {
-        ctrl_c().await.ok();
-    });
+    let serving = axum::serve(listener, app).with_graceful_shutdown(asked_to_end);
     tokio::select! {
         served = serving => served?,
-        () = async { ctrl_c().await.ok(); tokio::time::sleep(PATIENCE).await } => {}
+        () = async { patience.await; tokio::time::sleep(PATIENCE).await } => {}
     }
     embedded.stop().await;
     Ok(())

@@ -27,12 +27,13 @@ pub struct Options {
 /// # Errors
 /// It can't start.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    punchcard_http::logs::plain("warn");
+    punchcard_http::logs::plain(crate::QUIET);
     let embedded = Embedded::start(options.place.open(FILE)?, options.addr).await?;
+    let asked_to_end = ctrl_c()?;
     println!("DynamoDB   http://{}", embedded.address);
     println!("data       {}", options.place.describe());
     println!("tables     {TABLE_PREFIX}…, any credentials, region us-east-1");
-    ctrl_c().await?;
+    asked_to_end.await;
     embedded.stop().await;
     Ok(())
 }

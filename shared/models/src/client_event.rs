@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::{
     fault::{FaultKind, Noted},
-    ids::{ClientEventId, parse_id},
+    ids::{ClientEventId, MAX_ID, parse_id},
     json::{At, Members, Value},
     timestamp::Timestamp,
 };
@@ -183,7 +183,8 @@ impl Section {
 
     fn parse(at: At<'_, '_>, own: &HashSet<String>) -> Result<Self, Noted> {
         if let Value::Number(number) = at.value {
-            let id = number.is_integer().then(|| number.to_string()).filter(|id| !id.contains('e'));
+            let id = number.is_integer().then(|| number.to_string());
+            let id = id.filter(|id| !id.contains('e') && id.len() <= MAX_ID);
             return id.map(Section).ok_or_else(|| at.invalid("must be a section's name or integer id"));
         }
         let text = parse_id(at)?;
