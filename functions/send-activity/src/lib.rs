@@ -1,8 +1,8 @@
 //! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: records what a member did, once, and pays what it
 //! earned in the same write.
 
-use lambda_http::http::{HeaderName, Method};
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth};
+use lambda_http::http::Method;
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering};
 use punchcard_models::{
     access::Scope,
     activity::{Activity, Context},
@@ -101,13 +101,20 @@ async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
     };
     let recorded =
         state.activities.record(new, call.deadline, |usage| rules.evaluate(&occurrence, member, usage)).await;
-    match (recorded.map_err(Error::unavailable)?, key) {
-        (ActivityRecorded::New(stored), _) => answer(&stored),
-        (ActivityRecorded::Exists { .. }, None) => Err(Error::invalid("ActivityID already exists")),
-        (ActivityRecorded::Exists { stored, same_payload: true }, Some(_)) => {
-            Ok(answer(&stored)?.with_header(HeaderName::from_static("idempotent-replayed"), "true"))
+    let (stored, same_payload) = match recorded.map_err(Error::unavailable)? {
+        ActivityRecorded::New(stored) => {
+            metering::accepted(1);
+            return answer(&stored);
         }
-        (ActivityRecorded::Exists { same_payload: false, .. }, Some(_)) => Err(Error::KeyReused),
+        ActivityRecorded::Exists { stored, same_payload } => (stored, same_payload),
+    };
+    if key.is_some() && !same_payload {
+        return Err(Error::KeyReused);
+    }
+    metering::duplicate(1);
+    match key {
+        None => Err(Error::invalid("ActivityID already exists")),
+        Some(_) => Ok(answer(&stored)?.replayed()),
     }
 }
 

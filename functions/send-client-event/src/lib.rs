@@ -1,7 +1,7 @@
 //! `POST /v2/events/clientEvent`: records what a customer did with ads and offers, each event exactly once.
 
 use lambda_http::http::{Method, StatusCode};
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth};
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering};
 use punchcard_models::{
     access::Scope,
     client_event::{self, ClientEvent, Context},
@@ -71,6 +71,8 @@ fn answer(call: &Call<'_>, events: &[ClientEvent], recorded: &[Recorded]) -> Rep
             Some(json!({"clientEventId": event.id.to_string(), "reason": reason}))
         })
         .collect();
+    metering::accepted(events.len() - rejected.len());
+    metering::duplicate(rejected.len());
     let status = match rejected.len() {
         0 => return Reply::ok(&json!({"requestId": call.request_id})),
         all if all == events.len() => StatusCode::CONFLICT,

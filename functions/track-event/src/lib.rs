@@ -1,12 +1,12 @@
 //! `POST /integrations/event`: records what a player did, makes the player if it is new, and pays what campaigns give
 //! for it, in one write.
 
-use lambda_http::http::{HeaderName, Method, StatusCode};
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth};
+use lambda_http::http::{Method, StatusCode};
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering};
 use punchcard_models::{
     fault::Faults,
     idempotency::PayloadDigest,
-    player_events::{AddressDigest, PlayerEvents},
+    player_events::{AddressDigest, PlayerEvent, PlayerEvents},
 };
 use punchcard_rewards::{Award, Catalog, Member, Occurrence, Trigger, Usage};
 use punchcard_store::{CatalogReader, DigestKey, NewPlayerEvents, PlayerEventLog, PlayerEventsRecorded, Store};
@@ -77,9 +77,14 @@ async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
     };
     let recorded = state.events.record(new, call.deadline, |usage| awards(rules, &request, call, usage)).await;
     match recorded.map_err(Error::unavailable)? {
-        PlayerEventsRecorded::New => Ok(Reply::json_text(StatusCode::OK, RESPONSE.to_owned())),
-        PlayerEventsRecorded::Replay(response) => Ok(Reply::json_text(StatusCode::OK, response)
-            .with_header(HeaderName::from_static("idempotent-replayed"), "true")),
+        PlayerEventsRecorded::New => {
+            metering::accepted(request.events.len());
+            Ok(Reply::json_text(StatusCode::OK, RESPONSE.to_owned()))
+        }
+        PlayerEventsRecorded::Replay(response) => {
+            metering::duplicate(1);
+            Ok(Reply::json_text(StatusCode::OK, response).replayed())
+        }
         PlayerEventsRecorded::KeyReused => Err(Error::KeyReused),
         PlayerEventsRecorded::TooLarge => Err(Error::TooLargeToStore),
     }
@@ -87,7 +92,7 @@ async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
 
 /// What each event earns. Players have no account and no loyalty id, and events no time but that of the request.
 fn awards<'c>(rules: &'c Catalog, request: &PlayerEvents, call: &Call<'_>, usage: &Usage) -> Vec<Award<'c>> {
-    let award = |event: &punchcard_models::player_events::PlayerEvent| {
+    let award = |event: &PlayerEvent| {
         let occurrence = Occurrence {
             trigger: Trigger::Event(&event.name),
             channel: None,

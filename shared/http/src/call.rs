@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{dialect::Dialect, error::Error, reply::Reply};
+use crate::{dialect::Dialect, error::Error, metering, reply::Reply};
 
 /// The longest body, in bytes.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -113,6 +113,9 @@ impl<'r> Call<'r> {
                 Err(_) => Err(Error::Panicked),
             }
         };
+        if let Err(error) = &result {
+            metering::failed(error);
+        }
         let outcome = result.as_ref().map_or_else(Error::outcome, |_| "ok");
         match &result {
             Err(Error::Unavailable(error)) => tracing::error!(%error, "the store could not be used"),

@@ -4,7 +4,7 @@ use std::{convert::Infallible, panic};
 
 use lambda_http::{Body, Error, Request, Response, service_fn};
 
-use crate::logs;
+use crate::{logs, metering};
 
 /// Runs a function: makes its state once, then answers one request after the other.
 ///
@@ -24,10 +24,16 @@ where
     }));
     // A function serves one request at a time: a second thread would only cost switches.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let meter = metering::install();
+        metering::cold_start();
         let state = &open().await;
         let handle = &handle;
         lambda_http::run(service_fn(move |request: Request| async move {
-            Ok::<_, Infallible>(handle.call(state, &request).await)
+            let response = handle.call(state, &request).await;
+            if let Some(meter) = meter {
+                metering::flush(meter);
+            }
+            Ok::<_, Infallible>(response)
         }))
         .await
     })

@@ -9,6 +9,7 @@ mod dialect;
 mod error;
 mod lambda;
 pub mod logs;
+pub mod metering;
 mod reply;
 pub mod token;
 

@@ -76,9 +76,15 @@ impl Reply {
         reply.with_header(header::ALLOW, allow)
     }
 
+    /// The answer, marked as one that was given before.
+    #[must_use]
+    pub fn replayed(self) -> Self {
+        self.with_header(HeaderName::from_static("idempotent-replayed"), "true")
+    }
+
     /// The answer with one header more.
     #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.headers.push((name, HeaderValue::from_static(value)));
         self
     }

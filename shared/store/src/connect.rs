@@ -19,6 +19,7 @@ use punchcard_models::timestamp::Timestamp;
 use crate::{
     Activities, ActivityReader, Admin, BalanceReader, CatalogReader, ClientEvents, DigestKey, Outage, PlayerEventLog,
     PlayerReader, SessionOpener, Sessions, SigningKeys, Tables,
+    measure::{self, Measure},
 };
 
 /// The roots that AWS endpoints chain to. The system's would cost each cold start megabytes of parsing.
@@ -75,11 +76,13 @@ impl Store {
     }
 
     fn connect(prefix: &str, region: String, credentials: SharedCredentialsProvider, endpoint: Option<String>) -> Self {
+        measure::describe();
         let mut config = aws_sdk_dynamodb::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region))
             .credentials_provider(credentials)
             .http_client(http_client())
+            .interceptor(Measure)
             // Tried again by the SDK: whole calls. By us: members of a batch, and conflicts.
             .retry_config(
                 RetryConfig::standard().with_max_attempts(TRIES).with_initial_backoff(Duration::from_millis(50)),

@@ -139,7 +139,10 @@ impl Ledger {
                 self.transact(operation, record.clone(), member, award.spends()).await?
             };
             let is_news = match tried {
-                Tried::Done => return Ok(Written::New(record.item)),
+                Tried::Done => {
+                    metrics::counter!("Points").increment(award.points());
+                    return Ok(Written::New(record.item));
+                }
                 Tried::RecordExists(item) if item.bytes("writeId") == Some(record.write_id.as_bytes()) => {
                     return Ok(Written::New(item));
                 }

@@ -13,6 +13,7 @@ mod digest_key;
 mod item;
 mod kept;
 mod ledger;
+mod measure;
 mod new_item;
 mod outage;
 mod player_events;

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::{
     types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem},
 };
 
-use crate::{item::Item, outage::Outage, retry::passes};
+use crate::{item::Item, measure, outage::Outage, retry::passes};
 
 const IS_NEW: &str = "attribute_not_exists(#key)";
 
@@ -76,7 +76,10 @@ pub(crate) async fn transact(
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
             read_reasons(operation, cancelled.cancellation_reasons())
         }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => Ok(Transacted::Busy),
+        Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+            measure::conflict();
+            Ok(Transacted::Busy)
+        }
         _ => Err(Outage::from_sdk(operation, &error)),
     }
 }
@@ -91,7 +94,7 @@ fn read_reasons(operation: &'static str, reasons: &[CancellationReason]) -> Resu
             Some("ConditionalCheckFailed") => {
                 failed = failed.or_else(|| Some((index, reason.item().cloned().unwrap_or_default())));
             }
-            Some(code) if passes(code) => {}
+            Some(code) if passes(code) => measure::conflict(),
             Some(code) => return Err(Outage::refused(operation, code)),
         }
     }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
-use crate::outage::{Cause, Outage};
+use crate::{
+    measure,
+    outage::{Cause, Outage},
+};
 
 /// The pauses of one request, growing, with jitter, until its deadline.
 pub(crate) struct Retries {
@@ -33,6 +36,7 @@ impl Retries {
         let next = self.pauses.next().map(|pause| Instant::now() + pause);
         match next.filter(|next| *next < self.deadline) {
             Some(next) => {
+                measure::retry();
                 tokio::time::sleep_until(next).await;
                 Ok(())
             }
