@@ -36,11 +36,11 @@ pub fn commands(address: SocketAddr) -> String {
         r#"Try it: a client event, an activity and a player event. The first two have ids of their own: once more, and
 they are refused.
 
-curl -i http://{address}/v2/events/clientEvent -H "Authorization: Bearer $(curl -s http://{address}/v2/session/startSession -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientId":"{CLIENT}","secret":"{SECRET}"}}' | cut -d'"' -f4)" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"AdInteraction","clientEvent":"ActivateOffer","clientEventTimestamp":"2024-10-01T07:00:00Z","clientEventMetadata":{{"serveToken":"CiQ3MGU5","section":"Dashboard","channel":"OLB"}}}}]}}'
+curl -i -w '\n' http://{address}/v2/events/clientEvent -H "Authorization: Bearer $(curl -s http://{address}/v2/session/startSession -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientId":"{CLIENT}","secret":"{SECRET}"}}' | cut -d'"' -f4)" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"AdInteraction","clientEvent":"ActivateOffer","clientEventTimestamp":"2024-10-01T07:00:00Z","clientEventMetadata":{{"serveToken":"CiQ3MGU5","section":"Dashboard","channel":"OLB"}}}}]}}'
 
-curl -i http://{address}/client/users/correlation-1/activities/activity-1 -H "Authorization: Bearer $(curl -s http://{address}/oauth2/token -u {CLIENT}:{SECRET} -d grant_type=client_credentials | cut -d'"' -f4)" -H 'Content-Type: application/json' -d '{{"action":"SURVEY_RESPONSE","channel":"APP","when":"2024-10-01T07:00:00Z"}}'
+curl -i -w '\n' http://{address}/client/users/correlation-1/activities/activity-1 -H "Authorization: Bearer $(curl -s http://{address}/oauth2/token -u {CLIENT}:{SECRET} -d grant_type=client_credentials | cut -d'"' -f4)" -H 'Content-Type: application/json' -d '{{"action":"SURVEY_RESPONSE","channel":"APP","when":"2024-10-01T07:00:00Z"}}'
 
-curl -i http://{address}/integrations/event -H 'APIKey: {API_KEY}' -H 'Content-Type: application/json' -d '{{"playerUniqueId":"player123","events":{{"place_order":{{"total_amount":"120","category":["electronics","cosmetics"]}},"review":{{}}}}}}'
+curl -i -w '\n' http://{address}/integrations/event -H 'APIKey: {API_KEY}' -H 'Content-Type: application/json' -d '{{"playerUniqueId":"player123","events":{{"place_order":{{"total_amount":"120","category":["electronics","cosmetics"]}},"review":{{}}}}}}'
 "#
     )
 }

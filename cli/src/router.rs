@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{
     Router,
     body::Body as AxumBody,
-    extract::{RawPathParams, Request as AxumRequest},
+    extract::{RawPathParams, Request as AxumRequest, rejection::RawPathParamsRejection},
     response::Response as AxumResponse,
     routing::{MethodFilter, any, on},
 };
@@ -58,8 +58,9 @@ pub fn router(functions: Vec<Function>) -> Router {
     for Function { endpoint, mounted } in functions {
         for path in endpoint.paths {
             let mounted = mounted.clone();
-            let handler = move |path: RawPathParams, request: AxumRequest| async move {
-                let response = mounted(to_lambda(&path, request).await).await;
+            let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| async move {
+                // What isn't even text is no parameter: the function says so, in its dialect.
+                let response = mounted(to_lambda(path.ok().as_ref(), request).await).await;
                 from_lambda(response)
             };
             let method = match endpoint.method {
@@ -73,12 +74,12 @@ pub fn router(functions: Vec<Function>) -> Router {
 }
 
 /// A request as API Gateway passes it on: path parameters decoded, repeated headers joined.
-async fn to_lambda(path: &RawPathParams, request: AxumRequest) -> Request {
+async fn to_lambda(path: Option<&RawPathParams>, request: AxumRequest) -> Request {
     let (mut parts, body) = request.into_parts();
     parts.headers = joined(&parts.headers);
     // `RawPathParams` are percent-decoded; raw only in that they are not yet another type.
     let parameters: HashMap<String, String> =
-        path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        path.into_iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let body = Body::from(read(body).await);
     Request::from_parts(parts, body).with_path_parameters(parameters)
 }

@@ -11,8 +11,12 @@ use aws_sdk_dynamodb::{
 };
 use dynoxide::Database;
 use punchcard::{demo, embedded::Embedded, router, tables};
+use punchcard_models::access::SigningKey;
 use punchcard_store::Store;
-use reqwest::{Method, StatusCode, header::HeaderMap};
+use reqwest::{
+    Method, StatusCode,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -28,6 +32,39 @@ pub struct App {
     client: reqwest::Client,
     // Dropped last, which stops it.
     _embedded: Option<Embedded>,
+}
+
+/// A customer's session with client events: a token and what goes with it.
+pub struct Session<'a> {
+    app: &'a App,
+    pub customer: &'a str,
+    pub bearer: String,
+}
+
+impl<'a> Session<'a> {
+    /// Posts a body as it is, with more headers than usual, or others.
+    pub async fn post_raw(&self, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+        let usual = [
+            ("content-type", "application/json"),
+            ("authorization", &self.bearer),
+            ("x-source-customer-id", self.customer),
+        ];
+        let headers: Vec<_> = usual.iter().chain(headers).copied().collect();
+        self.app.send(Method::POST, "/v2/events/clientEvent", &headers, body).await
+    }
+
+    /// Posts events.
+    pub async fn post(&self, events: &[Value]) -> Answer {
+        self.post_raw(&[], json!({"clientEvents": events}).to_string()).await
+    }
+
+    /// The same session at another process.
+    pub fn at<'b>(&self, app: &'b App) -> Session<'b>
+    where
+        'a: 'b,
+    {
+        Session { app, customer: self.customer, bearer: self.bearer.clone() }
+    }
 }
 
 /// An answer, read whole.
@@ -51,20 +88,29 @@ impl Answer {
 impl App {
     /// Starts one of its own for a test.
     pub async fn start() -> Self {
-        let (embedded, endpoint, prefix) = match env::var("DYNAMODB_ENDPOINT") {
-            Ok(endpoint) => (None, endpoint, format!("test-{}-", Uuid::new_v4())),
-            Err(_) => {
-                let database = Database::memory().expect("a database in memory");
-                let embedded = Embedded::start(database, ANY_PORT).await.expect("an embedded store");
-                let endpoint = format!("http://{}", embedded.address);
-                (Some(embedded), endpoint, punchcard::embedded::TABLE_PREFIX.to_owned())
-            }
+        let (embedded, endpoint, prefix) = if let Ok(endpoint) = env::var("DYNAMODB_ENDPOINT") {
+            (None, endpoint, format!("test-{}-", Uuid::new_v4()))
+        } else {
+            let database = Database::memory().expect("a database in memory");
+            let embedded = Embedded::start(database, ANY_PORT).await.expect("an embedded store");
+            let endpoint = format!("http://{}", embedded.address);
+            (Some(embedded), endpoint, punchcard::embedded::TABLE_PREFIX.to_owned())
         };
         let store = Store::local(&endpoint, &prefix);
         for (name, key) in tables::of_template().expect("tables in the template") {
             store.tables().make(&name, &key).await.expect("a table");
         }
         demo::set_up(&store.admin(), punchcard_http::now()).await.expect("the demo");
+        Self::on(endpoint, prefix, embedded).await
+    }
+
+    /// Another process of the same system, which reaches the store at `endpoint`. It lives no longer than the first.
+    pub async fn through(&self, endpoint: &str) -> Self {
+        Self::on(endpoint.to_owned(), self.prefix.clone(), None).await
+    }
+
+    async fn on(endpoint: String, prefix: String, embedded: Option<Embedded>) -> Self {
+        let store = Store::local(&endpoint, &prefix);
         let listener = TcpListener::bind(ANY_PORT).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let api = router::router(router::functions(&store).await);
@@ -72,12 +118,14 @@ impl App {
         App { url, store, endpoint, prefix, client: reqwest::Client::new(), _embedded: embedded }
     }
 
-    /// Sends a request as it is.
+    /// Sends a request as it is. Of two headers of one name, the later one counts.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body.into());
+        let mut map = HeaderMap::new();
         for (name, value) in headers {
-            request = request.header(*name, *value);
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header's value");
+            map.insert(HeaderName::from_bytes(name.as_bytes()).expect("a header's name"), value);
         }
+        let request = self.client.request(method, format!("{}{path}", self.url)).headers(map).body(body.into());
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         Answer { status, headers, body: response.text().await.expect("a body") }
@@ -97,11 +145,26 @@ impl App {
         answer.json()["sessionToken"].as_str().expect("a token").to_owned()
     }
 
-    /// Posts client events as a customer, with a token of its own.
-    pub async fn post_events(&self, customer: &str, body: &Value) -> Answer {
-        let bearer = format!("Bearer {}", self.session_token(customer).await);
-        let headers = [("authorization", bearer.as_str()), ("x-source-customer-id", customer)];
-        self.post("/v2/events/clientEvent", &headers, body).await
+    /// A session of a customer.
+    pub async fn session<'a>(&'a self, customer: &'a str) -> Session<'a> {
+        Session { app: self, customer, bearer: format!("Bearer {}", self.session_token(customer).await) }
+    }
+
+    /// The key that the tokens are signed with, for making others.
+    pub async fn signing_key(&self) -> SigningKey {
+        let now = punchcard_http::now();
+        self.store.signing_keys(now).await.newest(now).await.expect("a key").as_ref().clone()
+    }
+
+    /// Revokes a client as an operator would.
+    pub async fn revoke(&self, client: &str) {
+        let update = self.dynamo().update_item().table_name(format!("{}Catalog", self.prefix));
+        let update = update
+            .key("part", AttributeValue::S("open".to_owned()))
+            .key("id", AttributeValue::S(format!("client#{client}")));
+        let now = AttributeValue::S(punchcard_http::now().to_string());
+        let update = update.update_expression("SET revokedAt = :now").expression_attribute_values(":now", now);
+        update.condition_expression("attribute_exists(id)").send().await.expect("a known client");
     }
 
     /// Every item of a table, for looking at what was stored. Tests may scan; the product never does.

@@ -9,12 +9,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode},
     routing::{get, post},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::{
     io::AsyncReadExt as _,
     net::TcpListener,
     process::{Child, Command},
     sync::{Mutex, mpsc},
+    task::JoinHandle,
 };
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ pub struct Function {
     events: mpsc::UnboundedSender<Value>,
     answers: mpsc::UnboundedReceiver<Result<Value, Value>>,
     process: Child,
+    log: JoinHandle<String>,
 }
 
 struct Runtime {
@@ -47,7 +49,7 @@ impl Function {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move { axum::serve(listener, api).await });
-        let process = Command::new(binary(name))
+        let mut process = Command::new(binary(name))
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
@@ -61,28 +63,32 @@ impl Function {
             .kill_on_drop(true)
             .spawn()
             .expect("the function starts");
-        Function { events, answers, process }
+        let (mut stdout, mut log) = (process.stdout.take().expect("its output"), String::new());
+        let log = tokio::spawn(async move {
+            stdout.read_to_string(&mut log).await.expect("its log");
+            log
+        });
+        Function { events, answers, process, log }
     }
 
-    /// Invokes it with an event, and waits for what it answers.
-    pub async fn invoke(&mut self, event: Value) -> Value {
+    /// Invokes it with an event, and waits for its answer, or for what it says that went wrong.
+    pub async fn invoke(&mut self, event: Value) -> Result<Value, Value> {
         self.events.send(event).expect("the runtime runs");
         let answer = tokio::time::timeout(Duration::from_secs(30), self.answers.recv()).await;
-        answer.expect("an answer in time").expect("the runtime runs").expect("an answer, not an error")
+        answer.expect("an answer in time").expect("the runtime runs")
     }
 
-    /// Ends it, and gives what it logged, line by line.
-    pub async fn end(mut self) -> Vec<Value> {
+    /// Ends it, and gives what it logged.
+    pub async fn end(mut self) -> String {
+        assert_eq!(self.process.try_wait().expect("its state"), None, "it ended before");
         self.process.start_kill().expect("the function ends");
-        let mut log = String::new();
-        let mut stdout = self.process.stdout.take().expect("its output");
-        stdout.read_to_string(&mut log).await.expect("its log");
-        log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+        self.log.await.expect("its log")
     }
 }
 
 async fn next(State(runtime): State<Arc<Runtime>>) -> (HeaderMap, String) {
-    let event = runtime.events.lock().await.recv().await.unwrap_or_else(|| json!({}));
+    // After the last event there is no other, until the function is ended.
+    let Some(event) = runtime.events.lock().await.recv().await else { std::future::pending().await };
     let id = Uuid::new_v4().to_string();
     let headers = [
         ("lambda-runtime-aws-request-id", id.as_str()),

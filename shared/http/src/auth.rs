@@ -24,9 +24,11 @@ pub fn bearer(call: &Call<'_>, access: &Access, scope: Scope) -> Result<ClientId
     let client = ClientId::new(&sub).map_err(|_| Denied::BadToken)?;
     access.still_allowed(&client, scope)?;
     let customer = call.header(CUSTOMER).filter(|sent| !sent.trim().is_empty());
-    match (cid, customer) {
-        (Some(bound), Some(sent)) if bound != sent => Err(Denied::OtherCustomer),
-        _ => Ok(client),
+    match (scope, cid, customer) {
+        // Nobody gets such a token from us.
+        (Scope::ClientEvents, None, _) => Err(Denied::BadToken),
+        (Scope::ClientEvents, Some(bound), Some(sent)) if bound != sent => Err(Denied::OtherCustomer),
+        (Scope::ClientEvents | Scope::Activities, _, _) => Ok(client),
     }
 }
 

@@ -4,13 +4,13 @@ use std::{convert::Infallible, panic};
 
 use lambda_http::{Body, Error, Request, Response, service_fn};
 
-use crate::{logs, metering};
+use crate::{call::Endpoint, logs, metering};
 
 /// Runs a function: makes its state once, then answers one request after the other.
 ///
 /// # Errors
 /// The Lambda runtime can't be reached.
-pub fn run<S, O, H>(open: impl FnOnce() -> O, handle: H) -> Result<(), Error>
+pub fn run<S, O, H>(endpoint: &Endpoint, open: impl FnOnce() -> O, handle: H) -> Result<(), Error>
 where
     S: Sync,
     O: Future<Output = S>,
@@ -24,7 +24,7 @@ where
     }));
     // A function serves one request at a time: a second thread would only cost switches.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let meter = metering::install();
+        let meter = metering::install(endpoint.function);
         metering::cold_start();
         let state = &open().await;
         let handle = &handle;

@@ -43,9 +43,8 @@ fn add(name: &'static str, count: usize) {
 }
 
 /// Installs the recorder, if the environment names a namespace for the metrics.
-pub(crate) fn install() -> Option<&'static Collector> {
+pub(crate) fn install(function: &'static str) -> Option<&'static Collector> {
     let namespace = env::var("METRICS_NAMESPACE").ok().filter(|namespace| !namespace.is_empty())?;
-    let function = env::var("FUNCTION").or_else(|_| env::var("AWS_LAMBDA_FUNCTION_NAME")).unwrap_or_default();
     Builder::new().cloudwatch_namespace(namespace).with_dimension("Function", function).init().ok()
 }
 

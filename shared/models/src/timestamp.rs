@@ -14,6 +14,8 @@ impl Timestamp {
     /// How far ahead of us a client's clock may be: 24 hours, in milliseconds.
     const MAX_AHEAD: i64 = 24 * 60 * 60 * 1000;
 
+    /// How far apart requests under way at once may have begun, in milliseconds.
+    const OVERLAP: i64 = 10_000;
     /// 0000-01-01T00:00:00Z
     const YEAR_0: i64 = -62_167_219_200_000;
 
@@ -29,10 +31,11 @@ impl Timestamp {
         self.0
     }
 
-    /// Whether it is less than `millis` milliseconds before `now`. A moment after `now` isn't: a clock was set back.
+    /// Whether it is less than `millis` milliseconds before `now`. It may be a little after, since requests overlap; a
+    /// moment long after isn't within anything: a clock was set back.
     #[must_use]
     pub fn is_within(self, millis: i64, now: Timestamp) -> bool {
-        (0..millis).contains(&now.0.saturating_sub(self.0))
+        (-Self::OVERLAP..millis).contains(&now.0.saturating_sub(self.0))
     }
 
     /// Reads RFC 3339 or ISO 8601 with an offset or `Z`. What is finer than a millisecond is cut off.

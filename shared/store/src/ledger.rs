@@ -169,9 +169,13 @@ impl Ledger {
                 }
                 Tried::Busy => false,
             };
-            // What a condition returned is worth a try at once, but only the first time: others want to write too.
-            if !(is_news && std::mem::take(&mut at_once)) {
+            // What a condition returned is worth a try at once: it won't be true for long. But only every other time,
+            // because others want to write too.
+            if is_news && at_once {
+                at_once = false;
+            } else {
                 retries.pause().await?;
+                at_once = true;
             }
         }
     }

@@ -1,0 +1,300 @@
+//! The functions as Lambda runs them: the real binaries, driven with the events of `events/`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use punchcard_http::{Dialect, Endpoint};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    app::{Answer, App},
+    drift,
+    lambda::Function,
+    proxy::Proxy,
+};
+
+/// The cases, in the order in which they have to be sent, and what each is answered.
+const CASES: [(&str, u16); 5] =
+    [("happy", 200), ("duplicate", 409), ("partial", 207), ("invalid", 400), ("unauthorised", 401)];
+
+/// A case of `events/`, and its event.
+struct Case {
+    name: String,
+    status: u16,
+    event: String,
+}
+
+/// The events of each function, in the order of [`CASES`].
+fn events() -> BTreeMap<String, Vec<Case>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../events");
+    let mut functions: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("the folder of events") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let (function, case) = name.split_once('.').expect("<function>.<case>.json");
+        let known = CASES.iter().find(|(known, _)| *known == case);
+        let (_, status) = known.unwrap_or_else(|| panic!("{name}: what is the answer of this case?"));
+        let event = fs::read_to_string(&path).expect("an event");
+        functions.entry(function.to_owned()).or_default().push(Case { name, status: *status, event });
+    }
+    for cases in functions.values_mut() {
+        let place = |case: &Case| CASES.iter().position(|(known, _)| case.name.ends_with(&format!(".{known}")));
+        cases.sort_by_key(place);
+    }
+    functions
+}
+
+/// The event with a token of this app's where it says that there has to be one.
+async fn filled(event: &str, app: &App) -> Value {
+    let event: Value = serde_json::from_str(event).expect("JSON");
+    if !event["headers"]["authorization"].as_str().is_some_and(|header| header.contains("${TOKEN}")) {
+        return event;
+    }
+    let customer = event["headers"]["x-source-customer-id"].as_str().expect("a customer");
+    let token = app.session_token(customer).await;
+    serde_json::from_str(&event.to_string().replace("${TOKEN}", &token)).expect("JSON")
+}
+
+/// The same request over HTTP.
+async fn over_http(event: &Value, app: &App) -> Answer {
+    let headers = event["headers"].as_object().expect("headers").iter();
+    let headers: Vec<_> = headers
+        .filter(|(name, _)| !matches!(name.as_str(), "host" | "content-length"))
+        .map(|(name, value)| (name.as_str(), value.as_str().expect("a value")))
+        .collect();
+    let method = event["requestContext"]["http"]["method"].as_str().expect("a method");
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
+    app.send(method, event["rawPath"].as_str().expect("a path"), &headers, event["body"].as_str().expect("a body"))
+        .await
+}
+
+/// A body without what is another in every answer.
+fn comparable(body: &str) -> Value {
+    let mut body: Value = serde_json::from_str(body).expect("JSON");
+    for name in ["requestId", "sessionToken"] {
+        if let Some(value) = body.get_mut(name) {
+            assert!(value.as_str().is_some_and(|value| !value.is_empty()), "{name}");
+            *value = json!("another each time");
+        }
+    }
+    body
+}
+
+/// The headers that an endpoint sets, without what is another in every answer or the server's own.
+fn comparable_headers<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>) -> BTreeMap<String, String> {
+    let mut headers: BTreeMap<_, _> =
+        headers.into_iter().map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    headers.retain(|name, _| !matches!(name.as_str(), "date" | "content-length"));
+    let id = headers.insert("x-amzn-requestid".to_owned(), "another each time".to_owned());
+    assert!(id.is_some_and(|id| Uuid::try_parse(&id).is_ok()));
+    headers
+}
+
+async fn endpoints() -> Vec<Endpoint> {
+    drift::functions().await.into_iter().map(|function| function.endpoint).collect()
+}
+
+#[tokio::test]
+async fn every_function_has_its_events() {
+    let functions: BTreeSet<_> = endpoints().await.iter().map(|endpoint| endpoint.function.to_owned()).collect();
+    assert_eq!(events().into_keys().collect::<BTreeSet<_>>(), functions);
+    for (function, cases) in events() {
+        for case in ["happy", "invalid", "unauthorised"] {
+            assert!(cases.iter().any(|known| known.name.ends_with(case)), "{function} has no {case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_function_answers_as_the_server_does_and_calls_the_store_as_its_policy_allows() {
+    for (name, cases) in events() {
+        let (app, served) = (App::start().await, App::start().await);
+        let proxy = Proxy::start(&app.endpoint).await;
+        let mut function = Function::start(&name, &app.through(&proxy.url).await).await;
+        // What the app itself called when it started is none of the function's.
+        let before = proxy.calls().len();
+        for Case { name, status, event } in cases {
+            let answer = function.invoke(filled(&event, &app).await).await.expect("an answer");
+            assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+            assert_eq!(answer["isBase64Encoded"], false, "{name}");
+            let expected = over_http(&filled(&event, &served).await, &served).await;
+            assert_eq!(expected.status, status, "{name}: {}", expected.body);
+            let body = answer["body"].as_str().expect("a body");
+            assert_eq!(comparable(body), comparable(&expected.body), "{name}");
+            let headers = answer["headers"].as_object().expect("headers").iter();
+            let headers = headers.map(|(name, value)| (name.as_str(), value.as_str().expect("a value")));
+            let http = expected.headers.iter();
+            let http = http.map(|(name, value)| (name.as_str(), value.to_str().expect("a value")));
+            assert_eq!(comparable_headers(headers), comparable_headers(http), "{name}");
+        }
+        function.end().await;
+        let called: BTreeSet<_> =
+            proxy.calls().split_off(before).iter().flat_map(|call| permissions(call, &app.prefix)).collect();
+        assert_eq!(called, drift::policy(&name), "what {name} does and what its policy allows");
+    }
+}
+
+/// What a call needs to be allowed: each as action, table, and part of the catalog where it matters.
+fn permissions((operation, parameters): &(String, Value), prefix: &str) -> Vec<(String, String, Option<String>)> {
+    let table = |name: &str| name.strip_prefix(prefix).expect("a table of ours").to_owned();
+    let part = parameters.pointer("/ExpressionAttributeValues/:part/S").and_then(Value::as_str).map(str::to_owned);
+    let needs = |action: &str, name: &str| (format!("dynamodb:{action}"), table(name), part.clone());
+    match operation.as_str() {
+        "BatchExecuteStatement" => {
+            let statements = parameters["Statements"].as_array().expect("statements").iter();
+            let insert = |statement: &Value| {
+                let text = statement["Statement"].as_str().expect("a statement");
+                assert!(text.starts_with("INSERT INTO \""), "{text}");
+                needs("PartiQLInsert", text.split('"').nth(1).expect("a table"))
+            };
+            statements.map(insert).collect()
+        }
+        "BatchGetItem" => {
+            let tables = parameters["RequestItems"].as_object().expect("tables").keys();
+            tables.map(|table| needs("BatchGetItem", table)).collect()
+        }
+        "TransactWriteItems" => {
+            let writes = parameters["TransactItems"].as_array().expect("writes").iter();
+            let writes = writes.flat_map(|write| write.as_object().expect("a write"));
+            let need = |(kind, write): (&String, &Value)| match kind.as_str() {
+                "Put" | "Update" | "Delete" => {
+                    needs(&format!("{kind}Item"), write["TableName"].as_str().expect("a table"))
+                }
+                _ => needs("ConditionCheckItem", write["TableName"].as_str().expect("a table")),
+            };
+            writes.map(need).collect()
+        }
+        _ => vec![needs(operation, parameters["TableName"].as_str().expect("a table"))],
+    }
+}
+
+#[tokio::test]
+async fn a_function_reads_a_body_in_base64() {
+    let app = App::start().await;
+    let mut function = Function::start("send-client-event", &app).await;
+    let happy = &events()["send-client-event"][0];
+    let mut event = filled(&happy.event, &app).await;
+    let body = event["body"].as_str().expect("a body").to_owned();
+    event["isBase64Encoded"] = json!(true);
+    for (bytes, status, says) in [
+        (body.clone().into_bytes(), 200, "requestId"),
+        (body.into_bytes(), 409, "DUPLICATE_ID"),
+        (b"{\"clientEvents\":\n\"\xff\"}".to_vec(), 400, "invalid UTF-8 at line 2 column 2"),
+        (vec![b' '; 256 * 1024 + 1], 413, "PayloadTooLargeException"),
+    ] {
+        event["body"] = json!(BASE64_STANDARD.encode(bytes));
+        let answer = function.invoke(event.clone()).await.expect("an answer");
+        assert_eq!(answer["statusCode"], status, "{answer}");
+        assert!(answer["body"].as_str().is_some_and(|body| body.contains(says)), "{answer}");
+    }
+    assert_eq!(app.items("ClientEvents").await.len(), 1);
+    function.end().await;
+}
+
+#[tokio::test]
+async fn a_function_answers_without_a_body_and_by_another_method() {
+    let (app, events) = (App::start().await, events());
+    for Endpoint { function: name, method, any, allow, .. } in endpoints().await {
+        let mut function = Function::start(name, &app).await;
+        let mut event = filled(&events[name][0].event, &app).await;
+        if method == Method::POST {
+            event.as_object_mut().expect("an event").remove("body");
+            let answer = function.invoke(event.clone()).await.expect("an answer");
+            assert_eq!(answer["statusCode"], 400, "{name}: {answer}");
+        }
+        for (method, status) in [("DELETE", 405), ("OPTIONS", 204)].into_iter().filter(|_| any) {
+            event["requestContext"]["http"]["method"] = json!(method);
+            let answer = function.invoke(event.clone()).await.expect("an answer");
+            assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+            assert_eq!(answer["headers"]["allow"], allow, "{name}: {answer}");
+        }
+        function.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_function_survives_an_event_that_is_none() {
+    let app = App::start().await;
+    for (name, cases) in events() {
+        let mut function = Function::start(&name, &app).await;
+        for nonsense in [json!({}), json!({"Records": []}), json!("text"), json!(null), json!({"version": "2.0"})] {
+            let answer = function.invoke(nonsense.clone()).await;
+            assert!(answer.is_err(), "{name}: {nonsense}: {answer:?}");
+        }
+        let answer = function.invoke(filled(&cases[0].event, &app).await).await.expect("an answer");
+        assert_eq!(answer["statusCode"], cases[0].status, "{name}: {answer}");
+        function.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_function_starts_and_answers_without_the_store() {
+    let app = App::start().await;
+    let lost = app.through("http://127.0.0.1:1").await;
+    let events = events();
+    for Endpoint { function: name, dialect, .. } in endpoints().await {
+        let mut function = Function::start(name, &lost).await;
+        let answer = function.invoke(filled(&events[name][0].event, &app).await).await.expect("an answer");
+        let status = if dialect == Dialect::ClientEvents { 500 } else { 503 };
+        assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+        let log = function.end().await;
+        assert!(log.contains("\"level\":\"ERROR\""), "{name}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_names_requests_and_holds_nothing_that_was_sent() {
+    let app = App::start().await;
+    for (name, cases) in events() {
+        let mut function = Function::start(&name, &app).await;
+        let (mut ids, mut secrets) = (Vec::new(), BTreeSet::new());
+        for case in &cases {
+            let event = filled(&case.event, &app).await;
+            secrets.insert(event["headers"]["authorization"].as_str().unwrap_or("demo-secret").replace("Bearer ", ""));
+            let answer = function.invoke(event).await.expect("an answer");
+            ids.push(answer["headers"]["x-amzn-requestid"].as_str().expect("an id").to_owned());
+            let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+            secrets.extend(body["sessionToken"].as_str().map(str::to_owned));
+        }
+        function.invoke(json!({"body": "demo-secret"})).await.expect_err("no event");
+        let log = function.end().await;
+
+        let sent = [
+            "demo-secret",
+            "wrong-secret",
+            "customer-1",
+            "12395199-1565-4565-bf99-3f94ee505d12",
+            "CiQ3MGU5",
+            "yesterday",
+        ];
+        for secret in sent.into_iter().chain(secrets.iter().map(String::as_str)) {
+            assert!(!log.contains(secret), "{name} logs {secret}: {log}");
+        }
+        let lines: Vec<Value> = log
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{name} logs what is no JSON: {line}")))
+            .collect();
+        for line in &lines {
+            let timestamp = line["timestamp"].as_str().unwrap_or_default();
+            assert!(chrono::DateTime::parse_from_rfc3339(timestamp).is_ok(), "{name}: {line}");
+            let level = line["level"].as_str().unwrap_or_default();
+            assert!(["ERROR", "WARN", "INFO"].contains(&level), "{name}: {line}");
+        }
+        let answered: Vec<_> = lines.iter().filter(|line| line["message"] == "answered").collect();
+        assert_eq!(answered.len(), cases.len(), "{name}: {log}");
+        for ((line, case), id) in answered.iter().zip(&cases).zip(&ids) {
+            assert_eq!(line["status"], case.status, "{}", case.name);
+            assert_eq!(line["span"]["request_id"], id.as_str(), "{}: {line}", case.name);
+            assert_eq!(line["span"]["function"], name, "{line}");
+        }
+    }
+}

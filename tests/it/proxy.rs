@@ -1,0 +1,155 @@
+//! A store that fails as DynamoDB does and the embedded one doesn't: stands before it, passes every call on and keeps
+//! a list of them, and fails those it is told to.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy)]
+pub enum Fault {
+    /// The call is carried out; its answer gets lost.
+    AnswerLost,
+    /// The call is not carried out, and never answered.
+    NoAnswer,
+    /// The call is refused, for a reason of this name.
+    Refused(&'static str),
+    /// All but the last statement of a batch are carried out; that one is refused, for a reason of this name.
+    LastMember(&'static str),
+    /// A read of many items reads none, and says so.
+    NothingRead,
+}
+
+pub struct Proxy {
+    pub url: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: String,
+    client: reqwest::Client,
+    state: Mutex<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    calls: Vec<(String, Value)>,
+    faults: VecDeque<(&'static str, Fault)>,
+    down: bool,
+}
+
+impl Proxy {
+    pub async fn start(store: &str) -> Self {
+        let shared =
+            Arc::new(Shared { store: store.to_owned(), client: reqwest::Client::new(), state: Mutex::default() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let proxy = Router::new().fallback(pass_on).with_state(shared.clone());
+        tokio::spawn(async move { axum::serve(listener, proxy).await });
+        Proxy { url, shared }
+    }
+
+    /// The next call of this operation fails.
+    pub fn fail_next(&self, operation: &'static str, fault: Fault) {
+        self.shared.plan().faults.push_back((operation, fault));
+    }
+
+    /// Every call fails from now on, until it is up again.
+    pub fn set_down(&self, down: bool) {
+        self.shared.plan().down = down;
+    }
+
+    /// The calls so far, as operation and parameters.
+    pub fn calls(&self) -> Vec<(String, Value)> {
+        self.shared.plan().calls.clone()
+    }
+
+    /// How many calls of this operation there were so far.
+    pub fn count(&self, operation: &str) -> usize {
+        self.shared.plan().calls.iter().filter(|(called, _)| called == operation).count()
+    }
+
+    /// Whether all that was to fail has failed.
+    pub fn all_faults_happened(&self) -> bool {
+        self.shared.plan().faults.is_empty()
+    }
+}
+
+impl Shared {
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.state.lock().expect("no panic while it was held")
+    }
+
+    async fn call(&self, headers: HeaderMap, body: impl Into<reqwest::Body>) -> (StatusCode, Value) {
+        let response = self.client.post(&self.store).headers(headers).body(body).send().await.expect("the store");
+        (response.status(), response.json().await.expect("JSON"))
+    }
+}
+
+async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).expect("an operation");
+    let operation = target.rsplit('.').next().expect("a name").to_owned();
+    let mut parameters: Value = serde_json::from_slice(&body).expect("JSON");
+    let fault = {
+        let mut plan = shared.plan();
+        plan.calls.push((operation.clone(), parameters.clone()));
+        if plan.down {
+            return lost();
+        }
+        let planned = plan.faults.iter().position(|(failing, _)| *failing == operation);
+        planned.and_then(|index| plan.faults.remove(index)).map(|(_, fault)| fault)
+    };
+    headers.remove("host");
+    headers.remove("content-length");
+    match fault {
+        None => answer(shared.call(headers, body).await),
+        Some(Fault::AnswerLost) => {
+            shared.call(headers, body).await;
+            lost()
+        }
+        Some(Fault::NoAnswer) => std::future::pending().await,
+        Some(Fault::Refused(code)) => {
+            let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
+            let internal = code == "InternalServerError";
+            let status = if internal { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+            answer((status, json!({"__type": kind, "message": "the table punchcard-secret"})))
+        }
+        Some(Fault::LastMember(code)) => {
+            let statements = parameters["Statements"].as_array_mut().expect("statements");
+            statements.pop().expect("a statement");
+            let mut members = Vec::new();
+            if !statements.is_empty() {
+                let (status, answered) = shared.call(headers, parameters.to_string()).await;
+                assert_eq!(status, StatusCode::OK, "{answered}");
+                members.extend(answered["Responses"].as_array().expect("an answer a statement").iter().cloned());
+            }
+            members.push(json!({"Error": {"Code": code, "Message": "the table punchcard-secret"}}));
+            answer((StatusCode::OK, json!({"Responses": members})))
+        }
+        Some(Fault::NothingRead) => {
+            answer((StatusCode::OK, json!({"Responses": {}, "UnprocessedKeys": parameters["RequestItems"]})))
+        }
+    }
+}
+
+fn answer((status, body): (StatusCode, Value)) -> Response {
+    (status, [("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
+}
+
+/// The connection breaks instead of an answer.
+fn lost() -> Response {
+    let broken = futures_util::stream::iter([Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))]);
+    Response::new(Body::from_stream(broken))
+}

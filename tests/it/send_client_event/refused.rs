@@ -1,0 +1,538 @@
+//! What is refused, with what answer; and that nothing of it is stored.
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use punchcard_http::token::{self, Claims};
+use punchcard_models::{
+    access::{Denied, Scope, SecretDigest, SigningKey},
+    ids::ClientId,
+    timestamp::Timestamp,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    ID, activation, assert_accepted, assert_error, assert_nothing_stored, enrollment, enrollments, with, without,
+};
+use crate::{
+    app::{Answer, App},
+    proxy::Proxy,
+};
+
+const OTHER_ID: &str = "22222222-1565-4565-bf99-3f94ee505d12";
+
+/// A body that is refused, and the places that the answer names.
+struct Bad {
+    case: String,
+    body: Vec<u8>,
+    pointers: Vec<String>,
+}
+
+fn bad(case: &str, body: impl Into<Vec<u8>>, pointers: &[&str]) -> Bad {
+    Bad {
+        case: case.to_owned(),
+        body: body.into(),
+        pointers: pointers.iter().map(|pointer| (*pointer).to_owned()).collect(),
+    }
+}
+
+/// One event that is refused at one place in it.
+fn bad_event(case: &str, event: &Value, place: &str) -> Bad {
+    let body = json!({"clientEvents": [event]}).to_string();
+    bad(case, body, &[&format!("/clientEvents/0{place}")])
+}
+
+/// Bodies that are no JSON.
+fn malformed() -> Vec<Bad> {
+    let good = json!({"clientEvents": [activation(ID)]}).to_string();
+    let with_text = |text: &str| good.replace("\"CiQ3MGU5\"", text).into_bytes();
+    let mut cases = vec![
+        bad("an empty body", "", &[""]),
+        bad("blanks only", " \n", &[""]),
+        bad("half a body", &good[..good.len() / 2], &[""]),
+        bad("two bodies", good.repeat(2), &[""]),
+        bad("text", "clientEvents", &[""]),
+        bad("a form", "clientEvents=%5B%5D", &[""]),
+        bad("a comma after the last member", good.replace("}]}", "},]}"), &[""]),
+        bad("single quotes", good.replace('"', "'"), &[""]),
+        bad("a comment", format!("// events\n{good}"), &[""]),
+        bad("a byte order mark", format!("\u{feff}{good}"), &[""]),
+        bad("a lone high surrogate", with_text(r#""\ud800""#), &[""]),
+        bad("a lone low surrogate", with_text(r#""\udc00""#), &[""]),
+        bad("a surrogate pair in the wrong order", with_text(r#""\udc00\ud800""#), &[""]),
+        bad("a raw tab in a string", with_text("\"\t\""), &[""]),
+        bad("an unknown escape", with_text(r#""\x41""#), &[""]),
+        bad("a number beyond a double", good.replace(":3", ":1e999"), &[""]),
+        bad("a number with a leading zero", good.replace(":3", ":03"), &[""]),
+        bad("a number with a plus", good.replace(":3", ":+3"), &[""]),
+        bad("NaN", good.replace(":3", ":NaN"), &[""]),
+        bad("True", good.replace(":3", ":True"), &[""]),
+        bad("nesting of 17", format!("{}{}", "[".repeat(17), "]".repeat(17)), &[""]),
+        bad("nesting of 100 000", "[".repeat(100_000), &[""]),
+    ];
+    let mut latin_1 = good.clone().into_bytes();
+    latin_1.extend(b"\"\xe9\"");
+    cases.push(bad("Latin-1", latin_1, &[""]));
+    let utf_16 = good.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    cases.push(bad("UTF-16", utf_16, &[""]));
+    cases
+}
+
+/// Bodies of another shape.
+fn misshapen() -> Vec<Bad> {
+    let list = |events: &Value| json!({"clientEvents": events}).to_string();
+    let ad = activation(ID);
+    let ad_with = |path: &str, value: Value| with(ad.clone(), path, value);
+    let text = json!({"clientEvents": [activation(ID)]}).to_string();
+    vec![
+        bad("null", "null", &[""]),
+        bad("a number", "7", &[""]),
+        bad("a list", "[]", &[""]),
+        bad("no events member", "{}", &["/clientEvents"]),
+        bad(
+            "an events member of another case",
+            json!({"ClientEvents": [enrollment(ID)]}).to_string(),
+            &["/clientEvents"],
+        ),
+        bad("null for events", list(&Value::Null), &["/clientEvents"]),
+        bad("one event without a list", list(&enrollment(ID)), &["/clientEvents"]),
+        bad("a string for events", list(&json!("x")), &["/clientEvents"]),
+        bad("no events", list(&json!([])), &["/clientEvents"]),
+        bad("101 events", list(&json!(enrollments(101))), &["/clientEvents"]),
+        bad("an event that is null", list(&json!([null])), &["/clientEvents/0"]),
+        bad("an event that is a list", list(&json!([[]])), &["/clientEvents/0"]),
+        bad(
+            "one bad event among good ones",
+            list(&json!([enrollment(ID), 7, enrollment(OTHER_ID)])),
+            &["/clientEvents/1"],
+        ),
+        bad("one id twice", list(&json!([enrollment(ID), activation(ID)])), &["/clientEvents/1/clientEventId"]),
+        bad(
+            "one id twice in other cases",
+            list(&json!([enrollment(ID), enrollment(OTHER_ID), enrollment(ID.to_uppercase())])),
+            &["/clientEvents/2/clientEventId"],
+        ),
+        bad("a repeated key at the root", text.replace("}]}", "}],\"clientEvents\":7}"), &["/clientEvents"]),
+        bad(
+            "a repeated key in an event",
+            text.replace("\"clientEvent\":", "\"clientEvent\":\"ActivateOffer\",\"clientEvent\":"),
+            &["/clientEvents/0/clientEvent"],
+        ),
+        bad(
+            "a repeated key in metadata, spelled with an escape",
+            text.replace("\"channel\":", "\"ch\\u0061nnel\":\"OLB\",\"channel\":"),
+            &["/clientEvents/0/clientEventMetadata/channel"],
+        ),
+        bad(
+            "a repeated key in an ignored member",
+            text.replacen('{', "{\"ignored\":[{\"a/b\":1,\"a/b\":1}],", 1),
+            &["/ignored/0/a~1b"],
+        ),
+        bad_event("an ad event without metadata", &without(ad.clone(), "clientEventMetadata"), "/clientEventMetadata"),
+        bad(
+            "an ad event with empty metadata",
+            list(&json!([ad_with("clientEventMetadata", json!({}))])),
+            &[
+                "/clientEvents/0/clientEventMetadata/serveToken",
+                "/clientEvents/0/clientEventMetadata/section",
+                "/clientEvents/0/clientEventMetadata/channel",
+            ],
+        ),
+        bad(
+            "everything at once",
+            list(
+                &json!([{}, {"clientEventId": "1", "clientEventType": 2, "clientEvent": [], "clientEventTimestamp": {},
+                "clientEventMetadata": "x"}]),
+            ),
+            &[
+                "/clientEvents/0/clientEventId",
+                "/clientEvents/0/clientEventType",
+                "/clientEvents/0/clientEvent",
+                "/clientEvents/0/clientEventTimestamp",
+                "/clientEvents/1/clientEventId",
+                "/clientEvents/1/clientEventType",
+                "/clientEvents/1/clientEvent",
+                "/clientEvents/1/clientEventTimestamp",
+                "/clientEvents/1/clientEventMetadata",
+            ],
+        ),
+    ]
+}
+
+/// Events with a member at fault.
+fn faulty() -> Vec<Bad> {
+    let in_25_hours = (chrono::Utc::now() + chrono::TimeDelta::hours(25)).to_rfc3339();
+    let ad = activation(ID);
+    let ad_with = |path: &str, value: Value| with(ad.clone(), path, value);
+    let mut cases = Vec::new();
+    for name in ["clientEventId", "clientEventType", "clientEvent", "clientEventTimestamp"] {
+        let place = format!("/{name}");
+        cases.push(bad_event(&format!("no {name}"), &without(enrollment(ID), name), &place));
+        for value in [Value::Null, json!(7), json!(true), json!(""), json!([]), json!({}), json!("\0"), json!(" ")] {
+            cases.push(bad_event(&format!("{name} {value}"), &with(enrollment(ID), name, value), &place));
+        }
+    }
+    for name in ["serveToken", "section", "channel"] {
+        let path = format!("clientEventMetadata/{name}");
+        cases.push(bad_event(&format!("no {name}"), &without(ad.clone(), &path), &format!("/{path}")));
+        cases.push(bad_event(&format!("null {name}"), &ad_with(&path, Value::Null), &format!("/{path}")));
+    }
+    let (no_hyphens, braces, urn) = (ID.replace('-', ""), format!("{{{ID}}}"), format!("urn:uuid:{ID}"));
+    let members = [
+        ("clientEventId", json!([no_hyphens, braces, urn, format!("{ID}0"), format!(" {ID}"), ID.replace('d', "g")])),
+        ("clientEventType", json!(["adInteraction", "AdClick", "AdInteraction "])),
+        ("clientEvent", json!(["activateOffer", "Nothing", "LogEnrollment"])),
+        ("clientEventTimestamp", json!(["yesterday", "2024-10-01", "2024-10-01T07:00:00", "2024-10-01 07:00:00Z"])),
+        ("clientEventTimestamp", json!(["2024-02-30T07:00:00Z", "2024-10-01T24:00:01Z", "2024-10-01T07:00:00+25:00"])),
+        ("clientEventTimestamp", json!([1_727_766_000, "1727766000", "Tue, 01 Oct 2024 07:00:00 GMT"])),
+        ("clientEventTimestamp", json!([in_25_hours, "9999-12-31T23:59:59Z", "+12024-10-01T07:00:00Z"])),
+        ("clientEventMetadata", json!([null, "x", []])),
+        ("clientEventMetadata/serveToken", json!([7, [], "t".repeat(4097), "é".repeat(2049)])),
+        ("clientEventMetadata/section", json!(["dashboard", "Lounge", "", 5.5, true, [], "-5", "5".repeat(129), "５"])),
+        ("clientEventMetadata/channel", json!(["TV", "olb", "", 1, ["OLB"]])),
+        ("clientEventMetadata/imageSlots", json!(["logo", {}, vec!["logo"; 33]])),
+        ("clientEventMetadata/categoryId", json!(["", " ", 7, "c".repeat(129), "a\0"])),
+        ("clientEventMetadata/curationId", json!(["", {}, "é".repeat(129)])),
+        ("clientEventMetadata/displayPosition", json!([-1, 1.5, "1", true, 1e300])),
+    ];
+    for (path, values) in &members {
+        for value in values.as_array().expect("values") {
+            let case = format!("{path} {}", value.to_string().chars().take(40).collect::<String>());
+            cases.push(bad_event(&case, &ad_with(path, value.clone()), &format!("/{path}")));
+        }
+    }
+    for (slots, place) in [(json!(["logo", 7]), "/1"), (json!([null]), "/0"), (json!(["x".repeat(4097)]), "/0")] {
+        let faulty = ad_with("clientEventMetadata/imageSlots", slots);
+        cases.push(bad_event("a faulty image slot", &faulty, &format!("/clientEventMetadata/imageSlots{place}")));
+    }
+    // A number that has more digits than an id has characters.
+    let digits = json!({"clientEvents": [ad]}).to_string().replace("\"Dashboard\"", &"5".repeat(129));
+    cases.push(bad("a section number of 129 digits", digits, &["/clientEvents/0/clientEventMetadata/section"]));
+    // What is given is checked, also where none is required.
+    let faulty = with(enrollment(ID), "clientEventMetadata", json!({"channel": "TV"}));
+    cases.push(bad_event("bad metadata that is not required", &faulty, "/clientEventMetadata/channel"));
+    cases
+}
+
+#[tokio::test]
+async fn every_kind_of_bad_body_is_refused_with_its_place_and_stores_nothing() {
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    let kinds = [
+        ("HttpMessageNotReadable", malformed()),
+        ("ValidationException", misshapen()),
+        ("ValidationException", faulty()),
+    ];
+    let mut count = 0;
+    for (error_type, cases) in kinds {
+        for Bad { case, body, pointers } in cases {
+            let answer = session.post_raw(&[], body).await;
+            assert_eq!(assert_error(&answer, 400, error_type, &case), pointers, "{case}: {}", answer.body);
+            if error_type == "HttpMessageNotReadable" {
+                let message = answer.json()["validationErrors"][0]["message"].to_string();
+                assert!(message.contains(" at line ") && message.contains(" column "), "{case}: {message}");
+            }
+            assert_nothing_stored(&app, &case).await;
+            count += 1;
+        }
+    }
+    println!("{count} kinds of bad bodies were refused");
+    assert!(count >= 100, "{count} kinds");
+    // What they were made from is good.
+    assert_accepted(&session.post(&[activation(ID), enrollment(OTHER_ID)]).await, "good events");
+}
+
+#[tokio::test]
+async fn a_request_without_a_customer_is_refused_and_stores_nothing() {
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    let body = json!({"clientEvents": [enrollment(ID)]}).to_string();
+    let usual = [("authorization", session.bearer.as_str()), ("content-type", "application/json")];
+    let absent = app.send(Method::POST, "/v2/events/clientEvent", &usual, body.clone()).await;
+    let mut answers = vec![("absent", absent)];
+    for blank in ["", " ", "\t"] {
+        answers.push(("blank", session.post_raw(&[("x-source-customer-id", blank)], body.clone()).await));
+    }
+    for (case, answer) in answers {
+        assert_eq!(assert_error(&answer, 400, "ValidationException", case), [""]);
+        assert!(answer.body.contains("x-source-customer-id"), "{case}: {}", answer.body);
+    }
+    // A header's fault and a body's are told together.
+    let both = session.post_raw(&[("x-source-customer-id", "")], "{}").await;
+    assert_eq!(assert_error(&both, 400, "ValidationException", "both"), ["", "/clientEvents"]);
+    assert_nothing_stored(&app, "no customer").await;
+}
+
+#[tokio::test]
+async fn of_several_faults_the_first_in_the_contracts_order_answers() {
+    const ORDER: [u16; 7] = [404, 405, 401, 413, 415, 400, 409];
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    assert_accepted(&session.post(&[enrollment(OTHER_ID)]).await, "the first time");
+    for faults in (1..1u32 << ORDER.len()).rev() {
+        let wrong =
+            |status: u16| ORDER.iter().position(|known| *known == status).is_some_and(|bit| faults >> bit & 1 == 1);
+        // Nobody reads a body that was sent to nowhere: sending a long one may end without an answer.
+        if wrong(404) && wrong(413) {
+            continue;
+        }
+        let expected = ORDER.into_iter().find(|status| wrong(*status)).expect("a fault");
+        let path = if wrong(404) { "/v2/events/clientEvents" } else { "/v2/events/clientEvent" };
+        let method = if wrong(405) { Method::PUT } else { Method::POST };
+        let bearer = if wrong(401) { "Bearer no-token" } else { session.bearer.as_str() };
+        let content_type = if wrong(415) { "text/plain" } else { "application/json" };
+        let id = if wrong(409) { OTHER_ID } else { ID };
+        let event = if wrong(400) { with(enrollment(id), "clientEvent", "Nothing") } else { enrollment(id) };
+        let padding = if wrong(413) { " ".repeat(256 * 1024) } else { String::new() };
+        let body = json!({"clientEvents": [event]}).to_string() + &padding;
+        let headers =
+            [("authorization", bearer), ("content-type", content_type), ("x-source-customer-id", session.customer)];
+        let answer = app.send(method, path, &headers, body).await;
+        assert_eq!(answer.status, expected, "{faults:07b}: {}", answer.body);
+        assert_eq!(app.items("ClientEvents").await.len(), 1, "{faults:07b}");
+    }
+    assert_accepted(&session.post(&[enrollment(ID)]).await, "nothing wrong");
+}
+
+#[tokio::test]
+async fn another_method_is_told_which_one_is_allowed() {
+    let app = App::start().await;
+    for path in ["/v2/events/clientEvent", "/v2/session/startSession"] {
+        for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
+            let answer = app.send(method.clone(), path, &[], "").await;
+            assert_error(&answer, 405, "HttpRequestMethodNotSupported", &format!("{method} {path}"));
+            assert_eq!(answer.header("allow"), Some("POST"), "{method} {path}");
+        }
+        assert_eq!(app.send(Method::HEAD, path, &[], "").await.status, 405, "{path}");
+    }
+    for path in ["/", "/v2/events", "/v2/events/clientEvent/", "/v2/events/clientevent", "/health"] {
+        let answer = app.send(Method::POST, path, &[], "").await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (404, json!({"message": "Not Found"})), "{path}");
+    }
+}
+
+/// A token with another header, claims or signature than its own.
+fn resigned(header: &Value, claims: &Value, signature: &str) -> String {
+    let part = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{signature}", part(header), part(claims))
+}
+
+#[tokio::test]
+async fn whoever_has_no_good_token_is_not_let_in_and_stores_nothing() {
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    let key = app.signing_key().await;
+    let now = punchcard_http::now();
+    let good = session.bearer.strip_prefix("Bearer ").expect("a token");
+    let parts: Vec<_> = good.split('.').collect();
+    let [_, claims, signature] = parts[..] else { panic!("{good}") };
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).expect("claims");
+    let claims: Value = serde_json::from_slice(&claims).expect("claims");
+    let header = |algorithm: &str| json!({"typ": "JWT", "alg": algorithm, "kid": key.id});
+
+    let issue = |claims: &Claims, key: &SigningKey| token::sign(claims, key).expect("a token");
+    let claim = |change: &dyn Fn(&mut Claims)| {
+        let mut claims = Claims::new(Scope::ClientEvents, "demo-client", Some("customer-1"), now, 900);
+        change(&mut claims);
+        issue(&claims, &key)
+    };
+    let (stranger, _) = token::generate().expect("a key");
+    let forger = SigningKey { id: key.id.clone(), ..stranger.clone() };
+    let ours = Claims::new(Scope::ClientEvents, "demo-client", Some("customer-1"), now, 900);
+    let other_start = if signature.starts_with('A') { 'B' } else { 'A' };
+
+    let tokens = [
+        ("cut off", good[..good.len() - 10].to_owned()),
+        ("without a signature", resigned(&header("EdDSA"), &claims, "")),
+        (
+            "with a signature of one other bit",
+            resigned(&header("EdDSA"), &claims, &format!("{other_start}{}", &signature[1..])),
+        ),
+        (
+            "with another customer in it",
+            resigned(&header("EdDSA"), &with(claims.clone(), "cid", "customer-2"), signature),
+        ),
+        (
+            "with a longer life in it",
+            resigned(&header("EdDSA"), &with(claims.clone(), "exp", 4_102_444_800_i64), signature),
+        ),
+        ("of the algorithm none", resigned(&header("none"), &claims, "")),
+        ("of the algorithm None, signed", resigned(&header("None"), &claims, signature)),
+        ("of the algorithm HS256", resigned(&header("HS256"), &claims, signature)),
+        ("of no algorithm", resigned(&json!({"kid": key.id}), &claims, signature)),
+        ("of no key", resigned(&json!({"alg": "EdDSA"}), &claims, signature)),
+        ("of an unknown key", issue(&ours, &stranger)),
+        ("of a forger", issue(&ours, &forger)),
+        ("expired", claim(&|claims| claims.exp = claims.iat - 1)),
+        ("for activities", claim(&|claims| claims.aud = Scope::Activities.as_str().to_owned())),
+        ("of another issuer", claim(&|claims| claims.iss = "somebody".to_owned())),
+        ("for another customer", claim(&|claims| claims.cid = Some("customer-2".to_owned()))),
+        ("for a customer of another case", claim(&|claims| claims.cid = Some("Customer-1".to_owned()))),
+        ("of a client that is not there", claim(&|claims| claims.sub = "nobody".to_owned())),
+    ];
+    let mut cases: Vec<(String, Option<String>)> =
+        tokens.into_iter().map(|(case, token)| (format!("a token {case}"), Some(format!("Bearer {token}")))).collect();
+    cases.push(("no header".to_owned(), None));
+    let basic = format!("Basic {}", base64::prelude::BASE64_STANDARD.encode("demo-client:demo-secret"));
+    for header in ["", "Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "Bearer ..", &basic, good, "Token x"] {
+        cases.push((format!("the header {header:?}"), Some(header.to_owned())));
+    }
+    cases.push(("another scheme".to_owned(), Some(format!("Token {good}"))));
+    cases.push(("two tokens".to_owned(), Some(format!("Bearer {good},Bearer {good}"))));
+
+    let body = json!({"clientEvents": [enrollment(ID)]}).to_string();
+    for (case, authorization) in cases {
+        let mut headers = vec![("content-type", "application/json"), ("x-source-customer-id", "customer-1")];
+        headers.extend(authorization.as_deref().map(|value| ("authorization", value)));
+        let answer = app.send(Method::POST, "/v2/events/clientEvent", &headers, body.clone()).await;
+        assert_error(&answer, 401, "SessionValidationException", &case);
+        assert!(answer.header("www-authenticate").is_some_and(|challenge| challenge.starts_with("Bearer")), "{case}");
+        assert_nothing_stored(&app, &case).await;
+    }
+    let lower = format!("bearer {good}");
+    assert_accepted(
+        &session.post_raw(&[("authorization", &lower)], body).await,
+        "the good token, scheme in lower case",
+    );
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_its_own_customer_only() {
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    let body = json!({"clientEvents": [enrollment(ID)]}).to_string();
+    for other in ["customer-2", "Customer-1", "customer-1,customer-2", "no-user-available"] {
+        let answer = session.post_raw(&[("x-source-customer-id", other)], body.clone()).await;
+        assert_error(&answer, 401, "SessionValidationException", other);
+    }
+    assert_nothing_stored(&app, "another customer").await;
+    let nobody = app.session("no-user-available").await;
+    assert_accepted(&nobody.post_raw(&[], body).await, "an ordinary value");
+}
+
+#[tokio::test]
+async fn a_revoked_clients_unexpired_token_is_refused_as_soon_as_the_catalog_is_read() {
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    app.revoke("demo-client").await;
+    let fresh = app.through(&app.endpoint).await;
+    let answer = session.at(&fresh).post(&[enrollment(ID)]).await;
+    assert_error(&answer, 401, "SessionValidationException", "revoked");
+    assert_nothing_stored(&app, "revoked").await;
+}
+
+fn client(id: &str) -> ClientId {
+    ClientId::new(id).expect("an id")
+}
+
+fn later(now: Timestamp, millis: i64) -> Timestamp {
+    Timestamp::from_millis(now.as_millis() + millis)
+}
+
+#[tokio::test]
+async fn a_revocation_holds_after_sixty_seconds_at_the_latest() {
+    let app = App::start().await;
+    let now = punchcard_http::now();
+    let catalog = app.store.catalog(now).await;
+    app.revoke("demo-client").await;
+    let allowed_at = async |millis| {
+        let check = catalog
+            .admit(later(now, millis), |access| access.still_allowed(&client("demo-client"), Scope::ClientEvents));
+        check.await.expect("a catalog").map(|_| ())
+    };
+    assert_eq!(allowed_at(59_999).await, Ok(()));
+    assert_eq!(allowed_at(60_000).await, Err(Denied::Revoked));
+}
+
+#[tokio::test]
+async fn a_new_client_is_let_in_at_once_and_an_unknown_one_asks_the_store_every_five_seconds_at_most() {
+    let app = App::start().await;
+    let proxy = Proxy::start(&app.endpoint).await;
+    let through = app.through(&proxy.url).await;
+    let now = punchcard_http::now();
+    let catalog = through.store.catalog(now).await;
+    let admitted_at = async |id: &str, millis| {
+        let check =
+            catalog.admit(later(now, millis), |access| access.client(&client(id), "s3cret", Scope::ClientEvents));
+        check.await.expect("a catalog").map(|_| ())
+    };
+    let before = proxy.count("Query");
+    for millis in [5_000, 5_001, 7_500, 9_999] {
+        assert_eq!(admitted_at("new", millis).await, Err(Denied::UnknownCaller));
+    }
+    assert_eq!(proxy.count("Query"), before + 1);
+
+    let admin = app.store.admin();
+    admin.add_client(&client("new"), SecretDigest::of("s3cret"), &Scope::ALL, now).await.expect("a new client");
+    assert_eq!(admitted_at("new", 10_000).await, Ok(()));
+    assert_eq!(admitted_at("new", 30_000).await, Ok(()));
+    assert_eq!(proxy.count("Query"), before + 2);
+}
+
+#[tokio::test]
+async fn an_old_catalog_serves_for_five_minutes_while_it_cannot_be_read_and_no_longer() {
+    let app = App::start().await;
+    let proxy = Proxy::start(&app.endpoint).await;
+    let through = app.through(&proxy.url).await;
+    let now = punchcard_http::now();
+    let catalog = through.store.catalog(now).await;
+    proxy.set_down(true);
+    for millis in [60_000, 299_999] {
+        assert!(catalog.current(later(now, millis)).await.is_ok(), "{millis}");
+    }
+    assert!(catalog.current(later(now, 300_000)).await.is_err());
+    proxy.set_down(false);
+    assert!(catalog.current(later(now, 300_001)).await.is_ok());
+}
+
+#[tokio::test]
+async fn every_kind_of_answer_carries_the_security_headers_and_a_request_id() {
+    const HEADERS: [(&str, &str); 10] = [
+        ("referrer-policy", "no-referrer"),
+        ("x-xss-protection", "1;mode=block"),
+        ("access-control-allow-origin", "*"),
+        ("expect-ct", "max-age=86400"),
+        ("strict-transport-security", "max-age=31536000"),
+        ("feature-policy", "vibrate 'none'; geolocation 'none'"),
+        ("x-frame-options", "sameorigin"),
+        (
+            "content-security-policy",
+            "connect-src 'none';object-src https://*.cloudfront.net;script-src https://*.cloudfront.net",
+        ),
+        ("cache-control", "no-cache, no-store, must-revalidate"),
+        ("x-content-type-options", "nosniff"),
+    ];
+    let app = App::start().await;
+    let out_of_reach = app.through("http://127.0.0.1:1").await;
+    let session = app.session("customer-1").await;
+    let path = "/v2/events/clientEvent";
+    let event = json!({"clientEvents": [enrollment(ID)]}).to_string();
+    let answers: Vec<(u16, Answer)> = vec![
+        (200, session.post_raw(&[("x-mock-data", "true")], event.clone()).await),
+        (200, session.post_raw(&[], event.clone()).await),
+        (207, session.post(&[enrollment(ID), enrollment(OTHER_ID)]).await),
+        (409, session.post_raw(&[], event.clone()).await),
+        (400, session.post_raw(&[], "{").await),
+        (400, session.post_raw(&[], "{}").await),
+        (401, session.post_raw(&[("authorization", "")], event.clone()).await),
+        (404, app.send(Method::POST, "/v2/events", &[], "").await),
+        (405, app.send(Method::GET, path, &[], "").await),
+        (413, session.post_raw(&[], " ".repeat(256 * 1024 + 1)).await),
+        (415, session.post_raw(&[("content-type", "text/plain")], event.clone()).await),
+        (500, session.at(&out_of_reach).post_raw(&[], event).await),
+        (204, app.send(Method::OPTIONS, path, &[("access-control-request-method", "POST")], "").await),
+    ];
+    for (status, answer) in answers {
+        assert_eq!(answer.status, status, "{}", answer.body);
+        for (name, value) in HEADERS {
+            assert_eq!(answer.header(name), Some(value), "{status}: {name}");
+        }
+        assert!(answer.header("permissions-policy").is_some(), "{status}");
+        assert_eq!(answer.header("access-control-allow-credentials"), None, "{status}");
+        let id = answer.header("x-amzn-requestid").unwrap_or_else(|| panic!("{status} without a request id"));
+        assert!(Uuid::try_parse(id).is_ok(), "{status}: {id}");
+        if status != 204 {
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{status}");
+        }
+    }
+}

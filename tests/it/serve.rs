@@ -1,0 +1,317 @@
+//! The real `punchcard`: `serve` and `store`, from their first line to their end.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region},
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+use uuid::Uuid;
+
+use crate::binaries::binary;
+
+const EVENTS: &str = "/v2/events/clientEvent";
+const SESSIONS: &str = "/v2/session/startSession";
+
+/// A running `punchcard`, and what it said until it was ready.
+struct Running {
+    process: Child,
+    said: String,
+    _stdout: Lines<BufReader<ChildStdout>>,
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(binary("punchcard"));
+    command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+impl Running {
+    /// Starts it and waits until it has said the line that begins like this.
+    async fn start(args: &[&str], last: &str) -> Self {
+        let mut process = command(args).spawn().expect("it starts");
+        let mut stdout = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let mut said = String::new();
+        loop {
+            let line = tokio::time::timeout(Duration::from_secs(30), stdout.next_line()).await;
+            let line = line.expect("ready in time").expect("text").unwrap_or_else(|| panic!("it ended: {said}"));
+            said.push_str(&line);
+            said.push('\n');
+            if line.starts_with(last) {
+                return Running { process, said, _stdout: stdout };
+            }
+        }
+    }
+
+    async fn serve(args: &[&str]) -> Self {
+        let args: Vec<_> = ["serve", "--addr", "127.0.0.1:0"].iter().chain(args).copied().collect();
+        Running::start(&args, "Ctrl-C").await
+    }
+
+    /// Where it said that it listens.
+    fn url(&self) -> &str {
+        self.said.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).expect("an address")
+    }
+
+    /// The word after this one.
+    fn value(&self, name: &str) -> Option<&str> {
+        let mut words = self.said.split_whitespace().skip_while(|word| *word != name);
+        words.nth(1)
+    }
+
+    async fn post(&self, path: &str, bearer: &str, body: &Value) -> (StatusCode, Value) {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url()));
+        let request = request.header("x-source-customer-id", "customer-1").bearer_auth(bearer).json(body);
+        let response = request.send().await.expect("an answer");
+        (response.status(), response.json().await.expect("JSON"))
+    }
+
+    async fn token(&self, client: &str, secret: &str) -> String {
+        let (status, body) = self.post(SESSIONS, "", &json!({"clientId": client, "secret": secret})).await;
+        assert_eq!(status, 200, "{body}");
+        body["sessionToken"].as_str().expect("a token").to_owned()
+    }
+
+    /// Ends it as Ctrl-C does.
+    async fn interrupt(&mut self) -> ExitStatus {
+        self.signal("-INT").await
+    }
+
+    /// Ends it as nothing can prevent.
+    async fn kill(&mut self) {
+        assert!(!self.signal("-KILL").await.success());
+    }
+
+    async fn signal(&mut self, signal: &str) -> ExitStatus {
+        let id = self.process.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().await.expect("kill").success());
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
+        ended.expect("an end in time").expect("an end")
+    }
+}
+
+/// Runs it to its end, which has to be a failure, and gives what it said.
+async fn failure(args: &[&str]) -> String {
+    let output = tokio::time::timeout(Duration::from_secs(30), command(args).output()).await;
+    let output = output.expect("an end in time").expect("it starts");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(!output.status.success(), "{args:?}: {said}");
+    assert!(!said.contains("panicked"), "{args:?}: {said}");
+    said
+}
+
+fn event(id: Uuid) -> Value {
+    json!({
+        "clientEventId": id,
+        "clientEventType": "SessionAction",
+        "clientEvent": "LogEnrollment",
+        "clientEventTimestamp": "2024-10-01T07:00:00Z",
+    })
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}
+
+#[tokio::test]
+async fn the_demo_says_where_it_is_and_its_three_commands_work() {
+    binary("punchcard");
+    let started = Instant::now();
+    let mut demo = Running::serve(&["--demo", "--memory"]).await;
+    let health = reqwest::get(format!("{}/health", demo.url())).await.expect("an answer");
+    println!("ready after {} ms", started.elapsed().as_millis());
+    assert_eq!(health.status(), 200);
+    assert_eq!(health.json::<Value>().await.expect("JSON"), json!({"status": "ok"}));
+    for route in [format!("POST {SESSIONS}"), format!("POST {EVENTS}"), "GET  /health".to_owned()] {
+        assert!(demo.said.contains(&route), "{route}: {}", demo.said);
+    }
+    // A new store's secret is none of the demo's.
+    assert_eq!(demo.value("secret"), None, "{}", demo.said);
+
+    let commands: Vec<_> = demo.said.lines().filter(|line| line.starts_with("curl ")).collect();
+    assert_eq!(commands.len(), 3, "{}", demo.said);
+    let is_there = std::process::Command::new("curl").arg("--version").output().is_ok();
+    if is_there {
+        // A client event, an activity and a player event; once more, what has an id of its own is refused.
+        for expected in [["200", "200", "200"], ["409", "400", "200"]] {
+            let output = Command::new("sh").arg("-c").arg(commands.join("\n")).output().await.expect("sh");
+            let answers = String::from_utf8(output.stdout).expect("text");
+            assert!(output.status.success(), "{answers}");
+            let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+            assert_eq!(statuses, expected, "{answers}");
+        }
+    }
+    assert_eq!(demo.interrupt().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn the_demo_is_refused_in_public() {
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:3000"] {
+        let said = failure(&["serve", "--demo", "--memory", "--addr", address]).await;
+        assert!(said.contains("--demo") && said.contains("loopback") && said.contains(address), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_store_gets_one_client_whose_secret_is_shown_once() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("not/yet/there");
+    let mut first = Running::serve(&["--data", text(&data)]).await;
+    let client = first.value("clientId").expect("a client").to_owned();
+    let secret = first.value("secret").map(|_| first.said.lines().find(|line| line.trim().starts_with("secret ")));
+    let secret = secret.flatten().and_then(|line| line.split_whitespace().nth(1)).expect("a secret").to_owned();
+    assert!(!first.said.contains("curl") && !first.said.contains("demo"), "{}", first.said);
+    first.token(&client, &secret).await;
+    let (status, _) = first.post(SESSIONS, "", &json!({"clientId": "demo-client", "secret": "demo-secret"})).await;
+    assert_eq!(status, 401, "the demo's credentials are nobody's here");
+    assert_eq!(first.interrupt().await.code(), Some(0));
+
+    let mut second = Running::serve(&["--data", text(&data)]).await;
+    assert!(!second.said.contains(&secret) && second.value("clientId").is_none(), "{}", second.said);
+    second.token(&client, &secret).await;
+    assert_eq!(second.interrupt().await.code(), Some(0));
+
+    // What the demo keeps in the same place stays apart.
+    let demo = Running::serve(&["--demo", "--data", text(&data)]).await;
+    demo.token("demo-client", "demo-secret").await;
+    let (status, _) = demo.post(SESSIONS, "", &json!({"clientId": client, "secret": secret})).await;
+    assert_eq!(status, 401);
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let folder = TempDir::new().expect("a folder");
+    let args = ["--demo", "--data", text(folder.path())];
+    let mut before = Running::serve(&args).await;
+    let token = before.token("demo-client", "demo-secret").await;
+    let single = json!({"clientEvents": [event(Uuid::new_v4())]});
+    let batch = json!({"clientEvents": (0..60).map(|_| event(Uuid::new_v4())).collect::<Vec<_>>()});
+    let bodies = [&single, &batch];
+    for body in bodies {
+        assert_eq!(before.post(EVENTS, &token, body).await.0, 200);
+    }
+    before.kill().await;
+
+    let after = Running::serve(&args).await;
+    for body in bodies {
+        // The token of before is good still.
+        let (status, answer) = after.post(EVENTS, &token, body).await;
+        assert_eq!(status, 409, "{answer}");
+        let rejected = answer["rejected"].as_array().expect("a list");
+        assert_eq!(rejected.len(), body["clientEvents"].as_array().expect("a list").len());
+        assert!(rejected.iter().all(|rejected| rejected["reason"] == "DUPLICATE_ID"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_it_though_a_connection_is_open() {
+    let mut demo = Running::serve(&["--demo", "--memory"]).await;
+    let client = reqwest::Client::new();
+    let health = client.get(format!("{}/health", demo.url())).send().await.expect("an answer");
+    assert_eq!(health.status(), 200);
+    health.text().await.expect("a body");
+    assert_eq!(demo.interrupt().await.code(), Some(0));
+    drop(client);
+    let mut demo = Running::serve(&["--demo", "--memory"]).await;
+    assert_eq!(demo.signal("-TERM").await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_faulty_catalog_is_refused_with_its_line_and_changes_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let (catalog, data) = (folder.path().join("catalog.yaml"), folder.path().join("data"));
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/rewards/demo.yaml");
+    let good = fs::read_to_string(good).expect("the example");
+    let line = good.lines().position(|line| line.contains("kind: base")).expect("an offer") + 1;
+    fs::write(&catalog, good.replacen("kind: base", "kind: basic", 1)).expect("a file");
+    let args = ["serve", "--addr", "127.0.0.1:0", "--data", text(&data), "--catalog", text(&catalog)];
+    let said = failure(&args).await;
+    assert!(said.contains("catalog.yaml") && said.contains(&format!("line {line}")), "line {line}: {said}");
+    assert!(!data.exists(), "nothing is made");
+
+    let said = failure(&["serve", "--memory", "--catalog", "/nowhere/catalog.yaml"]).await;
+    assert!(said.contains("/nowhere/catalog.yaml"), "{said}");
+
+    fs::write(&catalog, good).expect("a file");
+    let served = Running::serve(&["--memory", "--catalog", text(&catalog)]).await;
+    let client = served.value("clientId").expect("a client").to_owned();
+    assert_eq!(client, "first-client");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_said_to_be() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    for args in [["serve", "--demo", "--memory", "--addr", &address], ["store", "--memory", "--addr", &address, "--"]] {
+        let args: Vec<_> = args.into_iter().filter(|arg| *arg != "--").collect();
+        let said = failure(&args).await;
+        assert!(said.contains(&address) && said.contains("in use") && said.contains("--addr"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_store_alone_answers_the_sdk_with_its_tables_made() {
+    let mut store = Running::start(&["store", "--memory", "--addr", "127.0.0.1:0"], "tables").await;
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("any", "any", None, None, "test"))
+        .endpoint_url(store.url())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build();
+    let listed = Client::from_conf(config).list_tables().send().await.expect("tables");
+    let mut listed = listed.table_names().to_vec();
+    listed.sort();
+    let mut expected: Vec<_> = punchcard::tables::of_template()
+        .expect("the template")
+        .into_iter()
+        .map(|(name, _)| format!("punchcard-{name}"))
+        .collect();
+    expected.sort();
+    assert_eq!(listed, expected);
+    assert_eq!(store.interrupt().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn what_it_does_not_understand_it_says_without_starting() {
+    for (args, says) in [
+        (&["serve", "--memory", "--data", "x"][..], "--memory"),
+        (&["serve", "--demo", "--catalog", "x"], "--demo"),
+        (&["serve", "--addr", "localhost"], "--addr"),
+        (&["serve", "--data", "/dev/null/x"], "/dev/null/x"),
+        (&["surf"], "surf"),
+        (&[], "Usage"),
+    ] {
+        let said = failure(args).await;
+        assert!(said.contains(says), "{args:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_warned_of_where_nothing_is_wrong() {
+    let folder = TempDir::new().expect("a folder");
+    let body = json!({"clientEvents": [event(Uuid::new_v4())]});
+    for status in [200, 409] {
+        let mut demo = Running::serve(&["--demo", "--data", text(folder.path())]).await;
+        let token = demo.token("demo-client", "demo-secret").await;
+        assert_eq!(demo.post(EVENTS, &token, &body).await.0, status);
+        assert_eq!(demo.interrupt().await.code(), Some(0));
+        let mut said = String::new();
+        let mut stderr = demo.process.stderr.take().expect("its errors");
+        stderr.read_to_string(&mut said).await.expect("text");
+        assert_eq!(said, "", "{status}");
+    }
+}
