@@ -1,14 +1,33 @@
-# Puts the tools of requirements.txt on the path, in target/tools, installing them the first time. To be sourced.
-tools="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/target/tools"
-wanted="$(dirname "${BASH_SOURCE[0]}")/requirements.txt"
-if ! cmp -s "$wanted" "$tools/installed.txt"; then
-  echo "Installing the tools of tests/requirements.txt into target/tools …" >&2
-  rm -rf "$tools"
-  python3 -m venv "$tools" 2>/dev/null || {
-    echo "python3 can't make a virtual environment; on Debian: apt-get install python3-venv" >&2
-    [ "${CI:-}" ] && apt-get update -qq && apt-get install -y -qq python3-venv >&2 && python3 -m venv "$tools"
-  }
-  "$tools/bin/pip" install --quiet --disable-pip-version-check -r "$wanted"
-  cp "$wanted" "$tools/installed.txt"
-fi
-export PATH="$tools/bin:$PATH" SAM_CLI_TELEMETRY=0
+# To be sourced. Puts the tools of requirements.txt on the path, installed into target/tools the first time, and gives
+# `tool NAME PACKAGE==VERSION`, which does the same for one that wants an environment of its own.
+tests="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+tools="$tests/../target/tools"
+
+# install FOLDER WANTED PIP-ARGUMENTS…
+install() {
+  local folder="$1" wanted="$2"
+  shift 2
+  [ "$(cat "$folder/installed.txt" 2>/dev/null)" = "$wanted" ] && return
+  echo "Installing $(basename "$folder") into target/tools …" >&2
+  rm -rf "$folder"
+  if ! python3 -m venv "$folder" 2>/dev/null; then
+    rm -rf "$folder"
+    if [ "${CI:-}" ]; then
+      apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null
+      python3 -m venv "$folder"
+    else
+      echo "python3 can't make a virtual environment; on Debian: apt-get install python3-venv" >&2
+      return 1
+    fi
+  fi
+  "$folder/bin/pip" install --quiet --disable-pip-version-check "$@"
+  printf '%s' "$wanted" >"$folder/installed.txt"
+}
+
+tool() {
+  install "$tools/$1" "$2" "$2"
+  export PATH="$PATH:$tools/$1/bin"
+}
+
+install "$tools/sam" "$(cat "$tests/requirements.txt")" -r "$tests/requirements.txt"
+export PATH="$tools/sam/bin:$PATH" SAM_CLI_TELEMETRY=0
