@@ -1,12 +1,24 @@
 //! The contract, tested. A file a route; what they share is in `app` (the API in this process), `proxy` (a store that
-//! fails), `lambda` (a Lambda Runtime API for the real binaries) and `binaries` (building those).
+//! fails), `lambda` (a Lambda Runtime API for the real binaries), `binaries` (building those), `activities` and `players`
+//! (sending those).
 
+mod activities;
 mod app;
 mod binaries;
 mod drift;
 mod functions;
+mod get_activity;
+mod get_balances;
+mod get_player;
+mod issue_token;
 mod lambda;
+mod open_session;
+mod players;
 mod proxy;
+mod send_activity;
+mod send_activity_keyed;
+mod send_activity_parallel;
 mod send_client_event;
 mod serve;
 mod start_session;
+mod track_event;

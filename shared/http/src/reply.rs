@@ -11,7 +11,7 @@ use uuid::Uuid;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// On every answer.
-const HEADERS: [(&str, &str); 12] = [
+const HEADERS: [(&str, &str); 13] = [
     ("access-control-allow-origin", "*"),
     ("access-control-expose-headers", "Allow, Idempotent-Replayed, Retry-After, WWW-Authenticate, x-amzn-RequestId"),
     ("cache-control", "no-cache, no-store, must-revalidate"),
@@ -22,6 +22,8 @@ const HEADERS: [(&str, &str); 12] = [
     ("expect-ct", "max-age=86400"),
     ("feature-policy", "vibrate 'none'; geolocation 'none'"),
     ("permissions-policy", "vibrate=(), geolocation=()"),
+    // RFC 6749 asks for it beside Cache-Control where a token is.
+    ("pragma", "no-cache"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=31536000"),
     ("x-content-type-options", "nosniff"),

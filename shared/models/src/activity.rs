@@ -178,3 +178,110 @@ fn parse_extended_data(at: At<'_, '_>) -> Result<OpenData, Noted> {
     }
     Ok(entries.into_iter().map(|(name, value)| (name, Datum::One(value))).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{fault::Faults, json};
+
+    const WHEN: &str = "2024-10-01T07:00:00Z";
+
+    fn parse(body: &str, default_channel: Option<&str>) -> Result<Activity, Vec<String>> {
+        let actions = BTreeSet::from(["APP_CHECKIN".to_owned()]);
+        let business_units =
+            [("XYZ", UnitStatus::Enabled), ("OLD", UnitStatus::Disabled)].map(|(name, unit)| (name.to_owned(), unit));
+        let loyalty_id = LoyaltyId::new("L-1").expect("an id");
+        let context = Context {
+            now: Timestamp::from_text(WHEN).expect("a time"),
+            actions: &actions,
+            business_units: &business_units.into(),
+            default_channel,
+            loyalty_id: Some(&loyalty_id),
+        };
+        let faults = Faults::default();
+        let parsed = json::parse(body.as_bytes(), &faults, |body| Activity::parse(body, context));
+        faults.none_or(parsed).map_err(|faults| faults.into_iter().map(|fault| fault.message).collect())
+    }
+
+    fn body(members: &str) -> String {
+        format!(r#"{{"action":"APP_CHECKIN","channel":"APP","when":"{WHEN}"{members}}}"#)
+    }
+
+    #[test]
+    fn an_activity_is_told_as_it_was_sent() {
+        let sent = body(
+            r#","businessUnit":"XYZ","loyaltyId":"L-1","note":"n","extendedData":[{"name":"k","value":1.50},{"name":""}],"more":{}"#,
+        );
+        let activity = parse(&sent, None).expect("an activity");
+        assert_eq!(
+            activity.to_json().to_string(),
+            r#"{"action":"APP_CHECKIN","businessUnit":"XYZ","channel":"APP","extendedData":[{"name":"k","value":1.5},{"name":"","value":null}],"loyaltyId":"L-1","note":"n","when":"2024-10-01T07:00:00.000Z"}"#
+        );
+    }
+
+    #[test]
+    fn the_faults_are_told_in_the_order_of_the_dialect() {
+        let sent = r#"{"note":5,"loyaltyId":"L-2","businessUnit":"NEW","when":"now","action":"x","channel":""}"#;
+        assert_eq!(
+            parse(sent, Some("APP")).expect_err("faults"),
+            [
+                "Channel not found",
+                "Action not found",
+                "When not found",
+                "Provided business unit is not valid",
+                "LoyaltyId specified is not associated with this Account",
+                "must be a string"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_default_channel_is_for_activities_that_name_none() {
+        let without = format!(r#"{{"action":"APP_CHECKIN","when":"{WHEN}"}}"#);
+        assert_eq!(parse(&without, Some("WEB")).expect("an activity").channel, "WEB");
+        assert_eq!(parse(&without, None).expect_err("faults"), ["Channel not found"]);
+        for channel in ["null", "\"\"", "\" \"", "5", &format!("\"{}\"", "é".repeat(65))] {
+            let sent = format!(r#"{{"action":"APP_CHECKIN","when":"{WHEN}","channel":{channel}}}"#);
+            assert_eq!(parse(&sent, Some("WEB")).expect_err("faults"), ["Channel not found"], "{channel}");
+        }
+        let longest = "é".repeat(64);
+        let sent = format!(r#"{{"action":"APP_CHECKIN","when":"{WHEN}","channel":"{longest}"}}"#);
+        assert_eq!(parse(&sent, None).expect("an activity").channel, longest);
+    }
+
+    #[test]
+    fn a_business_unit_is_an_enabled_one_or_none() {
+        for (unit, expected) in [("\"XYZ\"", Some("XYZ")), ("\"\"", None), ("\" \"", None), ("null", None)] {
+            let activity = parse(&body(&format!(",\"businessUnit\":{unit}")), None).expect("an activity");
+            assert_eq!(activity.business_unit.as_deref(), expected, "{unit}");
+        }
+        for (unit, message) in [
+            ("\"OLD\"", "Provided businessUnit is disabled"),
+            ("\"xyz\"", "Provided business unit is not valid"),
+            ("5", "Provided business unit is not valid"),
+        ] {
+            assert_eq!(parse(&body(&format!(",\"businessUnit\":{unit}")), None).expect_err("faults"), [message]);
+        }
+    }
+
+    #[test]
+    fn extended_data_are_twenty_scalars_of_five_kilobytes_at_most() {
+        let data = |entries: &[String]| parse(&body(&format!(",\"extendedData\":[{}]", entries.join(","))), None);
+        let entry = |name: &str, value: &str| format!(r#"{{"name":"{name}","value":{value}}}"#);
+        let text = |length: usize| format!("\"{}\"", "x".repeat(length));
+        let numbered = |count: usize| (0..count).map(|n| entry(&format!("k{n}"), "true")).collect::<Vec<_>>();
+        assert!(data(&numbered(20)).is_ok());
+        assert!(data(&[entry("é", &text(MAX_EXTENDED_BYTES - 2))]).is_ok());
+        for entries in [
+            numbered(21),
+            vec![entry("é", &text(MAX_EXTENDED_BYTES - 1))],
+            vec![entry("k", "1"), entry("\\u006b", "2")],
+            vec![entry("k", "{}")],
+            vec![entry("k", "[]")],
+            vec![r#"{"value":1}"#.to_owned()],
+            vec!["5".to_owned()],
+        ] {
+            assert_eq!(data(&entries).expect_err("a fault").len(), 1, "{entries:?}");
+        }
+    }
+}

@@ -318,8 +318,15 @@ impl<'v, 'a> At<'v, 'a> {
 
     /// Notes a fault of this value.
     pub fn fault(&self, kind: FaultKind, message: impl Into<String>) -> Noted {
-        self.faults.note(self.pointer, kind, message.into());
-        Noted
+        let message = message.into();
+        match self.pointer {
+            // No place beside it says of what.
+            Pointer::Root => self.fault_of_whole(kind, format!("the body {message}")),
+            Pointer::Member(..) | Pointer::Item(..) => {
+                self.faults.note(self.pointer, kind, message);
+                Noted
+            }
+        }
     }
 
     /// Notes a fault in a whole sentence, which needs no place beside it.

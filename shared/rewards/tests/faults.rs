@@ -129,9 +129,9 @@ fn a_window_that_ends_as_it_begins_is_refused() {
 #[test]
 fn a_catalog_is_one_plain_document() {
     for (text, told) in [
-        ("", "line 1: must be an object"),
-        ("# nothing\n", "line 1: must be an object"),
-        ("- 5\n", "line 1: must be an object"),
+        ("", "line 1: the body must be an object"),
+        ("# nothing\n", "line 1: the body must be an object"),
+        ("- 5\n", "line 1: the body must be an object"),
         ("rewards: enabled\n---\nrewards: enabled\n", "line 3: must be the only document of the file"),
         ("rewards: !!str enabled\n", "line 1: /rewards must not have a tag"),
         ("? [a]\n: b\n", "line 1: must have texts as keys"),

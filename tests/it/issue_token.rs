@@ -1,0 +1,240 @@
+//! `POST /oauth2/token`.
+
+use base64::{
+    Engine as _,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
+use punchcard_models::{
+    access::{Scope, SecretDigest},
+    ids::ClientId,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    activities::{Programme, activity, assert_headers},
+    app::{Answer, App},
+};
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+const IN_FORM: &str = "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret";
+
+fn basic(credentials: impl AsRef<[u8]>) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(credentials))
+}
+
+async fn ask(app: &App, authorization: Option<&str>, form: &str) -> Answer {
+    let headers: Vec<_> = [FORM].into_iter().chain(authorization.map(|value| ("authorization", value))).collect();
+    app.send(Method::POST, "/oauth2/token", &headers, form).await
+}
+
+async fn add_client(app: &mut App, id: &str, secret: &str, scopes: &[Scope]) {
+    let id = ClientId::new(id).expect("an id");
+    let admin = app.store.admin();
+    admin.add_client(&id, SecretDigest::of(secret), scopes, punchcard_http::now()).await.expect("added");
+    app.serve_anew().await;
+}
+
+#[track_caller]
+fn assert_oauth_error(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status, status, "{}", answer.body);
+    let body = answer.json();
+    assert_eq!(body["error"], code, "{body}");
+    let members: Vec<_> = body.as_object().expect("an object").keys().collect();
+    assert_eq!(members, ["error", "error_description"]);
+    assert_headers(answer);
+}
+
+#[tokio::test]
+async fn a_client_proves_itself_by_http_basic_or_in_the_form() {
+    let mut app = App::start().await;
+    // RFC 6749, 2.3.1: form-encoded before they are joined.
+    add_client(&mut app, "café: ä", "a+b&c%d e", &Scope::ALL).await;
+    let demo = basic("demo-client:demo-secret");
+    let odd = basic("caf%C3%A9%3A+%C3%A4:a%2Bb%26c%25d+e");
+    for (authorization, form) in [
+        (None, IN_FORM),
+        (None, "client_secret=a%2Bb%26c%25d+e&client_id=caf%C3%A9%3A+%C3%A4&grant_type=client_credentials"),
+        (Some(demo.as_str()), "grant_type=client_credentials"),
+        (Some(&demo.replace("Basic", "basic")), "grant_type=client_credentials"),
+        (Some(&odd), "grant_type=client_credentials"),
+        // Its id may be in the form too, and what is empty or unknown is not there.
+        (Some(&demo), "grant_type=client_credentials&client_id=demo-client"),
+        (Some(&demo), "grant_type=client_credentials&client_id=&client_secret=&scope=&colour=blue"),
+        (Some(&demo), "grant_type=client_credentials&scope=activities"),
+    ] {
+        let answer = ask(&app, authorization, form).await;
+        assert_eq!(answer.status, 200, "{authorization:?} {form}: {}", answer.body);
+        assert_headers(&answer);
+        let mut body = answer.json();
+        let token = body["access_token"].take();
+        assert_eq!(body, json!({"access_token": null, "token_type": "Bearer", "expires_in": 3600}));
+
+        let bearer = format!("Bearer {}", token.as_str().expect("a token"));
+        let balances = app.send(Method::GET, "/client/users/c-1/balances", &[("authorization", &bearer)], "").await;
+        assert_eq!(balances.status, 200, "{}", balances.body);
+    }
+}
+
+#[tokio::test]
+async fn the_form_may_name_its_charset() {
+    let app = App::start().await;
+    let headers = [("content-type", "Application/X-WWW-Form-URLEncoded; charset=UTF-8")];
+    let answer = app.send(Method::POST, "/oauth2/token", &headers, IN_FORM).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[tokio::test]
+async fn a_token_is_valid_for_an_hour_and_no_two_are_the_same() {
+    let app = App::start().await;
+    let mut tokens = Vec::new();
+    for _ in 0..2 {
+        let token = ask(&app, None, IN_FORM).await.json()["access_token"].as_str().expect("a token").to_owned();
+        let claims = token.split('.').nth(1).expect("three parts");
+        let claims = BASE64_URL_SAFE_NO_PAD.decode(claims).expect("base64");
+        let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+        let [issued, expires] = ["iat", "exp"].map(|name| claims[name].as_i64().expect("a number"));
+        assert_eq!(expires - issued, 3600);
+        let now = punchcard_http::now().as_millis() / 1000;
+        assert!((now - 60..=now).contains(&issued), "{issued} is not now, {now}");
+        tokens.push(token);
+    }
+    assert_ne!(tokens[0], tokens[1]);
+}
+
+#[tokio::test]
+async fn who_does_not_prove_itself_is_an_invalid_client() {
+    let app = App::start().await;
+    let grant = "grant_type=client_credentials";
+    let not_utf8 = basic([b"demo-client:".as_slice(), &[0xff]].concat());
+    for (authorization, form) in [
+        (None, ""),
+        (None, grant),
+        (None, "grant_type=client_credentials&client_id=demo-client"),
+        (None, "grant_type=client_credentials&client_secret=demo-secret"),
+        (None, "grant_type=client_credentials&client_id=demo-client&client_secret="),
+        (None, "grant_type=client_credentials&client_id=demo-client&client_secret=Demo-secret"),
+        (None, "grant_type=client_credentials&client_id=nobody&client_secret=demo-secret"),
+        (Some(basic("demo-client:wrong")), grant),
+        (Some(basic("Demo-Client:demo-secret")), grant),
+        (Some(basic("demo-client")), grant),
+        (Some(basic("")), grant),
+        (Some(basic(":")), grant),
+        (Some(not_utf8), grant),
+        (Some("Basic".to_owned()), grant),
+        (Some("Basic ***".to_owned()), grant),
+        (Some("Bearer ZGVtby1jbGllbnQ6ZGVtby1zZWNyZXQ=".to_owned()), grant),
+        // A header that proves nothing isn't saved by a form that would.
+        (Some(basic("demo-client:wrong")), IN_FORM),
+        // 401 comes before 400.
+        (Some(basic("demo-client:wrong")), "grant_type=password&scope=everything"),
+        (None, "grant_type=password&client_id=demo-client&client_secret=wrong"),
+    ] {
+        let answer = ask(&app, authorization.as_deref(), form).await;
+        assert_oauth_error(&answer, 401, "invalid_client");
+        assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"punchcard\""), "{authorization:?} {form}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_asks_wrongly_is_told_how() {
+    let app = App::start().await;
+    let demo = basic("demo-client:demo-secret");
+    for (form, error, told) in [
+        ("", "invalid_request", "grant_type"),
+        ("grant_type=", "invalid_request", "grant_type"),
+        ("scope=activities", "invalid_request", "grant_type"),
+        ("grant_type=password", "unsupported_grant_type", "client_credentials"),
+        ("grant_type=Client_Credentials", "unsupported_grant_type", "client_credentials"),
+        ("grant_type=client_credentials&scope=client-events", "invalid_scope", "scope"),
+        ("grant_type=client_credentials&scope=activities+client-events", "invalid_scope", "scope"),
+        ("grant_type=client_credentials&grant_type=client_credentials", "invalid_request", "grant_type"),
+        ("grant_type=client_credentials&scope=activities&scope=activities", "invalid_request", "scope"),
+        ("grant_type=client_credentials&colour=blue&colour=red", "invalid_request", "colour"),
+        (IN_FORM, "invalid_request", "one way"),
+    ] {
+        let answer = ask(&app, Some(&demo), form).await;
+        assert_oauth_error(&answer, 400, error);
+        let description = answer.json()["error_description"].to_string();
+        assert!(description.contains(told), "{form}: {description}");
+    }
+}
+
+#[tokio::test]
+async fn of_several_faults_the_first_of_method_credentials_size_and_type_answers() {
+    let app = App::start().await;
+    let wrong = basic("demo-client:wrong");
+    let right = basic("demo-client:demo-secret");
+    let text = ("content-type", "text/plain");
+    let large = "x".repeat(256 * 1024 + 1);
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::PATCH] {
+        let answer = app.send(method, "/oauth2/token", &[text, ("authorization", &wrong)], large.clone()).await;
+        assert_oauth_error(&answer, 405, "invalid_request");
+        assert_eq!(answer.header("allow"), Some("POST"));
+    }
+    let post = async |authorization, content_type, body: &str| {
+        app.send(Method::POST, "/oauth2/token", &[content_type, ("authorization", authorization)], body).await
+    };
+    assert_oauth_error(&post(&wrong, text, &large).await, 401, "invalid_client");
+    assert_oauth_error(&post(&right, text, &large).await, 413, "invalid_request");
+    assert_oauth_error(&post(&right, text, "grant_type=password").await, 415, "invalid_request");
+    assert_oauth_error(&post(&right, ("content-type", "application/json"), "{}").await, 415, "invalid_request");
+    assert_oauth_error(&post(&right, FORM, "grant_type=password").await, 400, "unsupported_grant_type");
+}
+
+#[tokio::test]
+async fn a_client_without_the_scope_gets_no_token() {
+    let mut app = App::start().await;
+    add_client(&mut app, "events-only", "secret-1", &[Scope::ClientEvents]).await;
+    add_client(&mut app, "activities-only", "secret-2", &[Scope::Activities]).await;
+    let grant = "grant_type=client_credentials";
+    assert_oauth_error(&ask(&app, Some(&basic("events-only:secret-1")), grant).await, 401, "invalid_client");
+    assert_eq!(ask(&app, Some(&basic("activities-only:secret-2")), grant).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_of_one_api_is_refused_by_the_other() {
+    let programme = Programme::start().await;
+    let app = &programme.app;
+    let of_events = format!("Bearer {}", app.session_token("customer-1").await);
+    let of_activities = programme.bearer();
+
+    let event = json!({"clientEvents": [{
+        "clientEventId": "12395199-1565-4565-bf99-3f94ee505d12",
+        "clientEventType": "SessionAction",
+        "clientEvent": "LogEnrollment",
+        "clientEventTimestamp": "2024-10-01T07:00:00Z",
+    }]});
+    let send_event = async |bearer: &str| {
+        let headers = [("authorization", bearer), ("x-source-customer-id", "customer-1")];
+        app.post("/v2/events/clientEvent", &headers, &event).await.status
+    };
+    let send_activity = async |bearer: &str| {
+        let path = "/client/users/c-1/activities/a-1";
+        app.post(path, &[("authorization", bearer)], &activity("APP_CHECKIN")).await.status
+    };
+    assert_eq!(send_event(&of_activities).await, 401);
+    assert_eq!(send_activity(&of_events).await, 401);
+    assert_eq!(send_event(&of_events).await, 200);
+    assert_eq!(send_activity(&of_activities).await, 200);
+}
+
+#[tokio::test]
+async fn a_revoked_client_gets_no_token_and_the_tokens_it_has_count_no_more() {
+    let mut programme = Programme::start().await;
+    assert_eq!(programme.get("/client/users/c-1/balances").await.status, 200);
+    let revoked = programme.app.dynamo().update_item().table_name(format!("{}Catalog", programme.app.prefix));
+    let s = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    revoked
+        .key("part", s("open"))
+        .key("id", s("client#demo-client"))
+        .update_expression("SET revokedAt = :now")
+        .condition_expression("attribute_exists(id)")
+        .expression_attribute_values(":now", s("2024-10-01T07:00:00Z"))
+        .send()
+        .await
+        .expect("revoked");
+    programme.app.serve_anew().await;
+    assert_eq!(programme.get("/client/users/c-1/balances").await.status, 401);
+    assert_oauth_error(&ask(&programme.app, None, IN_FORM).await, 401, "invalid_client");
+}
