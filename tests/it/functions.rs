@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    activities::activities_token,
     app::{Answer, App},
     drift,
     lambda::Function,
@@ -83,13 +84,6 @@ async fn prepare(app: &App) {
     ] {
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
-}
-
-async fn activities_token(app: &App) -> String {
-    let headers = [("content-type", "application/x-www-form-urlencoded")];
-    let form = "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret";
-    let answer = app.send(Method::POST, "/oauth2/token", &headers, form).await;
-    answer.json()["access_token"].as_str().expect("a token").to_owned()
 }
 
 /// The event with a token of this app's where it says that there has to be one.

@@ -5,6 +5,7 @@
 mod activities;
 mod app;
 mod binaries;
+mod capacity;
 mod drift;
 mod functions;
 mod get_activity;

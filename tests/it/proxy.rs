@@ -46,6 +46,7 @@ struct Shared {
 #[derive(Default)]
 struct Plan {
     calls: Vec<(String, Value)>,
+    consumed: Vec<(String, f64)>,
     faults: VecDeque<(&'static str, Fault)>,
     down: bool,
 }
@@ -74,6 +75,11 @@ impl Proxy {
     /// The calls so far, as operation and parameters.
     pub fn calls(&self) -> Vec<(String, Value)> {
         self.shared.plan().calls.clone()
+    }
+
+    /// The capacity units that each call took so far, by operation.
+    pub fn consumed(&self) -> Vec<(String, f64)> {
+        self.shared.plan().consumed.clone()
     }
 
     /// How many calls of this operation there were so far.
@@ -114,7 +120,18 @@ async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body
     headers.remove("host");
     headers.remove("content-length");
     match fault {
-        None => answer(shared.call(headers, body).await),
+        None => {
+            parameters["ReturnConsumedCapacity"] = json!("TOTAL");
+            let (status, mut answered) = shared.call(headers, parameters.to_string()).await;
+            let consumed = answered.as_object_mut().and_then(|answered| answered.remove("ConsumedCapacity"));
+            let units = match consumed {
+                Some(Value::Array(tables)) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+                Some(table) => table["CapacityUnits"].as_f64().unwrap_or_default(),
+                None => 0.0,
+            };
+            shared.plan().consumed.push((operation, units));
+            answer((status, answered))
+        }
         Some(Fault::AnswerLost) => {
             shared.call(headers, body).await;
             lost()
