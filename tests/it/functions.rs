@@ -336,10 +336,7 @@ async fn a_log_names_requests_and_holds_nothing_that_was_sent() {
         for secret in sent.into_iter().chain(secrets.iter().map(String::as_str)) {
             assert!(!log.contains(secret), "{name} logs {secret}: {log}");
         }
-        let lines: Vec<Value> = log
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{name} logs what is no JSON: {line}")))
-            .collect();
+        let (_, lines) = metrics_and_lines(&log);
         for line in &lines {
             let timestamp = line["timestamp"].as_str().unwrap_or_default();
             assert!(chrono::DateTime::parse_from_rfc3339(timestamp).is_ok(), "{name}: {line}");
@@ -353,5 +350,43 @@ async fn a_log_names_requests_and_holds_nothing_that_was_sent() {
             assert_eq!(line["span"]["request_id"], id.as_str(), "{}: {line}", case.name);
             assert_eq!(line["span"]["function"], name, "{line}");
         }
+    }
+}
+
+/// What a function wrote: metrics, and log lines.
+fn metrics_and_lines(log: &str) -> (Vec<Value>, Vec<Value>) {
+    let read = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    log.lines().map(read).partition(|line: &Value| line.get("_aws").is_some())
+}
+
+#[tokio::test]
+async fn a_function_writes_what_it_counted_in_cloudwatchs_embedded_format() {
+    let app = App::start().await;
+    prepare(&app).await;
+    for (name, counted) in [
+        ("send-client-event", &[("Accepted", 2), ("Duplicate", 2), ("Invalid", 1), ("Unauthorised", 1)][..]),
+        ("send-activity", &[("Accepted", 2), ("Duplicate", 1), ("Points", 38), ("Invalid", 1), ("Unauthorised", 1)]),
+        ("track-event", &[("Accepted", 2), ("Duplicate", 1), ("Points", 75), ("Invalid", 1), ("Unauthorised", 1)]),
+    ] {
+        let mut function = Function::start(name, &app).await;
+        for case in &events()[name] {
+            function.invoke(filled(&case.event, &app).await).await.expect("an answer");
+        }
+        let log = function.end().await;
+        let (metrics, _) = metrics_and_lines(&log);
+        let sum = |metric: &str| metrics.iter().filter_map(|line| line[metric].as_u64()).sum::<u64>();
+        for (metric, expected) in counted.iter().chain(&[("ColdStart", 1)]) {
+            assert_eq!(sum(metric), *expected, "{name}: {metric}: {log}");
+        }
+        for line in &metrics {
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(directive["Namespace"], "Punchcard/test", "{line}");
+            assert_eq!(directive["Dimensions"], json!([["Function"]]), "{line}");
+            assert_eq!(line["Function"], name, "{line}");
+        }
+        let latency =
+            metrics.iter().flat_map(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().cloned());
+        let latency = latency.flatten().find(|metric| metric["Name"] == "StoreLatency").expect("the store's latency");
+        assert_eq!(latency["Unit"], "Milliseconds", "{log}");
     }
 }

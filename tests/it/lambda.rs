@@ -59,6 +59,7 @@ impl Function {
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("TABLE_PREFIX", &app.prefix)
             .env("DYNAMODB_ENDPOINT", &app.endpoint)
+            .env("METRICS_NAMESPACE", "Punchcard/test")
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()

@@ -101,20 +101,17 @@ async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
     };
     let recorded =
         state.activities.record(new, call.deadline, |usage| rules.evaluate(&occurrence, member, usage)).await;
-    let (stored, same_payload) = match recorded.map_err(Error::unavailable)? {
-        ActivityRecorded::New(stored) => {
+    match (recorded.map_err(Error::unavailable)?, key) {
+        (ActivityRecorded::New(stored), _) => {
             metering::accepted(1);
-            return answer(&stored);
+            answer(&stored)
         }
-        ActivityRecorded::Exists { stored, same_payload } => (stored, same_payload),
-    };
-    if key.is_some() && !same_payload {
-        return Err(Error::KeyReused);
-    }
-    metering::duplicate(1);
-    match key {
-        None => Err(Error::invalid("ActivityID already exists")),
-        Some(_) => Ok(answer(&stored)?.replayed()),
+        (ActivityRecorded::Exists { .. }, None) => Err(Error::AlreadyExists("ActivityID already exists")),
+        (ActivityRecorded::Exists { stored, same_payload: true }, Some(_)) => {
+            metering::duplicate(1);
+            Ok(answer(&stored)?.replayed())
+        }
+        (ActivityRecorded::Exists { same_payload: false, .. }, Some(_)) => Err(Error::KeyReused),
     }
 }
 

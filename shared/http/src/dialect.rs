@@ -39,6 +39,7 @@ impl Dialect {
             | Error::TooLargeToStore
             | Error::UnsupportedMediaType
             | Error::Invalid(_)
+            | Error::AlreadyExists(_)
             | Error::Conflict(_)
             | Error::KeyReused
             | Error::Unavailable(_)
@@ -53,7 +54,7 @@ impl Dialect {
             (Error::Unauthorized(_), _) => StatusCode::UNAUTHORIZED,
             (Error::BodyTooLarge | Error::TooLargeToStore, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Error::UnsupportedMediaType, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            (Error::Invalid(_), _) => StatusCode::BAD_REQUEST,
+            (Error::Invalid(_) | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
             (Error::KeyReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
             (Error::Panicked, _) | (Error::Unavailable(_), Dialect::ClientEvents) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -114,7 +115,7 @@ fn first_fault(error: &Error, sentence: fn(&Fault) -> String) -> String {
 
 fn title(error: &Error) -> &'static str {
     match error {
-        Error::NotFound(what) | Error::Conflict(what) => what,
+        Error::NotFound(what) | Error::AlreadyExists(what) | Error::Conflict(what) => what,
         Error::MethodNotAllowed => "The method is not allowed here",
         Error::Unauthorized(_) => "The credentials are missing or not valid",
         Error::BodyTooLarge => "The body must be at most 256 KiB",
@@ -148,7 +149,7 @@ fn client_events_type(error: &Error) -> &'static str {
         Error::MethodNotAllowed => "HttpRequestMethodNotSupported",
         Error::BodyTooLarge | Error::TooLargeToStore => "PayloadTooLargeException",
         Error::UnsupportedMediaType => "HttpMediaTypeNotSupported",
-        Error::Conflict(_) | Error::KeyReused => "ConflictException",
+        Error::AlreadyExists(_) | Error::Conflict(_) | Error::KeyReused => "ConflictException",
         Error::Unavailable(_) | Error::Panicked => "InternalServerError",
     }
 }
@@ -156,7 +157,7 @@ fn client_events_type(error: &Error) -> &'static str {
 fn activities_code(error: &Error) -> &'static str {
     match error {
         Error::Invalid(faults) if malformed(faults) => "MALFORMED_JSON",
-        Error::Invalid(_) => "INVALID_REQUEST",
+        Error::Invalid(_) | Error::AlreadyExists(_) => "INVALID_REQUEST",
         Error::Unauthorized(_) => "UNAUTHORIZED",
         Error::NotFound(_) => "NOT_FOUND",
         Error::MethodNotAllowed => "METHOD_NOT_ALLOWED",
@@ -186,6 +187,7 @@ fn player_events_code(error: &Error, status: StatusCode) -> u16 {
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
+        | Error::AlreadyExists(_)
         | Error::Conflict(_) => status.as_u16(),
     }
 }
@@ -219,6 +221,7 @@ fn oauth_code(error: &Error) -> &'static str {
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
+        | Error::AlreadyExists(_)
         | Error::Conflict(_)
         | Error::KeyReused => "invalid_request",
     }

@@ -24,6 +24,8 @@ pub enum Error {
     UnsupportedMediaType,
     /// The request is wrong, in these ways.
     Invalid(Vec<Fault>),
+    /// Something of this id is there, and that is an error in this dialect; the text says what.
+    AlreadyExists(&'static str),
     /// It contradicts what is there; the text says how.
     Conflict(&'static str),
     /// The Idempotency-Key came before, with another payload.
@@ -56,6 +58,7 @@ impl Error {
             Error::BodyTooLarge | Error::TooLargeToStore => "too_large",
             Error::UnsupportedMediaType => "unsupported_media_type",
             Error::Invalid(_) => "invalid",
+            Error::AlreadyExists(_) => "duplicate",
             Error::Conflict(_) => "conflict",
             Error::KeyReused => "key_reused",
             Error::Unavailable(_) => "unavailable",

@@ -21,6 +21,7 @@ pub fn duplicate(count: usize) {
 pub(crate) fn failed(error: &Error) {
     let name = match error {
         Error::Unauthorized(_) => "Unauthorised",
+        Error::AlreadyExists(_) => "Duplicate",
         Error::Conflict(_) | Error::KeyReused => "Conflict",
         Error::Unavailable(_) | Error::Panicked => "Failed",
         Error::NotFound(_)
