@@ -385,7 +385,7 @@ async fn a_function_writes_what_it_counted_in_cloudwatchs_embedded_format() {
             assert_eq!(line["Function"], name, "{line}");
         }
         let latency =
-            metrics.iter().flat_map(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().cloned());
+            metrics.iter().filter_map(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().cloned());
         let latency = latency.flatten().find(|metric| metric["Name"] == "StoreLatency").expect("the store's latency");
         assert_eq!(latency["Unit"], "Milliseconds", "{log}");
     }

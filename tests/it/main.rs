@@ -14,6 +14,7 @@ mod get_player;
 mod issue_token;
 mod lambda;
 mod open_session;
+mod operator;
 mod players;
 mod proxy;
 mod send_activity;

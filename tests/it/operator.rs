@@ -1,0 +1,183 @@
+//! `punchcard catalog`, `client` and `key`: the real binary, on the store of an app as on a stack of AWS.
+
+use std::io::Write as _;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::{app::App, binaries::binary};
+
+/// What a command said, and whether it succeeded.
+struct Said {
+    succeeded: bool,
+    output: String,
+    errors: String,
+}
+
+impl Said {
+    fn json(&self) -> Value {
+        assert!(self.succeeded, "{}", self.errors);
+        serde_json::from_str(&self.output).unwrap_or_else(|error| panic!("{error}: {}", self.output))
+    }
+}
+
+async fn punchcard(app: &App, arguments: &[&str]) -> Said {
+    let stack = app.prefix.trim_end_matches('-');
+    let output = Command::new(binary("punchcard"))
+        .args(arguments)
+        .args(["--stack", stack, "--endpoint", &app.endpoint])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .output()
+        .await
+        .expect("the command runs");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Said { succeeded: output.status.success(), output: text(output.stdout), errors: text(output.stderr) }
+}
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    file.write_all(text.as_bytes()).expect("written");
+    file
+}
+
+#[tokio::test]
+async fn a_client_is_added_listed_and_revoked_and_its_secret_shown_once() {
+    let app = App::start().await;
+    let added = punchcard(&app, &["client", "add", "mobile-app", "--for", "client-events", "--json"]).await.json();
+    let secret = added["secret"].as_str().expect("a secret").to_owned();
+    assert_eq!(added["clientId"], "mobile-app");
+    assert!(secret.len() >= 43, "256 bits");
+
+    let credentials = json!({"clientId": "mobile-app", "secret": secret});
+    let start = async || {
+        let fresh = app.through(&app.endpoint).await;
+        fresh.post("/v2/session/startSession", &[("x-source-customer-id", "customer-1")], &credentials).await
+    };
+    assert_eq!(start().await.status, 200);
+
+    let again = punchcard(&app, &["client", "add", "mobile-app", "--for", "activities"]).await;
+    assert!(!again.succeeded && again.errors.contains("mobile-app is there already"), "{}", again.errors);
+
+    let listed = punchcard(&app, &["client", "list"]).await;
+    assert!(listed.output.contains("mobile-app") && listed.output.contains("client-events"), "{}", listed.output);
+    assert!(!listed.output.contains(&secret), "shown once");
+
+    assert!(punchcard(&app, &["client", "revoke", "mobile-app"]).await.succeeded);
+    assert_eq!(start().await.status, 401);
+    let list = punchcard(&app, &["client", "list", "--json"]).await.json();
+    let revoked = list.as_array().and_then(|list| list.iter().find(|caller| caller["name"] == "mobile-app"));
+    assert!(revoked.is_some_and(|caller| caller["revokedAt"].is_string()), "{list}");
+
+    let unknown = punchcard(&app, &["client", "revoke", "nobody"]).await;
+    assert!(!unknown.succeeded && unknown.errors.contains("no client and no API key nobody"), "{}", unknown.errors);
+}
+
+#[tokio::test]
+async fn player_events_get_an_api_key_of_their_own() {
+    let app = App::start().await;
+    let added = punchcard(&app, &["client", "add", "shop", "--for", "player-events", "--json"]).await.json();
+    let key = added["apiKey"].as_str().expect("a key");
+    let fresh = app.through(&app.endpoint).await;
+    let request = json!({"playerUniqueId": "player123", "events": {}});
+    assert_eq!(fresh.post("/integrations/event", &[("apikey", key)], &request).await.status, 200);
+    let both = ["client", "add", "both", "--for", "player-events", "--for", "activities"];
+    assert!(!punchcard(&app, &both).await.succeeded);
+}
+
+#[tokio::test]
+async fn a_catalog_is_applied_after_its_difference_was_shown_and_somebody_agreed() {
+    let app = App::start().await;
+    let catalog = file("rewards: disabled\nsections: [Lobby]\n");
+    let path = catalog.path().to_str().expect("a path");
+
+    let unasked = punchcard(&app, &["catalog", "apply", path]).await;
+    assert!(!unasked.succeeded && unasked.errors.contains("nothing is applied"), "{}", unasked.errors);
+    assert!(unasked.output.contains("+  \"rewards\": \"disabled\""), "{}", unasked.output);
+    assert!(unasked.output.contains("-      \"id\": \"XYZ_BASE\""), "{}", unasked.output);
+
+    assert!(punchcard(&app, &["catalog", "apply", path, "--yes"]).await.succeeded);
+    let snapshot = app.store.admin().snapshot().await.expect("a catalog");
+    assert!(!snapshot.rules.rewards_enabled() && snapshot.rules.sections().contains("Lobby"));
+    assert_eq!(snapshot.version, 2);
+
+    let again = punchcard(&app, &["catalog", "apply", path, "--json"]).await.json();
+    assert_eq!(again, json!({"version": 2, "changed": false}));
+
+    let shown = file(&punchcard(&app, &["catalog", "show"]).await.output);
+    let shown = shown.path().to_str().expect("a path");
+    assert_eq!(punchcard(&app, &["catalog", "apply", shown, "--json"]).await.json()["changed"], false);
+}
+
+#[tokio::test]
+async fn a_faulty_catalog_is_told_by_line_and_changes_nothing() {
+    let app = App::start().await;
+    let catalog = file("businessUnits:\n  XYZ: enabled\noffers:\n  - id: X\n    unit: XYY\n    kind: base\n");
+    let path = catalog.path().to_str().expect("a path");
+    for command in [&["catalog", "check", path][..], &["catalog", "apply", path, "--yes"]] {
+        let said = punchcard(&app, command).await;
+        assert!(!said.succeeded);
+        for fault in ["line 4: /offers/0/id", "line 5: /offers/0/unit", "/offers/0/reward is required"] {
+            assert!(said.errors.contains(fault), "{fault}: {}", said.errors);
+        }
+    }
+    assert_eq!(app.store.admin().snapshot().await.expect("a catalog").version, 1);
+}
+
+#[tokio::test]
+async fn of_operators_who_saw_the_same_version_one_applies_a_catalog() {
+    let app = App::start().await;
+    let admin = app.store.admin();
+    let seen = admin.snapshot().await.expect("a catalog").version;
+    let catalogs: Vec<_> = (0..8).map(|number| format!("{{\"sections\":[\"S{number}\"]}}")).collect();
+    let applied = catalogs.iter().map(|json| admin.apply_rules(json, seen, punchcard_http::now()));
+    let applied = join_all(applied).await.into_iter().map(|applied| applied.expect("a store"));
+    assert_eq!(applied.filter(Result::is_ok).count(), 1);
+    assert_eq!(admin.snapshot().await.expect("a catalog").version, seen + 1);
+}
+
+#[tokio::test]
+async fn a_catalog_of_several_chunks_is_read_whole_and_replaced_whole() {
+    let app = App::start().await;
+    let admin = app.store.admin();
+    let section = |number: usize| format!("\"{number:0>120}\"");
+    let json = |count: usize| format!("{{\"sections\":[{}]}}", (0..count).map(section).collect::<Vec<_>>().join(","));
+    let mut seen = admin.snapshot().await.expect("a catalog").version;
+    for count in [9_000, 3, 5_000] {
+        let json = json(count);
+        seen = admin.apply_rules(&json, seen, punchcard_http::now()).await.expect("a store").expect("applied");
+        let read = admin.snapshot().await.expect("a catalog");
+        assert_eq!((read.version, read.rules.sections().len()), (seen, count));
+        assert_eq!(admin.rules_json().await.expect("a catalog").as_deref(), Some(json.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn after_a_rotation_old_tokens_stay_valid_and_new_ones_have_the_new_key() {
+    let app = App::start().await;
+    let old = app.session_token("customer-1").await;
+    let key = punchcard(&app, &["key", "rotate", "--json"]).await.json();
+    let fresh = app.through(&app.endpoint).await;
+    let new = fresh.session_token("customer-1").await;
+    assert_ne!(header(&old)["kid"], header(&new)["kid"]);
+    assert_eq!(header(&new)["kid"], key["keyId"]);
+    let event = json!({"clientEvents": [{
+        "clientEventId": "12395199-1565-4565-bf99-3f94ee505d12",
+        "clientEventType": "SessionAction",
+        "clientEvent": "LogEnrollment",
+        "clientEventTimestamp": "2024-10-01T07:00:00Z",
+    }]});
+    for (token, status) in [(&old, 200), (&new, 409)] {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str()), ("x-source-customer-id", "customer-1")];
+        assert_eq!(fresh.post("/v2/events/clientEvent", &headers, &event).await.status, status);
+    }
+}
+
+fn header(token: &str) -> Value {
+    use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+    let header = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').next().expect("a header")).expect("base64");
+    serde_json::from_slice(&header).expect("JSON")
+}
