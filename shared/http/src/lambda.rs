@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, panic};
 
-use lambda_http::{Body, Error, Request, Response, service_fn};
+use lambda_http::{Body, Request, Response, service_fn};
+use lambda_runtime::Error;
 
 use crate::{call::Endpoint, logs, metering};
 
