@@ -9,6 +9,7 @@ use clap::Args;
 use dynoxide::Database;
 use punchcard_store::Store;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use uuid::Uuid;
 
 use crate::{failure::Failure, tables};
 
@@ -60,6 +61,15 @@ pub fn open(directory: &Path, name: &str) -> Result<Database, Failure> {
     std::fs::create_dir_all(directory).map_err(|error| Failure::Data(directory.to_owned(), error))?;
     let file = directory.join(name);
     Database::new(&file.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))
+}
+
+/// A loopback address that nobody guesses: the store asks for no credentials and answers web pages too. Where only
+/// 127.0.0.1 is loopback, that one.
+#[must_use]
+pub fn hidden_address() -> SocketAddr {
+    let [.., a, b, c] = *Uuid::new_v4().as_bytes();
+    let hidden = SocketAddr::from(([127, a, b, c.clamp(2, 254)], 0));
+    std::net::TcpListener::bind(hidden).map_or(ANY_PORT, |_| hidden)
 }
 
 /// A running embedded store, with the tables made.

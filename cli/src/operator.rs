@@ -42,7 +42,8 @@ impl Target {
     /// The data can't be opened.
     pub async fn open(&self) -> Result<Operator, Failure> {
         if let Some(directory) = &self.data {
-            let embedded = Embedded::start(embedded::open(directory, embedded::FILE)?, embedded::ANY_PORT).await?;
+            let embedded =
+                Embedded::start(embedded::open(directory, embedded::FILE)?, embedded::hidden_address()).await?;
             return Ok(Operator { admin: embedded.store.admin(), _embedded: Some(embedded) });
         }
         let store = Store::of_operator(&format!("{}-", self.stack), self.endpoint.clone()).await;

@@ -1,6 +1,6 @@
 //! The functions behind one address, as API Gateway puts them there.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -12,13 +12,15 @@ use axum::{
 use http_body_util::BodyExt as _;
 use lambda_http::{
     Body, Request, RequestExt as _, Response,
-    http::{HeaderMap, HeaderValue, Method},
+    http::{HeaderMap, HeaderValue, Method, StatusCode},
 };
-use punchcard_http::{Endpoint, MAX_BODY, no_such_route};
+use punchcard_http::{Endpoint, MAX_BODY, gateway_answer};
 use punchcard_store::Store;
 
 /// What the gateway lets through at most, in bytes.
 const GATEWAY_LIMIT: usize = 6 * 1024 * 1024;
+/// How long a client may take to send a request.
+const READING: Duration = Duration::from_secs(30);
 
 /// A function's endpoint and how to mount it.
 pub struct Function {
@@ -60,7 +62,10 @@ pub fn router(functions: Vec<Function>) -> Router {
             let mounted = mounted.clone();
             let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| async move {
                 // What isn't even text is no parameter: the function says so, in its dialect.
-                let response = mounted(to_lambda(path.ok().as_ref(), request).await).await;
+                let response = match to_lambda(path.ok().as_ref(), request).await {
+                    Some(request) => mounted(request).await,
+                    None => gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+                };
                 from_lambda(response)
             };
             let method = match endpoint.method {
@@ -70,18 +75,18 @@ pub fn router(functions: Vec<Function>) -> Router {
             router = router.route(path, if endpoint.any { any(handler) } else { on(method, handler) });
         }
     }
-    router.fallback(|| async { from_lambda(no_such_route()) })
+    router.fallback(|| async { from_lambda(gateway_answer(StatusCode::NOT_FOUND, "Not Found")) })
 }
 
-/// A request as API Gateway passes it on: path parameters decoded, repeated headers joined.
-async fn to_lambda(path: Option<&RawPathParams>, request: AxumRequest) -> Request {
+/// A request as API Gateway passes it on: whole, path parameters decoded, repeated headers joined.
+async fn to_lambda(path: Option<&RawPathParams>, request: AxumRequest) -> Option<Request> {
     let (mut parts, body) = request.into_parts();
     parts.headers = joined(&parts.headers);
     // `RawPathParams` are percent-decoded; raw only in that they are not yet another type.
     let parameters: HashMap<String, String> =
         path.into_iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let body = Body::from(read(body).await);
-    Request::from_parts(parts, body).with_path_parameters(parameters)
+    let body = Body::from(tokio::time::timeout(READING, read(body)).await.ok()??);
+    Some(Request::from_parts(parts, body).with_path_parameters(parameters))
 }
 
 fn joined(headers: &HeaderMap) -> HeaderMap {
@@ -94,12 +99,12 @@ fn joined(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
-/// Reads a body, keeping no more of it than shows that it is too large.
-async fn read(mut body: AxumBody) -> Vec<u8> {
+/// Reads a body, keeping no more of it than shows that it is too large. One that is cut off is none.
+async fn read(mut body: AxumBody) -> Option<Vec<u8>> {
     let mut kept = Vec::new();
     let mut length = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        if let Ok(data) = frame.into_data() {
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.ok()?.into_data() {
             length += data.len();
             if kept.len() <= MAX_BODY {
                 kept.extend_from_slice(&data);
@@ -109,7 +114,7 @@ async fn read(mut body: AxumBody) -> Vec<u8> {
             break;
         }
     }
-    kept
+    Some(kept)
 }
 
 fn from_lambda(response: Response<Body>) -> AxumResponse {

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     catalog, demo,
-    embedded::{ANY_PORT, DEMO_FILE, Embedded, FILE, Place},
+    embedded::{DEMO_FILE, Embedded, FILE, Place, hidden_address},
     ending::{PATIENCE, ctrl_c},
     failure::Failure,
     router::{self, Function},
@@ -64,7 +64,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let listener = TcpListener::bind(options.addr).await.map_err(|error| Failure::Listen(options.addr, error))?;
     let address = listener.local_addr()?;
     let database = options.place.open(if options.demo { DEMO_FILE } else { FILE })?;
-    let embedded = Embedded::start(database, ANY_PORT).await?;
+    let embedded = Embedded::start(database, hidden_address()).await?;
     let new_secret = set_up(&embedded.store.admin(), &options, rules).await?;
 
     let functions = router::functions(&embedded.store).await;

@@ -287,6 +287,37 @@ mod requests {
 mod refusals {
     use super::*;
 
+    #[tokio::test]
+    async fn one_message_tells_everything_that_is_wrong() {
+        let app = App::start().await;
+        let answer = app.track(r#"{"mobile":5,"events":{"e":{"k":null,"k2":{}}}}"#).await;
+        let (status, code, message) = fault(&answer);
+        assert_eq!((status, code), (400, 4));
+        assert!(message.starts_with("The PlayerUniqueId field is required. "), "{message}");
+        for place in ["mobile must be a string.", "events/e/k must be", "events/e/k2 must be"] {
+            assert!(message.contains(place), "{place}: {message}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_number_of_any_length_is_data() {
+        let app = App::start().await;
+        for number in [format!("0.{}", "7".repeat(100_000)), format!("1{}", "0".repeat(200))] {
+            let body = format!(r#"{{"playerUniqueId":"p","events":{{"e":{{"k":{number}}}}}}}"#);
+            assert_tracked(&app.track(body).await);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_short_whatever_was_sent() {
+        let app = App::start().await;
+        let repeated = r#""0":1,"#.repeat(1000);
+        let body = format!(r#"{{"{}":{{{repeated}"1":1}}}}"#, "~".repeat(120_000));
+        let answer = app.track(body).await;
+        assert_eq!(fault(&answer).1, 3017);
+        assert!(answer.body.len() < 150_000, "{}", answer.body.len());
+    }
+
     /// Bodies that are refused: with which code, and with what in the message.
     fn bodies() -> Vec<(String, u64, &'static str)> {
         let id = |id: &str| format!(r#"{{"playerUniqueId":{id},"events":{{"review":{{}}}}}}"#);

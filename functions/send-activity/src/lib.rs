@@ -106,6 +106,7 @@ async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
             metering::accepted(1);
             answer(&stored)
         }
+        (ActivityRecorded::TooLarge, _) => Err(Error::TooLargeToStore),
         (ActivityRecorded::Exists { .. }, None) => Err(Error::AlreadyExists("ActivityID already exists")),
         (ActivityRecorded::Exists { stored, same_payload: true }, Some(_)) => {
             metering::duplicate(1);
@@ -120,7 +121,9 @@ fn activity_id(call: &Call<'_>, correlation_id: &CorrelationId) -> Result<(Activ
     if call.path_parameter("activity_id").is_some() {
         return Ok((call.path_id("activity_id", ActivityId::from_text)?, None));
     }
-    let key = call.idempotency_key()?;
+    let faults = Faults::default();
+    let key = call.idempotency_key(&faults);
+    let key = faults.none_or(key)?;
     let id = key.as_ref().map_or_else(|| Uuid::new_v4().into(), |key| key.activity_id(correlation_id));
     Ok((id, key))
 }

@@ -7,10 +7,9 @@ use punchcard_http::{
 };
 use punchcard_models::{
     access::Scope,
-    client_event::MAX_TEXT,
     fault::{Faults, Noted},
     ids::ClientId,
-    json::At,
+    json::{At, MAX_TEXT},
 };
 use punchcard_store::{CatalogReader, SigningKeys, Store};
 use serde_json::json;

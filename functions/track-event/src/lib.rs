@@ -56,13 +56,13 @@ async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
 
     let faults = Faults::default();
     let request = call.parse(&faults, |body| PlayerEvents::parse(body, rules.channel_merging()))?;
-    let key = call.idempotency_key()?;
-    let request = faults.none_or(request)?;
+    let key = call.idempotency_key(&faults);
+    let (request, key) = faults.none_or(request.and_then(|request| Ok((request, key?))))?;
 
     let address = match &request.address {
         Some(address) => {
-            let key = state.digest_key.get(call.now).await.map_err(Error::unavailable)?;
-            AddressDigest::of(&key, rules.channel_merging(), address)
+            let key = state.digest_key.get().await.map_err(Error::unavailable)?;
+            AddressDigest::of(key, rules.channel_merging(), address)
         }
         None => None,
     };

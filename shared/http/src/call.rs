@@ -9,7 +9,7 @@ use lambda_http::{
     http::{HeaderName, HeaderValue, Method, header},
 };
 use punchcard_models::{
-    fault::{Faults, Noted},
+    fault::{FaultKind, Faults, Noted, Pointer},
     idempotency::IdempotencyKey,
     ids::{PATH_ID_RULE, guid},
     json::{self, At},
@@ -155,10 +155,13 @@ impl<'r> Call<'r> {
     ///
     /// # Errors
     /// It is there and is none.
-    pub fn idempotency_key(&self) -> Result<Option<IdempotencyKey>, Error> {
+    pub fn idempotency_key(&self, faults: &Faults) -> Result<Option<IdempotencyKey>, Noted> {
         let Some(key) = self.request.headers().get("idempotency-key") else { return Ok(None) };
         // What isn't even text is no key either.
-        IdempotencyKey::new(text(key).unwrap_or_default()).map(Some).map_err(Error::invalid)
+        IdempotencyKey::new(text(key).unwrap_or_default()).map(Some).map_err(|rule| {
+            faults.note(Pointer::Root, FaultKind::Invalid, rule.to_owned());
+            Noted
+        })
     }
 
     /// The body, if it is small enough and said to be of the type `essence`.

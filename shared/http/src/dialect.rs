@@ -91,7 +91,7 @@ impl Dialect {
             }),
             Dialect::PlayerEvents => json!({
                 "code": player_events_code(error, status),
-                "message": first_fault(error, player_events_sentence),
+                "message": player_events_message(error),
             }),
             Dialect::OAuth => json!({
                 "error": oauth_code(error),
@@ -192,6 +192,14 @@ fn player_events_code(error: &Error, status: StatusCode) -> u16 {
     }
 }
 
+/// Every fault, in a sentence each.
+fn player_events_message(error: &Error) -> String {
+    match faults(error) {
+        [] => title(error).to_owned(),
+        faults => faults.iter().map(player_events_sentence).collect::<Vec<_>>().join(" "),
+    }
+}
+
 /// The vendor names a missing member in its own server's style: `The PlayerUniqueId field is required.`
 fn player_events_sentence(fault: &Fault) -> String {
     let field = fault.pointer.rsplit('/').next().unwrap_or_default();
@@ -200,7 +208,7 @@ fn player_events_sentence(fault: &Fault) -> String {
     match fault.kind {
         FaultKind::Missing => format!("The {field} field is required."),
         FaultKind::Null => format!("The {field} field must not be null."),
-        FaultKind::Malformed | FaultKind::Repeated | FaultKind::Invalid => sentence(fault),
+        FaultKind::Malformed | FaultKind::Repeated | FaultKind::Invalid => format!("{}.", sentence(fault)),
     }
 }
 

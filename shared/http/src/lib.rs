@@ -18,4 +18,4 @@ pub use dialect::Dialect;
 pub use error::Error;
 pub use lambda::run;
 pub use lambda_http::{Body, Request, Response};
-pub use reply::{Reply, no_such_route};
+pub use reply::{Reply, gateway_answer};

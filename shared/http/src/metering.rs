@@ -24,8 +24,9 @@ pub(crate) fn failed(error: &Error) {
         Error::AlreadyExists(_) => "Duplicate",
         Error::Conflict(_) | Error::KeyReused => "Conflict",
         Error::Unavailable(_) | Error::Panicked => "Failed",
-        Error::NotFound(_)
-        | Error::MethodNotAllowed
+        // What a read-back ordinarily answers.
+        Error::NotFound(_) => return,
+        Error::MethodNotAllowed
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType

@@ -112,9 +112,8 @@ impl Reply {
     }
 }
 
-/// The answer for a path that no endpoint has: the gateway's own words, since deployed it is the gateway's answer.
+/// What no endpoint answers, in the gateway's own words, since deployed it is the gateway's answer.
 #[must_use]
-pub fn no_such_route() -> Response<Body> {
-    let body = serde_json::json!({"message": "Not Found"});
-    Reply::json(StatusCode::NOT_FOUND, &body).into_response(Uuid::new_v4())
+pub fn gateway_answer(status: StatusCode, message: &str) -> Response<Body> {
+    Reply::json(status, &serde_json::json!({"message": message})).into_response(Uuid::new_v4())
 }

@@ -164,8 +164,9 @@ impl Denied {
     #[must_use]
     pub fn may_be_new(self) -> bool {
         match self {
-            Denied::UnknownCaller | Denied::UnknownKey | Denied::WrongSecret => true,
-            Denied::Missing
+            Denied::UnknownCaller | Denied::UnknownKey => true,
+            Denied::WrongSecret
+            | Denied::Missing
             | Denied::Malformed
             | Denied::BadToken
             | Denied::Expired

@@ -6,11 +6,10 @@ use std::{
 };
 
 use crate::{
-    client_event::MAX_TEXT,
     data::{Datum, OpenData, Scalar},
     fault::{FaultKind, Noted},
     ids::LoyaltyId,
-    json::{At, Members, Value},
+    json::{At, MAX_TEXT, Members, Value},
     timestamp::Timestamp,
 };
 

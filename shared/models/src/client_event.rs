@@ -5,14 +5,12 @@ use std::collections::{HashMap, HashSet};
 use crate::{
     fault::{FaultKind, Noted},
     ids::{ClientEventId, MAX_ID, parse_id},
-    json::{At, Members, Value},
+    json::{At, MAX_TEXT, Members, Value},
     timestamp::Timestamp,
 };
 
 /// The most events in one request.
 pub const MAX_BATCH: usize = 100;
-/// The longest string that isn't an id, in bytes of UTF-8.
-pub const MAX_TEXT: usize = 4096;
 const MAX_IMAGE_SLOTS: usize = 32;
 
 /// What parsing a client event has to know.

@@ -153,7 +153,10 @@ impl fmt::Display for Decimal<'_> {
             }
             (..0, TINY..=0) => {
                 let places = usize::try_from(self.exponent.unsigned_abs()).unwrap_or(0);
-                write!(f, "0.{digits:0>places$}")
+                f.write_str("0.")?;
+                // By hand: a format's width ends at 65,535, and a number may have more digits.
+                (digits.len()..places).try_for_each(|_| f.write_str("0"))?;
+                f.write_str(digits)
             }
             _ => write!(f, "{digits}e{}", self.exponent),
         }
@@ -204,6 +207,14 @@ mod tests {
         assert_eq!(decimal("-1").to_u64(), None);
         assert_eq!(decimal("2e3").to_u64(), Some(2000));
         assert_eq!(decimal("1e999").to_u64(), None);
+    }
+
+    #[test]
+    fn a_number_may_be_as_long_as_a_body() {
+        let digits = "7".repeat(200_000);
+        for text in [format!("0.{digits}"), format!("0.00{digits}"), digits.clone(), format!("-{digits}.{digits}")] {
+            assert_eq!(decimal(&text).to_string(), text);
+        }
     }
 
     proptest! {

@@ -5,6 +5,17 @@ use std::{cell::RefCell, fmt};
 /// The most faults that are listed; the last one then says how many more there are.
 pub const MAX_FAULTS: usize = 100;
 
+/// The longest place or message that is told, in bytes: both may have a client's own words in them.
+const MAX_TOLD: usize = 512;
+
+fn clipped(mut text: String) -> String {
+    if text.len() > MAX_TOLD {
+        text.truncate(text.floor_char_boundary(MAX_TOLD));
+        text.push('…');
+    }
+    text
+}
+
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -40,7 +51,7 @@ impl Faults {
     pub fn note(&self, pointer: Pointer<'_>, kind: FaultKind, message: String) {
         let mut faults = self.0.borrow_mut();
         if faults.len() < MAX_FAULTS {
-            faults.push(Fault { pointer: pointer.to_string(), kind, message });
+            faults.push(Fault { pointer: clipped(pointer.to_string()), kind, message: clipped(message) });
         } else {
             self.1.set(self.1.get() + 1);
         }
@@ -105,5 +116,24 @@ impl fmt::Display for Pointer<'_> {
             }
             Pointer::Item(parent, index) => write!(f, "{parent}/{index}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_bounded_whatever_was_sent() {
+        let name = "~ä".repeat(100_000);
+        let faults = Faults::default();
+        for _ in 0..1000 {
+            let place = Pointer::Member(&Pointer::Root, &name);
+            faults.note(place, FaultKind::Invalid, format!("is {name}"));
+        }
+        let told: Vec<_> = faults.into_iter().collect();
+        assert_eq!(told.len(), MAX_FAULTS + 1);
+        assert!(told.iter().all(|fault| fault.pointer.len() + fault.message.len() < 2 * MAX_TOLD + 10));
+        assert_eq!(told[MAX_FAULTS].message, "and 900 more faults");
     }
 }

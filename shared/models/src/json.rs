@@ -15,6 +15,9 @@ use crate::{
 /// The deepest nesting that is read; the root counts as 1.
 pub const MAX_DEPTH: usize = 16;
 
+/// The longest string that isn't an id, in bytes of UTF-8.
+pub const MAX_TEXT: usize = 4096;
+
 /// A JSON value, borrowed from the body wherever the text allows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<'a> {

@@ -6,11 +6,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::{
-    client_event::MAX_TEXT,
     data::{Datum, OpenData, Scalar},
     fault::{FaultKind, Noted},
     ids::{MAX_ID, PlayerId},
-    json::{At, Value},
+    json::{At, MAX_TEXT, Value},
 };
 
 /// By which address players are recognised as one customer.

@@ -43,8 +43,19 @@ impl Timestamp {
     pub fn from_text(text: &str) -> Option<Self> {
         // ISO 8601 beyond RFC 3339: no seconds, an offset without colon or minutes.
         const ISO_8601: [&str; 2] = ["%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z"];
-        let shaped_like_a_date = text.len() >= 16 && text.as_bytes()[0].is_ascii_digit() && text.is_ascii();
-        if !shaped_like_a_date || text.as_bytes()[4] != b'-' || text.contains(' ') {
+        // chrono's own formats would also read blanks and unpadded numbers.
+        const SHAPE: &[u8; 16] = b"dddd-dd-ddTdd:dd";
+        let fits = |(byte, shape): (&u8, &u8)| match shape {
+            b'd' => byte.is_ascii_digit(),
+            shape => byte.eq_ignore_ascii_case(shape),
+        };
+        let bytes = text.as_bytes();
+        let seconds = match bytes.get(16) {
+            Some(b':') => bytes.len() > 18 && bytes[17..19].iter().all(u8::is_ascii_digit),
+            _ => true,
+        };
+        let shaped = bytes.len() > SHAPE.len() && bytes.iter().zip(SHAPE).all(fits) && seconds;
+        if !shaped || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
         DateTime::parse_from_rfc3339(text)
@@ -116,6 +127,11 @@ mod tests {
             "2024-02-30T07:00:00Z",
             "2024-10-01T25:00:00Z",
             "2024-10-01T07:00:00 Z",
+            "2024-10-01T\t7:00:00Z",
+            "2024-1-01T07:00:00Z",
+            "2024-10-01T7:00:00Z",
+            "2024-10-01T07:0:00Z",
+            "2024-10-01T07:00:0Z",
             "1727766000",
             "+12024-10-01T07:00:00Z",
             "２024-10-01T07:00:00Z",

@@ -3,11 +3,10 @@
 use std::cmp::Ordering;
 
 use punchcard_models::{
-    client_event::MAX_TEXT,
     data::{Datum, OpenData, Scalar},
     decimal::Decimal,
     fault::Noted,
-    json::{At, Value},
+    json::{At, MAX_TEXT, Value},
 };
 
 use crate::parse::{MAX_ITEMS, only};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use punchcard_models::{
+    activity::MAX_CHANNEL,
     fault::{FaultKind, Faults, Noted},
     ids::parse_id,
     json::{self, At, Members, Value},
@@ -12,8 +13,6 @@ use punchcard_models::{
 pub const MAX_ITEMS: usize = 10_000;
 /// The longest name of a business unit or points type.
 const MAX_NAME: usize = 64;
-/// The longest channel that an activity can have, in characters.
-const MAX_CHANNEL: usize = 64;
 
 /// Reads and parses JSON text.
 pub(crate) fn read<T>(text: &str, parse: impl FnOnce(At<'_, '_>) -> Result<T, Noted>) -> Result<T, Faults> {

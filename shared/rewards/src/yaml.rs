@@ -16,6 +16,10 @@ use crate::catalog::Catalog;
 /// The demo catalog, whose comments document the format.
 pub const DEMO: &str = include_str!("../demo.yaml");
 
+/// The largest catalog, in bytes of JSON: it is stored in one transaction, which ends at 4 MB, and read whole by every
+/// function every minute.
+const MAX_JSON: usize = 3_000_000;
+
 /// A catalog and the text to store it as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -88,7 +92,14 @@ pub fn read(text: &str) -> Result<Source, Vec<Problem>> {
         }
     }
     match catalog {
-        Ok(catalog) if reader.problems.is_empty() => Ok(Source { catalog, json: tree.to_string() }),
+        Ok(catalog) if reader.problems.is_empty() => {
+            let json = tree.to_string();
+            if json.len() > MAX_JSON {
+                let message = format!("the catalog must be at most {MAX_JSON} bytes of JSON, not {}", json.len());
+                return Err(vec![Problem { line: 1, pointer: String::new(), message }]);
+            }
+            Ok(Source { catalog, json })
+        }
         _ => {
             // What is said of the whole file comes last.
             reader.problems.sort_by_key(|problem| (problem.pointer.is_empty(), problem.line));

@@ -73,6 +73,8 @@ pub enum ActivityRecorded {
         /// Whether it came with an Idempotency-Key and the same payload.
         same_payload: bool,
     },
+    /// It uses more total limits than the store writes at once.
+    TooLarge,
 }
 
 /// The activities, to record one.
@@ -114,7 +116,7 @@ impl Activities {
         let unreadable = || Outage::unreadable(RECORD, "a stored activity");
         match self.ledger.write(RECORD, record, &place, deadline, entry).await? {
             Written::New(item) => stored(&item).map(ActivityRecorded::New).ok_or_else(unreadable),
-            Written::TooLarge => Err(Outage::unreadable(RECORD, "more total limits than a transaction takes")),
+            Written::TooLarge => Ok(ActivityRecorded::TooLarge),
             Written::Elsewhere(_) => Err(Outage::unreadable(RECORD, "a member that is another's name")),
             Written::Exists(item) => {
                 let payload = new.payload.as_ref().map(PayloadDigest::as_bytes);

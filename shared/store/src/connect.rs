@@ -32,6 +32,8 @@ const TRY: Duration = Duration::from_secs(2);
 /// The longest that opening a connection may take.
 const CONNECT: Duration = Duration::from_secs(1);
 const TRIES: u32 = 4;
+/// The longest that one reading at the start may take: Lambda ends a start after 10 seconds, and there may be two.
+const START: Duration = Duration::from_secs(3);
 
 /// A DynamoDB with the system's tables.
 #[derive(Debug, Clone)]
@@ -157,14 +159,14 @@ impl Store {
     /// first request tries again.
     pub async fn catalog(&self, now: Timestamp) -> CatalogReader {
         let reader = CatalogReader::new(self.client.clone(), self.table("Catalog"));
-        warn(reader.current(now).await.err());
+        warm_up(reader.current(now)).await;
         reader
     }
 
     /// The private keys, which only functions that issue tokens may read. Read now, like the catalog.
     pub async fn signing_keys(&self, now: Timestamp) -> SigningKeys {
         let keys = SigningKeys::new(self.client.clone(), self.table("Catalog"));
-        warn(keys.newest(now).await.err());
+        warm_up(keys.newest(now)).await;
         keys
     }
 
@@ -185,9 +187,12 @@ impl Store {
     }
 }
 
-fn warn(outage: Option<Outage>) {
-    if let Some(outage) = outage {
-        tracing::warn!(%outage, "not read at the start; the first request tries again");
+/// Reads what the first request would read, for as long as a function's start may take.
+async fn warm_up<T>(read: impl Future<Output = Result<T, Outage>>) {
+    match tokio::time::timeout(START, read).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(outage)) => tracing::warn!(%outage, "not read at the start; the first request tries again"),
+        Err(_) => tracing::warn!("not read in time for the start; the first request tries again"),
     }
 }
 

@@ -1,14 +1,11 @@
 //! Part `digest` of table `Catalog`: the key of the e-mail and mobile digests.
 
-use std::sync::Arc;
-
 use aws_sdk_dynamodb::Client;
-use punchcard_models::timestamp::Timestamp;
+use tokio::sync::OnceCell;
 
 use crate::{
     catalog::{DIGEST, read_part},
     item::Attributes as _,
-    kept::{FRESH, Kept},
     outage::Outage,
 };
 
@@ -19,20 +16,20 @@ const READ: &str = "read the digest key";
 pub struct DigestKey {
     client: Client,
     table: String,
-    kept: Kept<Vec<u8>>,
+    key: OnceCell<Vec<u8>>,
 }
 
 impl DigestKey {
     pub(crate) fn new(client: Client, table: String) -> Self {
-        DigestKey { client, table, kept: Kept::default() }
+        DigestKey { client, table, key: OnceCell::new() }
     }
 
-    /// The key. It is never changed: the digests would no longer be found.
+    /// The key. It is read once and never changes: the digests would no longer be found.
     ///
     /// # Errors
     /// The store could not be used, or there is no key.
-    pub async fn get(&self, now: Timestamp) -> Result<Arc<Vec<u8>>, Outage> {
-        self.kept.get(FRESH, now, self.read()).await
+    pub async fn get(&self) -> Result<&[u8], Outage> {
+        self.key.get_or_try_init(|| self.read()).await.map(Vec::as_slice)
     }
 
     async fn read(&self) -> Result<Vec<u8>, Outage> {

@@ -87,16 +87,20 @@ pub(crate) async fn transact(
 /// Reads a cancelled transaction write by write: a failed condition is an answer, a conflict passes, everything else
 /// is an outage.
 fn read_reasons(operation: &'static str, reasons: &[CancellationReason]) -> Result<Transacted, Outage> {
-    let mut failed = None;
+    let (mut failed, mut conflict) = (None, false);
     for (index, reason) in reasons.iter().enumerate() {
         match reason.code() {
             None | Some("None") => {}
             Some("ConditionalCheckFailed") => {
                 failed = failed.or_else(|| Some((index, reason.item().cloned().unwrap_or_default())));
             }
-            Some(code) if passes(code) => measure::conflict(),
+            Some("TransactionConflict") => conflict = true,
+            Some(code) if passes(code) => {}
             Some(code) => return Err(Outage::refused(operation, code)),
         }
+    }
+    if conflict {
+        measure::conflict();
     }
     Ok(failed.map_or(Transacted::Busy, |(index, item)| Transacted::Failed(index, item)))
 }
