@@ -1,5 +1,5 @@
 # To be sourced. Puts the tools of requirements.txt on the path, installed into target/tools the first time, and gives
-# `tool NAME PACKAGE==VERSION`, which does the same for one that wants an environment of its own.
+# `tool NAME PACKAGE==VERSION…`, which does the same for one that wants an environment of its own.
 tests="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 tools="$tests/../target/tools"
 
@@ -25,8 +25,10 @@ install() {
 }
 
 tool() {
-  install "$tools/$1" "$2" "$2"
-  export PATH="$PATH:$tools/$1/bin"
+  local name="$1"
+  shift
+  install "$tools/$name" "$*" "$@"
+  export PATH="$PATH:$tools/$name/bin"
 }
 
 install "$tools/sam" "$(cat "$tests/requirements.txt")" -r "$tests/requirements.txt"

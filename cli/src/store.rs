@@ -5,21 +5,26 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use crate::{
-    embedded::{Embedded, FILE, Place, TABLE_PREFIX},
+    demo,
+    embedded::{DEMO_FILE, Embedded, FILE, Place, TABLE_PREFIX},
     ending::ctrl_c,
     failure::Failure,
 };
 
 /// The embedded DynamoDB alone, tables made, for `sam local` and for tools
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  punchcard store --addr 127.0.0.1:8000 &\n  \
-    aws dynamodb list-tables --endpoint-url http://127.0.0.1:8000 --region us-east-1")]
+#[command(after_help = "Examples:\n  punchcard store --addr 127.0.0.1:8000 &\n  \
+    aws dynamodb list-tables --endpoint-url http://127.0.0.1:8000 --region us-east-1\n  \
+    punchcard store --demo --memory --addr 172.17.0.1:8000")]
 pub struct Options {
     /// Where to listen. Whoever reaches it may read and write everything
     #[arg(long, default_value = "127.0.0.1:8000")]
     addr: SocketAddr,
     #[command(flatten)]
     place: Place,
+    /// Start with the demo catalog and well-known credentials
+    #[arg(long)]
+    demo: bool,
 }
 
 /// Runs until Ctrl-C.
@@ -28,7 +33,12 @@ pub struct Options {
 /// It can't start.
 pub async fn run(options: Options) -> Result<(), Failure> {
     punchcard_http::logs::plain(crate::QUIET);
-    let embedded = Embedded::start(options.place.open(FILE)?, options.addr).await?;
+    let database = options.place.open(if options.demo { DEMO_FILE } else { FILE })?;
+    let embedded = Embedded::start(database, options.addr).await?;
+    // On any address: whoever reaches this may read and write everything, and needs no credentials for it.
+    if options.demo {
+        demo::set_up(&embedded.store.admin(), punchcard_http::now()).await?;
+    }
     let asked_to_end = ctrl_c()?;
     println!("DynamoDB   http://{}", embedded.address);
     println!("data       {}", options.place.describe());

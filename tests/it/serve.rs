@@ -286,6 +286,19 @@ async fn the_store_alone_answers_the_sdk_with_its_tables_made() {
 }
 
 #[tokio::test]
+async fn the_store_alone_has_the_demo_if_it_is_asked_for() {
+    for (demo, items) in [(&["--demo"][..], true), (&[], false)] {
+        let args = [&["store", "--memory", "--addr", "127.0.0.1:0"], demo].concat();
+        let mut store = Running::start(&args, "tables").await;
+        let admin = Store::local(&store.url(), "punchcard-").admin();
+        let callers: Vec<_> = admin.callers().await.expect("callers").into_iter().map(|caller| caller.name).collect();
+        assert_eq!(callers.contains(&"demo-client".to_owned()), items, "{callers:?}");
+        assert_eq!(admin.rules_json().await.expect("rules").is_some(), items);
+        assert_eq!(store.interrupt().await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
 async fn what_it_does_not_understand_it_says_without_starting() {
     for (args, says) in [
         (&["serve", "--memory", "--data", "x"][..], "--memory"),

@@ -1,0 +1,165 @@
+# To be sourced. What sam-deploy.sh and sam-local.sh share: the build, the checks, the requests.
+source tests/tools.sh
+
+# Where what they make is kept, and what ends with them.
+work="$(mktemp -d)"
+started=()
+passed=0
+failed=0
+
+# background LOG COMMAND…: starts it, to be stopped at the end.
+background() {
+  local log="$work/$1"
+  shift
+  "$@" >"$log" 2>&1 &
+  started=($! "${started[@]}")
+}
+
+stop() {
+  local process
+  for process in "${started[@]}"; do
+    kill "$process" 2>/dev/null || continue
+    wait "$process" 2>/dev/null || true
+  done
+  rm -rf "$work"
+}
+
+# quietly LOG COMMAND…: shows what it says only if it fails.
+quietly() {
+  local log="$work/$1"
+  shift
+  "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    return 1
+  }
+}
+
+# eventually COMMAND…: tries for a minute until it succeeds.
+eventually() {
+  local try
+  for try in {1..300}; do
+    "$@" >/dev/null 2>&1 && return
+    sleep 0.2
+  done
+  echo "still failing after a minute: $*" >&2
+  cat "$work"/*.log >&2
+  return 1
+}
+
+free_port() {
+  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# check WHAT WANTED GOT [PART BODY]: GOT has to be WANTED, and BODY to have PART in it.
+check() {
+  local what="$1" wanted="$2" got="$3" part="${4:-}" body="${5:-}"
+  if [ "$got" = "$wanted" ] && [[ "$body" == *"$part"* ]]; then
+    passed=$((passed + 1))
+    printf '%-58s %s ok\n' "$what" "$got"
+  else
+    failed=$((failed + 1))
+    printf '%-58s %s FAILED, wanted %s %s: %s\n' "$what" "$got" "$wanted" "$part" "$body"
+  fi
+}
+
+# call WHAT STATUS PART CURL-ARGUMENTS…: sends a request and checks its answer; leaves its body in $body.
+call() {
+  local what="$1" wanted="$2" part="$3" answer
+  shift 3
+  answer="$(curl -sS --max-time 60 -w '\n%{http_code}' "$@" 2>&1)" || true
+  body="${answer%$'\n'*}"
+  check "$what" "$wanted" "${answer##*$'\n'}" "$part" "$body"
+}
+
+# text NAME: the text of this name in the last body.
+text() {
+  sed -nE "s/.*\"$1\":\"([^\"]*)\".*/\1/p" <<<"$body"
+}
+
+# Says how it went, and fails if something did.
+result() {
+  echo "$1: $passed passed, $failed failed"
+  [ "$failed" = 0 ]
+}
+
+# Builds every function for this machine's processor, and checks what Lambda will be given.
+build() {
+  case "$(uname -m)" in
+    x86_64) architecture=x86_64 ;;
+    aarch64 | arm64) architecture=arm64 ;;
+    *) echo "Lambda has no $(uname -m)" >&2 && return 1 ;;
+  esac
+  echo "sam build: minutes the first time …"
+  # First all functions at once, on all cores: SAM then finds each one built.
+  local manifest packages=()
+  for manifest in functions/*/Cargo.toml; do packages+=(--package "$(basename "$(dirname "$manifest")")"); done
+  quietly cargo-lambda.log cargo lambda build --release "${packages[@]}"
+  quietly build.log sam build --parameter-overrides "Architecture=$architecture"
+  local file function glibc size
+  for file in .aws-sam/build/*/bootstrap; do
+    function="$(basename "$(dirname "$file")")"
+    # The newest glibc that it asks for; Amazon Linux 2023 has 2.34.
+    glibc="$(LC_ALL=C grep -aoE 'GLIBC_[0-9]+\.[0-9]+' "$file" | sort -uV | tail -n 1)"
+    glibc="${glibc#GLIBC_}"
+    check "$function asks for glibc $glibc, at most 2.34" 2.34 "$(printf '%s\n' 2.34 "$glibc" | sort -V | tail -n 1)"
+    size="$(wc -c <"$file")"
+    check "$function has $((size / 1000)) kB, less than 10 MB" yes "$([ "$size" -lt 10000000 ] && echo yes || echo no)"
+  done
+}
+
+json=(-H 'Content-Type: application/json')
+event='{"clientEvents":[{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"AdInteraction",'
+event+='"clientEvent":"ActivateOffer","clientEventTimestamp":"2024-10-01T07:00:00Z",'
+event+='"clientEventMetadata":{"serveToken":"CiQ3MGU5","section":"Dashboard","channel":"OLB"}}]}'
+activity='{"action":"SURVEY_RESPONSE","channel":"APP","when":"2024-10-01T07:00:00Z"}'
+order='{"playerUniqueId":"player123","events":{"place_order":{"total_amount":"120",'
+order+='"category":["electronics","cosmetics"]},"review":{}}}'
+
+# tokens URL CLIENT SECRET: leaves the headers of both in $customer and $bearer.
+tokens() {
+  call "POST /v2/session/startSession" 200 '"sessionToken":"' "$1/v2/session/startSession" "${json[@]}" \
+    -H 'x-source-customer-id: customer-1' -d "{\"clientId\":\"$2\",\"secret\":\"$3\"}"
+  customer=(-H "Authorization: Bearer $(text sessionToken)" -H 'x-source-customer-id: customer-1')
+  call "POST /oauth2/token" 200 '"access_token":"' "$1/oauth2/token" -u "$2:$3" -d grant_type=client_credentials
+  bearer=(-H "Authorization: Bearer $(text access_token)")
+}
+
+# requests URL KEY: what `punchcard serve --demo` prints, each twice, and what they came to.
+requests() {
+  local url="$1" key=(-H "APIKey: $2")
+  call "POST clientEvent" 200 '"requestId":"' "$url/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d "$event"
+  call "POST clientEvent, again" 409 '"reason":"DUPLICATE_ID"' \
+    "$url/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d "$event"
+  call "POST activity" 200 '"XYZ":{"loyalty":{"base":10,"bonus":5,"targeted":0,"total":15}}' \
+    "$url/client/users/correlation-1/activities/activity-1" "${bearer[@]}" "${json[@]}" -d "$activity"
+  call "POST activity, again" 400 '"errorMessage":"ActivityID already exists"' \
+    "$url/client/users/correlation-1/activities/activity-1" "${bearer[@]}" "${json[@]}" -d "$activity"
+  call "POST player event" 200 '{}' "$url/integrations/event" "${key[@]}" "${json[@]}" -d "$order"
+  call "POST player event, again" 200 '{}' "$url/integrations/event" "${key[@]}" "${json[@]}" -d "$order"
+  kept "$url" "$2"
+}
+
+# kept URL KEY: what the requests came to is there.
+kept() {
+  call "GET balances" 200 '"balances":{"ABC":{"loyalty":3},"XYZ":{"loyalty":15}}' \
+    "$1/client/users/correlation-1/balances" "${bearer[@]}"
+  call "GET player" 200 '"events":4,"playerUniqueId":"player123","points":150' \
+    "$1/integrations/player/player123" -H "APIKey: $2"
+}
+
+# refusals URL KEY: what is none of the APIs' business.
+refusals() {
+  local bad=(-H 'Authorization: Bearer not-a-token')
+  call "POST clientEvent, bad token" 401 SessionValidationException \
+    "$1/v2/events/clientEvent" "${bad[@]}" -H 'x-source-customer-id: customer-1' "${json[@]}" -d "$event"
+  call "GET balances, bad token" 401 '"errorCode":"UNAUTHORIZED"' "$1/client/users/correlation-1/balances" "${bad[@]}"
+  call "POST player event, bad key" 401 '"code":1000' \
+    "$1/integrations/event" -H 'APIKey: wrong' "${json[@]}" -d "$order"
+  call "POST clientEvent, malformed" 400 '"status":400' \
+    "$1/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d '{'
+  call "POST activity, malformed" 400 '"errorCode":"MALFORMED_JSON"' \
+    "$1/client/users/correlation-1/activities/activity-2" "${bearer[@]}" "${json[@]}" -d '{'
+  call "POST player event, malformed" 400 '"code":3016' \
+    "$1/integrations/event" -H "APIKey: $2" "${json[@]}" -d '{'
+  call "DELETE clientEvent" 405 '' "$1/v2/events/clientEvent" -X DELETE
+}

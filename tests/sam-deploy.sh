@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# Builds, deploys, calls, updates and deletes the stack for real, with the SAM CLI, on ministack: a local stand-in for
+# AWS that takes the template, runs the functions' binaries and has a DynamoDB. It enforces no permissions, makes no
+# routes from an API's description, which stack.py does in its place, and knows no alarms on sums of metrics, which are
+# left out. Needs cargo, python3 and curl, no account.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tests/deployed.sh
+trap stop EXIT
+tool ministack ministack==1.5.33 aws-sam-translator==1.115.0
+stack=punchcard-check
+
+build
+quietly cargo.log cargo build --locked
+
+port="$(free_port)"
+endpoint="http://127.0.0.1:$port"
+# Nobody's credentials: nothing that is started here can reach an account.
+unset AWS_PROFILE AWS_SESSION_TOKEN
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
+export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+background ministack.log env BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" IOT_MTLS_ENABLED=0 \
+  DOCKER_HOST=unix:///nonexistent ministack
+eventually curl -sf "$endpoint/_ministack/health"
+export AWS_ENDPOINT_URL="$endpoint"
+
+# deploy [PARAMETER=VALUE]
+deploy() {
+  quietly deploy.log sam deploy --template-file "$template" --stack-name "$stack" --resolve-s3 \
+    --capabilities CAPABILITY_IAM --no-confirm-changeset --no-progressbar --parameter-overrides \
+    "Architecture=$architecture" DeletionProtection=false "DynamoDbEndpoint=$endpoint" "$@"
+}
+of_stack() { "$tools/sam/bin/python" tests/stack.py "$@"; }
+# Not among kept: `sam local` gives all of a path to its ANY, where API Gateway prefers the method's own route.
+activity_kept() {
+  call "GET activity" 200 '"type":"SURVEY_RESPONSE"' "$url/client/users/correlation-1/activities/activity-1" \
+    "${bearer[@]}"
+}
+state() { of_stack state "$stack"; }
+punchcard() { target/debug/punchcard "$@" --stack "$stack" --endpoint "$endpoint" --json; }
+
+# Beside SAM's own, whose paths it keeps.
+template=.aws-sam/build/without-sums.yaml
+echo "sam deploy, without $(of_stack template .aws-sam/build/template.yaml "$template") …"
+deploy
+check "sam deploy" "9 functions [256], 6 tables" "$(state)"
+url="$endpoint/_aws/execute-api/$(of_stack routes "$stack")/\$default"
+
+body="$(punchcard catalog apply shared/rewards/demo.yaml --yes)"
+check "punchcard catalog apply" '{"changed":true,"version":1}' "$body"
+body="$(punchcard client add shop-app --for client-events --for activities)"
+check "punchcard client add, a client" shop-app "$(text clientId)"
+secret="$(text secret)"
+body="$(punchcard client add shop --for player-events)"
+check "punchcard client add, an API key" shop "$(text name)"
+api_key="$(text apiKey)"
+
+tokens "$url" shop-app "$secret"
+call "POST startSession, wrong secret" 401 '"status":401' "$url/v2/session/startSession" "${json[@]}" \
+  -H 'x-source-customer-id: customer-1' -d '{"clientId":"shop-app","secret":"wrong"}'
+requests "$url" "$api_key"
+activity_kept
+refusals "$url" "$api_key"
+call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
+
+echo "sam deploy, with more memory …"
+deploy MemorySize=512
+check "sam deploy, an update" "9 functions [512], 6 tables" "$(state)"
+tokens "$url" shop-app "$secret"
+kept "$url" "$api_key"
+activity_kept
+call "POST clientEvent, once more" 409 '"reason":"DUPLICATE_ID"' \
+  "$url/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d "$event"
+call "POST activity, once more" 400 '"errorMessage":"ActivityID already exists"' \
+  "$url/client/users/correlation-1/activities/activity-1" "${bearer[@]}" "${json[@]}" -d "$activity"
+
+echo "sam delete …"
+quietly delete.log sam delete --stack-name "$stack" --region "$AWS_REGION" --no-prompts
+check "sam delete, which leaves the tables" "0 functions [], 6 tables" "$(state)"
+
+result "sam deploy"

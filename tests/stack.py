@@ -1,0 +1,60 @@
+"""What sam-deploy.sh does to a stack beside SAM: `stack.py template FROM TO`, `stack.py routes|state NAME`.
+
+Runs in the SAM CLI's environment, which has boto3.
+"""
+
+import sys
+from pathlib import Path
+
+import boto3
+from samcli.yamlhelper import yaml_dump, yaml_parse
+
+
+def template(source, target):
+    """Writes the template without what ministack refuses: alarms on sums of metrics. Prints their names."""
+    content = yaml_parse(Path(source).read_text())
+    resources = content["Resources"]
+    sums = [name for name, resource in resources.items() if "Metrics" in resource.get("Properties", {})]
+    for name in sums:
+        del resources[name]
+    Path(target).write_text(yaml_dump(content))
+    print(", ".join(sums))
+
+
+def routes(stack):
+    """Makes the routes of the API's description, which ministack passes over, and prints the API's id."""
+    cloudformation = boto3.client("cloudformation")
+    template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
+    resources = cloudformation.describe_stack_resources(StackName=stack)["StackResources"]
+    ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    functions, gateway = boto3.client("lambda"), boto3.client("apigatewayv2")
+    for path, methods in template["Resources"]["Api"]["Properties"]["Body"]["paths"].items():
+        for method, operation in methods.items():
+            method = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+            integration = operation["x-amazon-apigateway-integration"]
+            # arn:…/functions/${Name.Arn}/invocations
+            name = integration["uri"]["Fn::Sub"].split("${")[-1].split(".Arn")[0]
+            function = functions.get_function(FunctionName=ids[name])["Configuration"]
+            made = gateway.create_integration(
+                ApiId=ids["Api"],
+                IntegrationType="AWS_PROXY",
+                IntegrationUri=function["FunctionArn"],
+                PayloadFormatVersion=integration["payloadFormatVersion"],
+            )
+            target = "integrations/" + made["IntegrationId"]
+            gateway.create_route(ApiId=ids["Api"], RouteKey=f"{method} {path}", Target=target)
+    print(ids["Api"])
+
+
+def state(stack):
+    """Prints how many functions and tables there are, and the functions' memory."""
+    functions = boto3.client("lambda").list_functions()["Functions"]
+    functions = [function for function in functions if function["FunctionName"].startswith(stack + "-")]
+    tables = boto3.client("dynamodb").list_tables()["TableNames"]
+    tables = [table for table in tables if table.startswith(stack + "-")]
+    memory = sorted({function["MemorySize"] for function in functions})
+    print(f"{len(functions)} functions {memory}, {len(tables)} tables")
+
+
+command, *arguments = sys.argv[1:]
+{"template": template, "routes": routes, "state": state}[command](*arguments)
