@@ -182,6 +182,7 @@ async fn a_function_answers_as_the_server_does_and_calls_the_store_as_its_policy
             let http = http.map(|(name, value)| (name.as_str(), value.to_str().expect("a value")));
             assert_eq!(comparable_headers(headers), comparable_headers(http), "{name}");
         }
+        println!("{name:20} had at most {:?} KB", function.peak_memory());
         function.end().await;
         let called: BTreeSet<_> =
             proxy.calls().split_off(before).iter().flat_map(|call| permissions(call, &app.prefix)).collect();

@@ -79,6 +79,13 @@ impl Function {
         answer.expect("an answer in time").expect("the runtime runs")
     }
 
+    /// The most memory that it had so far, in KB, where the system says so.
+    pub fn peak_memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    }
+
     /// Ends it, and gives what it logged.
     pub async fn end(mut self) -> String {
         assert_eq!(self.process.try_wait().expect("its state"), None, "it ended before");
