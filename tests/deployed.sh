@@ -1,6 +1,12 @@
 # To be sourced. What sam-deploy.sh and sam-local.sh share: the build, the checks, the requests.
 source tests/tools.sh
 
+# Nobody's credentials, and no way to AWS: SAM asks it for the account's number at each start, and goes on without.
+unset AWS_PROFILE AWS_SESSION_TOKEN
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
+export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+export AWS_ENDPOINT_URL=http://127.0.0.1:1 AWS_MAX_ATTEMPTS=1
+
 # Where what they make is kept, and what ends with them.
 work="$(mktemp -d)"
 started=()
@@ -36,8 +42,8 @@ quietly() {
 
 # eventually COMMAND…: tries for a minute until it succeeds.
 eventually() {
-  local try
-  for try in {1..300}; do
+  local _
+  for _ in {1..300}; do
     "$@" >/dev/null 2>&1 && return
     sleep 0.2
   done

@@ -15,12 +15,8 @@ quietly cargo.log cargo build --locked
 
 port="$(free_port)"
 endpoint="http://127.0.0.1:$port"
-# Nobody's credentials: nothing that is started here can reach an account.
-unset AWS_PROFILE AWS_SESSION_TOKEN
-export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
-export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
-background ministack.log env BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" IOT_MTLS_ENABLED=0 \
-  DOCKER_HOST=unix:///nonexistent ministack
+background ministack.log env --unset=AWS_ENDPOINT_URL BIND_HOST=127.0.0.1 GATEWAY_PORT="$port" \
+  IOT_MTLS_ENABLED=0 DOCKER_HOST=unix:///nonexistent ministack
 eventually curl -sf "$endpoint/_ministack/health"
 export AWS_ENDPOINT_URL="$endpoint"
 

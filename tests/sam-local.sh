@@ -60,7 +60,8 @@ echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
 platform=amd64
 [ "$architecture" = x86_64 ] || platform=arm64
 tar -C "$root" -c . | docker import --platform "linux/$platform" -c 'ENTRYPOINT ["/lambda-entrypoint.sh"]' \
-  -c 'WORKDIR /var/task' -c 'ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime' - "$image" >"$work/import.log"
+  -c 'WORKDIR /var/task' -c 'ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime' \
+  - "$image" >"$work/import.log"
 
 network="punchcard-$$"
 docker network create "$network" >/dev/null
@@ -71,11 +72,6 @@ clean_up() {
   stop
 }
 trap clean_up EXIT
-
-# Nobody's credentials, and no region to ask for.
-unset AWS_PROFILE AWS_SESSION_TOKEN
-export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
-export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 
 # store NAME: starts a store with the demo in it, which only this network reaches; leaves SAM's options in $options.
 store() {
@@ -98,7 +94,8 @@ invoke() {
     answer=none
     cat "$work/invoke.log" >&2
   }
-  body="$(python3 -c 'import json, sys; print(json.loads(sys.argv[1])["body"])' "$answer" 2>/dev/null || echo "$answer")"
+  body="$(python3 -c 'import json, sys; print(json.load(sys.stdin)["body"])' <<<"$answer" 2>/dev/null)" ||
+    body="$answer"
   check "$1" "$2" "$(sed -nE 's/.*"statusCode": ?([0-9]+).*/\1/p' <<<"$answer")" "$3" "$body"
 }
 
@@ -124,11 +121,13 @@ for case in "${cases[@]}"; do
     issue-token.happy) token="$(text access_token)" ;;
     open-session.happy)
       # The session that the activities' events are of.
-      invoke open-session 200 '' < <(sed 's/A-2002/A-1001/; s/session-2/session-1/' events/open-session.happy.json)
+      invoke "open-session.happy, another" 200 '' \
+        < <(sed 's/A-2002/A-1001/; s/session-2/session-1/' events/open-session.happy.json)
       ;;
     send-activity.happy)
       # The activity that is got.
-      invoke send-activity 200 '' < <(sed -E 's/0a1b2c3d[0-9a-f-]+/activity-1/' events/send-activity.happy.json)
+      invoke "send-activity.happy, another" 200 '' \
+        < <(sed -E 's/0a1b2c3d[0-9a-f-]+/activity-1/' events/send-activity.happy.json)
       ;;
   esac
 done
