@@ -25,11 +25,32 @@ pub fn parse_id(at: At<'_, '_>) -> Result<String, Noted> {
     id(at.string()?).map(str::to_owned).ok_or_else(|| at.invalid(ID_RULE))
 }
 
-macro_rules! opaque_id {
+/// What every id is that is a text.
+macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(String);
+
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+macro_rules! opaque_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        text_id! { $(#[$doc])* $name }
 
         impl $name {
             /// Reads an id, which is never changed.
@@ -46,20 +67,6 @@ macro_rules! opaque_id {
             /// Not a string, or not an id.
             pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
                 parse_id(at).map($name)
-            }
-        }
-
-        impl Deref for $name {
-            type Target = str;
-
-            fn deref(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
             }
         }
     };
@@ -123,11 +130,12 @@ pub const PATH_ID_RULE: &str = "must be 1 to 128 of A-Z a-z 0-9 . _ : -";
 
 macro_rules! path_id {
     ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        ///
-        /// 1 to 128 of `[A-Za-z0-9._:-]`; a GUID is kept in lower case.
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(String);
+        text_id! {
+            $(#[$doc])*
+            ///
+            /// 1 to 128 of `[A-Za-z0-9._:-]`; a GUID is kept in lower case.
+            $name
+        }
 
         impl $name {
             /// Reads an id from a path.
@@ -142,20 +150,6 @@ macro_rules! path_id {
         impl From<Uuid> for $name {
             fn from(guid: Uuid) -> Self {
                 $name(guid.to_string())
-            }
-        }
-
-        impl Deref for $name {
-            type Target = str;
-
-            fn deref(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
             }
         }
     };
