@@ -338,12 +338,6 @@ impl<'v, 'a> At<'v, 'a> {
         Noted
     }
 
-    /// The place, as a JSON pointer.
-    #[must_use]
-    pub fn pointer(&self) -> String {
-        self.pointer.to_string()
-    }
-
     /// A string of any length.
     ///
     /// # Errors
