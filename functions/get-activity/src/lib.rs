@@ -1,7 +1,7 @@
 //! `GET /client/users/{correlation_id}/activities/{activity_id}`: what was recorded, and what it earned.
 
 use lambda_http::http::Method;
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth};
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, token::Verifier};
 use punchcard_models::{
     access::Scope,
     ids::{ActivityId, CorrelationId},
@@ -24,13 +24,18 @@ pub const ENDPOINT: Endpoint = Endpoint {
 #[derive(Debug)]
 pub struct State {
     catalog: CatalogReader,
+    tokens: Verifier,
     activities: ActivityReader,
 }
 
 impl State {
     /// Opens it, once for all requests.
     pub async fn open(store: &Store) -> Self {
-        State { catalog: store.catalog(punchcard_http::now()).await, activities: store.activity_reader() }
+        State {
+            catalog: store.catalog(punchcard_http::now()).await,
+            tokens: Verifier::default(),
+            activities: store.activity_reader(),
+        }
     }
 }
 
@@ -41,7 +46,8 @@ pub async fn handle(state: &State, request: &Request) -> Response<Body> {
 }
 
 async fn read(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted = state.catalog.admit(call.now, |access| auth::bearer(call, access, Scope::Activities)).await;
+    let admitted =
+        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::Activities)).await;
     admitted.map_err(Error::unavailable)??;
 
     let correlation_id = call.path_id("correlation_id", CorrelationId::from_text)?;

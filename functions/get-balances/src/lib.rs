@@ -1,7 +1,7 @@
 //! `GET /client/users/{correlation_id}/balances`: what the account of a correlation id has.
 
 use lambda_http::http::Method;
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth};
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, token::Verifier};
 use punchcard_models::{access::Scope, ids::CorrelationId, member::MemberId};
 use punchcard_store::{BalanceReader, CatalogReader, Sessions, Store};
 use serde_json::json;
@@ -20,6 +20,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
 #[derive(Debug)]
 pub struct State {
     catalog: CatalogReader,
+    tokens: Verifier,
     sessions: Sessions,
     balances: BalanceReader,
 }
@@ -29,6 +30,7 @@ impl State {
     pub async fn open(store: &Store) -> Self {
         State {
             catalog: store.catalog(punchcard_http::now()).await,
+            tokens: Verifier::default(),
             sessions: store.sessions(),
             balances: store.balances(),
         }
@@ -42,7 +44,8 @@ pub async fn handle(state: &State, request: &Request) -> Response<Body> {
 }
 
 async fn read(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted = state.catalog.admit(call.now, |access| auth::bearer(call, access, Scope::Activities)).await;
+    let admitted =
+        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::Activities)).await;
     admitted.map_err(Error::unavailable)??;
 
     let correlation_id = call.path_id("correlation_id", CorrelationId::from_text)?;

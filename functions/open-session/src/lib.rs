@@ -1,7 +1,7 @@
 //! `POST /client/users/{identifier}/sessions`: ties a correlation id to an account, which is enrolled if it is new.
 
 use lambda_http::http::Method;
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth};
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, token::Verifier};
 use punchcard_models::{
     access::Scope,
     fault::Faults,
@@ -25,13 +25,18 @@ pub const ENDPOINT: Endpoint = Endpoint {
 #[derive(Debug)]
 pub struct State {
     catalog: CatalogReader,
+    tokens: Verifier,
     sessions: SessionOpener,
 }
 
 impl State {
     /// Opens it, once for all requests.
     pub async fn open(store: &Store) -> Self {
-        State { catalog: store.catalog(punchcard_http::now()).await, sessions: store.session_opener() }
+        State {
+            catalog: store.catalog(punchcard_http::now()).await,
+            tokens: Verifier::default(),
+            sessions: store.session_opener(),
+        }
     }
 }
 
@@ -42,7 +47,8 @@ pub async fn handle(state: &State, request: &Request) -> Response<Body> {
 }
 
 async fn open(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted = state.catalog.admit(call.now, |access| auth::bearer(call, access, Scope::Activities)).await;
+    let admitted =
+        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::Activities)).await;
     let (catalog, _client) = admitted.map_err(Error::unavailable)??;
 
     let faults = Faults::default();

@@ -2,7 +2,7 @@
 //! earned in the same write.
 
 use lambda_http::http::Method;
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering};
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering, token::Verifier};
 use punchcard_models::{
     access::Scope,
     activity::{Activity, Context},
@@ -32,6 +32,7 @@ pub const ENDPOINT: Endpoint = Endpoint {
 #[derive(Debug)]
 pub struct State {
     catalog: CatalogReader,
+    tokens: Verifier,
     sessions: Sessions,
     activities: Activities,
 }
@@ -41,6 +42,7 @@ impl State {
     pub async fn open(store: &Store) -> Self {
         State {
             catalog: store.catalog(punchcard_http::now()).await,
+            tokens: Verifier::default(),
             sessions: store.sessions(),
             activities: store.activities(),
         }
@@ -56,7 +58,8 @@ pub async fn handle(state: &State, request: &Request) -> Response<Body> {
 }
 
 async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted = state.catalog.admit(call.now, |access| auth::bearer(call, access, Scope::Activities)).await;
+    let admitted =
+        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::Activities)).await;
     let (catalog, _client) = admitted.map_err(Error::unavailable)??;
     let rules = &catalog.rules;
 

@@ -1,7 +1,7 @@
 //! `POST /v2/events/clientEvent`: records what a customer did with ads and offers, each event exactly once.
 
 use lambda_http::http::{Method, StatusCode};
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering};
+use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering, token::Verifier};
 use punchcard_models::{
     access::Scope,
     client_event::{self, ClientEvent, Context},
@@ -24,13 +24,18 @@ pub const ENDPOINT: Endpoint = Endpoint {
 #[derive(Debug)]
 pub struct State {
     catalog: CatalogReader,
+    tokens: Verifier,
     events: ClientEvents,
 }
 
 impl State {
     /// Opens it, once for all requests.
     pub async fn open(store: &Store) -> Self {
-        State { catalog: store.catalog(punchcard_http::now()).await, events: store.client_events() }
+        State {
+            catalog: store.catalog(punchcard_http::now()).await,
+            tokens: Verifier::default(),
+            events: store.client_events(),
+        }
     }
 }
 
@@ -41,7 +46,8 @@ pub async fn handle(state: &State, request: &Request) -> Response<Body> {
 }
 
 async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted = state.catalog.admit(call.now, |access| auth::bearer(call, access, Scope::ClientEvents)).await;
+    let admitted =
+        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::ClientEvents)).await;
     let (catalog, _client) = admitted.map_err(Error::unavailable)??;
 
     let faults = Faults::default();

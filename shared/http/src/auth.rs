@@ -7,10 +7,7 @@ use punchcard_models::{
     ids::{ClientId, CustomerId},
 };
 
-use crate::{
-    call::Call,
-    token::{self, Claims},
-};
+use crate::{call::Call, token::Verifier};
 
 const CUSTOMER: &str = "x-source-customer-id";
 
@@ -19,12 +16,12 @@ const CUSTOMER: &str = "x-source-customer-id";
 ///
 /// # Errors
 /// Why the caller is not let in.
-pub fn bearer(call: &Call<'_>, access: &Access, scope: Scope) -> Result<ClientId, Denied> {
-    let Claims { sub, cid, .. } = token::verify(credential(call, "Bearer")?, access, scope)?;
-    let client = ClientId::new(&sub).map_err(|_| Denied::BadToken)?;
+pub fn bearer(call: &Call<'_>, tokens: &Verifier, access: &Access, scope: Scope) -> Result<ClientId, Denied> {
+    let claims = tokens.verify(credential(call, "Bearer")?, access, scope, call.now)?;
+    let client = ClientId::new(&claims.sub).map_err(|_| Denied::BadToken)?;
     access.still_allowed(&client, scope)?;
     let customer = call.header(CUSTOMER).filter(|sent| !sent.trim().is_empty());
-    match (scope, cid, customer) {
+    match (scope, claims.cid.as_deref(), customer) {
         // Nobody gets such a token from us.
         (Scope::ClientEvents, None, _) => Err(Denied::BadToken),
         (Scope::ClientEvents, Some(bound), Some(sent)) if bound != sent => Err(Denied::OtherCustomer),

@@ -1,22 +1,28 @@
 //! Tokens: JWTs signed with Ed25519, for one API, client and, for client events, customer.
 
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation,
     crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
     errors::ErrorKind,
 };
+use lru::LruCache;
 use punchcard_models::{
-    access::{Access, Denied, Scope, SigningKey},
+    access::{Access, Denied, PublicKey, Scope, SecretDigest, SigningKey},
     timestamp::Timestamp,
 };
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
-use signature::{Signer, Verifier};
+use signature::Signer;
 use uuid::Uuid;
 
 const ISSUER: &str = "punchcard";
 
-/// What a token says.
+/// What a token says. All of it is there in every token of ours.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
     /// Who issued it.
@@ -69,27 +75,78 @@ pub fn sign(claims: &Claims, key: &SigningKey) -> Result<String, UnusableKey> {
         .map_err(|_| UnusableKey("not an Ed25519 key pair in PKCS#8"))
 }
 
-/// Verifies a token for an API.
-///
-/// # Errors
-/// Why it proves nothing.
-pub fn verify(token: &str, access: &Access, scope: Scope) -> Result<Claims, Denied> {
+/// How many tokens a [`Verifier`] remembers.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+
+/// Verifies tokens, and remembers those that it has verified: a client sends each many times, and its signature costs
+/// as much as all else that the request computes.
+#[derive(Debug)]
+pub struct Verifier(Mutex<LruCache<SecretDigest, Verified>>);
+
+/// A token that was once found good, and by which key.
+#[derive(Debug, Clone)]
+struct Verified {
+    claims: Arc<Claims>,
+    key_id: String,
+    key: PublicKey,
+}
+
+impl Default for Verifier {
+    fn default() -> Self {
+        Verifier(Mutex::new(LruCache::new(REMEMBERED)))
+    }
+}
+
+impl Verifier {
+    /// Verifies a token for an API. The signature of a remembered one isn't computed again; whether its key still
+    /// counts, what it is for and how long is looked at each time.
+    ///
+    /// # Errors
+    /// Why it proves nothing.
+    pub fn verify(&self, token: &str, access: &Access, scope: Scope, now: Timestamp) -> Result<Arc<Claims>, Denied> {
+        let digest = SecretDigest::of(token);
+        let seen = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let remembered = seen().get(&digest).filter(|token| token.is_still_known(access)).cloned();
+        let claims = if let Some(token) = remembered {
+            token.claims
+        } else {
+            let token = check_signature(token, access)?;
+            let claims = token.claims.clone();
+            seen().put(digest, token);
+            claims
+        };
+        if claims.iss != ISSUER {
+            return Err(Denied::BadToken);
+        }
+        if claims.exp.saturating_mul(1000) <= now.as_millis() {
+            return Err(Denied::Expired);
+        }
+        if claims.aud != scope.as_str() {
+            return Err(Denied::WrongScope);
+        }
+        Ok(claims)
+    }
+}
+
+impl Verified {
+    fn is_still_known(&self, access: &Access) -> bool {
+        access.public_keys.get(&self.key_id) == Some(&self.key)
+    }
+}
+
+/// Whether one of our keys has signed it, whatever it says.
+fn check_signature(token: &str, access: &Access) -> Result<Verified, Denied> {
     install_ring();
     let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Malformed)?;
-    let key = access.public_keys.get(&header.kid.ok_or(Denied::Malformed)?).ok_or(Denied::UnknownKey)?;
+    let key_id = header.kid.ok_or(Denied::Malformed)?;
+    let key = *access.public_keys.get(&key_id).ok_or(Denied::UnknownKey)?;
+    // What the claims say is not for the library to judge: it would ask a clock of its own.
     let mut rules = Validation::new(Algorithm::EdDSA);
-    rules.leeway = 0;
-    rules.set_issuer(&[ISSUER]);
-    rules.set_audience(&[scope.as_str()]);
-    rules.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    match jsonwebtoken::decode(token, &DecodingKey::from_ed_der(key), &rules) {
-        Ok(token) => Ok(token.claims),
-        Err(error) => Err(match error.kind() {
-            ErrorKind::ExpiredSignature => Denied::Expired,
-            ErrorKind::InvalidAudience => Denied::WrongScope,
-            _ => Denied::BadToken,
-        }),
-    }
+    rules.validate_exp = false;
+    rules.validate_aud = false;
+    rules.required_spec_claims.clear();
+    let token = jsonwebtoken::decode(token, &DecodingKey::from_ed_der(&key), &rules).map_err(|_| Denied::BadToken)?;
+    Ok(Verified { claims: Arc::new(token.claims), key_id, key })
 }
 
 /// Makes a new key: the pair to sign with, and the public key to verify with.
@@ -141,7 +198,7 @@ impl JwtSigner for RingSigner {
 
 struct RingVerifier(Vec<u8>);
 
-impl Verifier<Vec<u8>> for RingVerifier {
+impl signature::Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
         UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).map_err(|_| signature::Error::new())
     }
@@ -168,6 +225,10 @@ mod tests {
         Access { public_keys: [(id.to_owned(), public)].into(), ..Access::default() }
     }
 
+    fn verify(token: &str, access: &Access, scope: Scope) -> Result<Arc<Claims>, Denied> {
+        Verifier::default().verify(token, access, scope, Timestamp::from_millis(NOW))
+    }
+
     #[test]
     fn a_token_proves_what_it_says_to_its_own_api_only() {
         let (key, public) = generate().expect("a key");
@@ -189,7 +250,7 @@ mod tests {
         assert_eq!(denied(&sign(&claims(), &forged).expect("a token")), Some(Denied::BadToken));
         assert_eq!(denied(&sign(&claims(), &other).expect("a token")), Some(Denied::UnknownKey));
 
-        let old = Claims::new(Scope::ClientEvents, "client", None, Timestamp::from_millis(0), 900);
+        let old = Claims::new(Scope::ClientEvents, "client", None, Timestamp::from_millis(NOW - 900_000), 900);
         assert_eq!(denied(&sign(&old, &key).expect("a token")), Some(Denied::Expired));
         let foreign = Claims { iss: "somebody".to_owned(), ..claims() };
         assert_eq!(denied(&sign(&foreign, &key).expect("a token")), Some(Denied::BadToken));
@@ -201,5 +262,38 @@ mod tests {
         for text in ["", ".", "..", "a.b.c", "é.é.é"] {
             assert!(denied(text).is_some(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_remembered_token_proves_no_more_than_a_new_one() {
+        let (key, public) = generate().expect("a key");
+        let (_, other) = generate().expect("a key");
+        let tokens = Verifier::default();
+        let token = sign(&claims(), &key).expect("a token");
+        let verify = |public: &[u8], scope, now| {
+            let read = tokens.verify(&token, &access(&key.id, public), scope, Timestamp::from_millis(now));
+            read.map(|claims| claims.sub.clone())
+        };
+        let client = Ok("client".to_owned());
+        assert_eq!(verify(&public, Scope::ClientEvents, NOW), client);
+        assert_eq!(verify(&public, Scope::ClientEvents, NOW + 899_999), client);
+        assert_eq!(verify(&public, Scope::ClientEvents, NOW + 900_000), Err(Denied::Expired));
+        assert_eq!(verify(&public, Scope::Activities, NOW), Err(Denied::WrongScope));
+        assert_eq!(verify(&other, Scope::ClientEvents, NOW), Err(Denied::BadToken));
+        let keyless = tokens.verify(&token, &Access::default(), Scope::ClientEvents, Timestamp::from_millis(NOW));
+        assert_eq!(keyless.err(), Some(Denied::UnknownKey));
+        assert_eq!(verify(&public, Scope::ClientEvents, NOW), client);
+    }
+
+    #[test]
+    fn a_verifier_remembers_no_more_than_it_is_meant_to() {
+        let (key, public) = generate().expect("a key");
+        let access = access(&key.id, &public);
+        let verifier = Verifier::default();
+        for _ in 0..=REMEMBERED.get() {
+            let token = sign(&claims(), &key).expect("a token");
+            verifier.verify(&token, &access, Scope::ClientEvents, Timestamp::from_millis(NOW)).expect("valid");
+        }
+        assert_eq!(verifier.0.lock().expect("not poisoned").len(), REMEMBERED.get());
     }
 }
