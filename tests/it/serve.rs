@@ -28,7 +28,7 @@ const EVENTS: &str = "/v2/events/clientEvent";
 const SESSIONS: &str = "/v2/session/startSession";
 
 /// A running `punchcard`, and what it said until it was ready.
-struct Running {
+pub struct Running {
     process: Child,
     said: String,
     _stdout: Lines<BufReader<ChildStdout>>,
@@ -57,13 +57,14 @@ impl Running {
         }
     }
 
-    async fn serve(args: &[&str]) -> Self {
+    /// Starts `serve` on any port.
+    pub async fn serve(args: &[&str]) -> Self {
         let args: Vec<_> = ["serve", "--addr", "127.0.0.1:0"].iter().chain(args).copied().collect();
         Running::start(&args, "Ctrl-C").await
     }
 
     /// Where it said that it listens.
-    fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         self.said.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).expect("an address")
     }
 
@@ -73,14 +74,14 @@ impl Running {
         words.nth(1)
     }
 
-    async fn post(&self, path: &str, bearer: &str, body: &Value) -> (StatusCode, Value) {
+    pub async fn post(&self, path: &str, bearer: &str, body: &Value) -> (StatusCode, Value) {
         let request = reqwest::Client::new().post(format!("{}{path}", self.url()));
         let request = request.header("x-source-customer-id", "customer-1").bearer_auth(bearer).json(body);
         let response = request.send().await.expect("an answer");
         (response.status(), response.json().await.expect("JSON"))
     }
 
-    async fn token(&self, client: &str, secret: &str) -> String {
+    pub async fn token(&self, client: &str, secret: &str) -> String {
         let (status, body) = self.post(SESSIONS, "", &json!({"clientId": client, "secret": secret})).await;
         assert_eq!(status, 200, "{body}");
         body["sessionToken"].as_str().expect("a token").to_owned()
@@ -92,7 +93,7 @@ impl Running {
     }
 
     /// Ends it as nothing can prevent.
-    async fn kill(&mut self) {
+    pub async fn kill(&mut self) {
         assert!(!self.signal("-KILL").await.success());
     }
 
@@ -114,7 +115,8 @@ async fn failure(args: &[&str]) -> String {
     said
 }
 
-fn event(id: Uuid) -> Value {
+/// A client event without metadata.
+pub fn event(id: Uuid) -> Value {
     json!({
         "clientEventId": id,
         "clientEventType": "SessionAction",
@@ -190,31 +192,6 @@ async fn a_new_store_gets_one_client_whose_secret_is_shown_once() {
     demo.token("demo-client", "demo-secret").await;
     let (status, _) = demo.post(SESSIONS, "", &json!({"clientId": client, "secret": secret})).await;
     assert_eq!(status, 401);
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_survives_a_kill() {
-    let folder = TempDir::new().expect("a folder");
-    let args = ["--demo", "--data", text(folder.path())];
-    let mut before = Running::serve(&args).await;
-    let token = before.token("demo-client", "demo-secret").await;
-    let single = json!({"clientEvents": [event(Uuid::new_v4())]});
-    let batch = json!({"clientEvents": (0..60).map(|_| event(Uuid::new_v4())).collect::<Vec<_>>()});
-    let bodies = [&single, &batch];
-    for body in bodies {
-        assert_eq!(before.post(EVENTS, &token, body).await.0, 200);
-    }
-    before.kill().await;
-
-    let after = Running::serve(&args).await;
-    for body in bodies {
-        // The token of before is good still.
-        let (status, answer) = after.post(EVENTS, &token, body).await;
-        assert_eq!(status, 409, "{answer}");
-        let rejected = answer["rejected"].as_array().expect("a list");
-        assert_eq!(rejected.len(), body["clientEvents"].as_array().expect("a list").len());
-        assert!(rejected.iter().all(|rejected| rejected["reason"] == "DUPLICATE_ID"), "{answer}");
-    }
 }
 
 #[tokio::test]
