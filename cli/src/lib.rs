@@ -12,6 +12,7 @@ pub mod key;
 pub mod operator;
 pub mod router;
 pub mod serve;
+mod server;
 pub mod set_up;
 pub mod store;
 pub mod tables;

@@ -14,8 +14,9 @@ use lambda_http::{
     Body, Request, RequestExt as _, Response,
     http::{HeaderMap, HeaderValue, Method, StatusCode},
 };
-use punchcard_http::{Endpoint, MAX_BODY, gateway_answer};
+use punchcard_http::{Call, Endpoint, Error, MAX_BODY, gateway_answer};
 use punchcard_store::Store;
+use tokio::sync::Semaphore;
 
 /// What the gateway lets through at most, in bytes.
 const GATEWAY_LIMIT: usize = 6 * 1024 * 1024;
@@ -54,19 +55,24 @@ pub async fn functions(store: &Store) -> Vec<Function> {
     ]
 }
 
-/// The whole API.
-pub fn router(functions: Vec<Function>) -> Router {
+/// The whole API, which works on as many requests at once as `room` says. More are refused at once: in a queue they
+/// would get old, and who waits in vain asks again.
+pub fn router(functions: Vec<Function>, room: usize) -> Router {
+    let room = Arc::new(Semaphore::new(room));
     let mut router = Router::new();
     for Function { endpoint, mounted } in functions {
         for path in endpoint.paths {
-            let mounted = mounted.clone();
+            let (mounted, called, room) = (mounted.clone(), endpoint.clone(), room.clone());
             let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| async move {
                 // What isn't even text is no parameter: the function says so, in its dialect.
-                let response = match to_lambda(path.ok().as_ref(), request).await {
-                    Some(request) => mounted(request).await,
-                    None => gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+                let Some(request) = to_lambda(path.ok().as_ref(), request).await else {
+                    return from_lambda(gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"));
                 };
-                from_lambda(response)
+                // Asked for when all of it is here: whoever sends slowly takes no room.
+                from_lambda(match room.try_acquire() {
+                    Ok(_room) => mounted(request).await,
+                    Err(_) => Call::new(&called, &request).answer(async { Err(Error::Overloaded) }).await,
+                })
             };
             let method = match endpoint.method {
                 Method::GET => MethodFilter::GET,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use axum::{Json, Router, routing::get};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use clap::Args;
+use clap::{Args, builder::RangedU64ValueParser};
 use lambda_http::http::StatusCode;
 use punchcard_models::{
     access::{Scope, SecretDigest},
@@ -18,9 +18,10 @@ use tokio::net::TcpListener;
 use crate::{
     catalog, demo,
     embedded::{DEMO_FILE, Embedded, FILE, Place, hidden_address},
-    ending::{PATIENCE, ctrl_c},
+    ending::ctrl_c,
     failure::Failure,
     router::{self, Function},
+    server,
     set_up::{apply, ensure_keys, random},
 };
 
@@ -45,6 +46,9 @@ pub struct Options {
     /// Start with the demo catalog and well-known credentials; on a loopback address only
     #[arg(long)]
     demo: bool,
+    /// How many requests are worked on at once; more are refused with 429
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
+    concurrency: usize,
 }
 
 /// Runs until Ctrl-C.
@@ -69,15 +73,10 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 
     let functions = router::functions(&embedded.store).await;
     // Before it says that it is ready: who reads that may end it at once.
-    let (asked_to_end, patience) = (ctrl_c()?, ctrl_c()?);
+    let asked_to_end = ctrl_c()?;
     announce(address, &options, &functions, new_secret.as_deref());
-    let app = router::router(functions).merge(health(&embedded.store));
-    // Awaited apart from the server: whoever keeps a connection open does not keep the process.
-    let serving = axum::serve(listener, app).with_graceful_shutdown(asked_to_end);
-    tokio::select! {
-        served = serving => served?,
-        () = async { patience.await; tokio::time::sleep(PATIENCE).await } => {}
-    }
+    let app = router::router(functions, options.concurrency).merge(health(&embedded.store));
+    server::serve(listener, app, asked_to_end).await?;
     embedded.stop().await;
     Ok(())
 }

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use punchcard::{router, set_up};
+use punchcard::set_up;
 use punchcard_rewards::yaml;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::app::{Answer, App};
 
@@ -54,7 +53,7 @@ impl Programme {
     pub async fn apply(&mut self, catalog: &str) {
         let source = yaml::read(catalog).unwrap_or_else(|problems| panic!("{problems:?}"));
         set_up::apply(&self.app.store.admin(), &source, punchcard_http::now()).await.expect("applied");
-        self.app.serve_anew().await;
+        self.app.restart().await;
     }
 
     /// The `Authorization` of its requests.
@@ -177,16 +176,6 @@ impl Programme {
         }
         assert_eq!(balances, earned);
         assert_eq!(versions, awards);
-    }
-}
-
-impl App {
-    /// Starts the API anew on the same store, so that it reads the catalog now.
-    pub async fn serve_anew(&mut self) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        self.url = format!("http://{}", listener.local_addr().expect("an address"));
-        let api = router::router(router::functions(&self.store).await);
-        tokio::spawn(async move { axum::serve(listener, api).await });
     }
 }
 

@@ -85,6 +85,18 @@ impl Answer {
     }
 }
 
+/// More requests at once than a test sends.
+const ROOM: usize = 10_000;
+
+/// Starts functions on a store, and says where they answer.
+async fn listen(store: &Store, room: usize) -> String {
+    let listener = TcpListener::bind(ANY_PORT).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let api = router::router(router::functions(store).await, room);
+    tokio::spawn(async move { axum::serve(listener, api).await });
+    url
+}
+
 impl App {
     /// Starts one of its own for a test.
     pub async fn start() -> Self {
@@ -111,11 +123,24 @@ impl App {
 
     async fn on(endpoint: String, prefix: String, embedded: Option<Embedded>) -> Self {
         let store = Store::local(&endpoint, &prefix);
-        let listener = TcpListener::bind(ANY_PORT).await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let api = router::router(router::functions(&store).await);
-        tokio::spawn(async move { axum::serve(listener, api).await });
-        App { url, store, endpoint, prefix, client: reqwest::Client::new(), _embedded: embedded }
+        App {
+            url: listen(&store, ROOM).await,
+            store,
+            endpoint,
+            prefix,
+            client: reqwest::Client::new(),
+            _embedded: embedded,
+        }
+    }
+
+    /// Goes on with functions that start anew: those that run would notice a change of the catalog after a minute.
+    pub async fn restart(&mut self) {
+        self.restart_with_room(ROOM).await;
+    }
+
+    /// The same, for no more than so many requests at once.
+    pub async fn restart_with_room(&mut self, room: usize) {
+        self.url = listen(&self.store, room).await;
     }
 
     /// Sends a request as it is. Of two headers of one name, the later one counts.

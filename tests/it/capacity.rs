@@ -99,7 +99,7 @@ async fn an_activity_that_earns_nothing_takes_one_unit() {
     let source = punchcard_rewards::yaml::read("rewards: disabled").expect("a catalog");
     let admin = metered.app.store.admin();
     punchcard::set_up::apply(&admin, &source, punchcard_http::now()).await.expect("applied");
-    metered.app.serve_anew().await;
+    metered.app.restart().await;
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
     let what = "an activity that earns nothing";
     assert_eq!(metered.activity(what, 200, "c/activities/1", activity).await, (1.0, 1.0));

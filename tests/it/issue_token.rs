@@ -32,7 +32,7 @@ async fn add_client(app: &mut App, id: &str, secret: &str, scopes: &[Scope]) {
     let id = ClientId::new(id).expect("an id");
     let admin = app.store.admin();
     admin.add_client(&id, SecretDigest::of(secret), scopes, punchcard_http::now()).await.expect("added");
-    app.serve_anew().await;
+    app.restart().await;
 }
 
 #[track_caller]
@@ -234,7 +234,7 @@ async fn a_revoked_client_gets_no_token_and_the_tokens_it_has_count_no_more() {
         .send()
         .await
         .expect("revoked");
-    programme.app.serve_anew().await;
+    programme.app.restart().await;
     assert_eq!(programme.get("/client/users/c-1/balances").await.status, 401);
     assert_oauth_error(&ask(&programme.app, None, IN_FORM).await, 401, "invalid_client");
 }

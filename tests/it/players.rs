@@ -1,13 +1,12 @@
 //! What the tests of player events share: sending events, looking at players, catalogs of one's own.
 
-use std::{collections::HashMap, net::SocketAddr, path::Path};
+use std::{collections::HashMap, path::Path};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use punchcard::{router, set_up};
+use punchcard::set_up;
 use punchcard_rewards::yaml;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use crate::app::{Answer, App};
 
@@ -38,14 +37,6 @@ impl App {
         let catalog = yaml::read(&catalog.to_string()).unwrap_or_else(|problems| panic!("{problems:?}"));
         set_up::apply(&self.store.admin(), &catalog, punchcard_http::now()).await.expect("a catalog to apply");
         self.restart().await;
-    }
-
-    /// Goes on with functions that start anew: those that run would notice a change of the catalog after a minute.
-    pub async fn restart(&mut self) {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
-        self.url = format!("http://{}", listener.local_addr().expect("an address"));
-        let api = router::router(router::functions(&self.store).await);
-        tokio::spawn(async move { axum::serve(listener, api).await });
     }
 
     /// Posts events as they are.

@@ -619,7 +619,7 @@ async fn a_store_that_does_not_answer_is_503_and_the_request_may_be_sent_again()
         &mut programme.app.store,
         punchcard_store::Store::local(&programme.app.endpoint, "no-such-table-"),
     );
-    programme.app.serve_anew().await;
+    programme.app.restart().await;
     let broken = |answer: Answer| {
         assert_eq!(answer.status, 503, "{}", answer.body);
         let message = "The request could not be recorded now; it may be sent again as it is";

@@ -31,6 +31,7 @@ impl Dialect {
         match error {
             Error::MethodNotAllowed => reply.with_header(header::ALLOW, allow),
             Error::Unauthorized(_) => reply.with_header(header::WWW_AUTHENTICATE, self.challenge()),
+            Error::Overloaded => reply.with_header(header::RETRY_AFTER, RETRY_AFTER),
             Error::Unavailable(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
                 reply.with_header(header::RETRY_AFTER, RETRY_AFTER)
             }
@@ -57,6 +58,7 @@ impl Dialect {
             (Error::Invalid(_) | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
             (Error::KeyReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
+            (Error::Overloaded, _) => StatusCode::TOO_MANY_REQUESTS,
             (Error::Panicked, _) | (Error::Unavailable(_), Dialect::ClientEvents) => StatusCode::INTERNAL_SERVER_ERROR,
             (Error::Unavailable(_), Dialect::Activities | Dialect::PlayerEvents | Dialect::OAuth) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -124,6 +126,7 @@ fn title(error: &Error) -> &'static str {
         Error::Invalid(_) => "The request is not valid",
         Error::KeyReused => "The Idempotency-Key was used with another payload",
         Error::Unavailable(_) => "The request could not be recorded now; it may be sent again as it is",
+        Error::Overloaded => "There are too many requests at once; it may be sent again as it is",
         Error::Panicked => "The request could not be processed; it may be sent again as it is",
     }
 }
@@ -150,6 +153,7 @@ fn client_events_type(error: &Error) -> &'static str {
         Error::BodyTooLarge | Error::TooLargeToStore => "PayloadTooLargeException",
         Error::UnsupportedMediaType => "HttpMediaTypeNotSupported",
         Error::AlreadyExists(_) | Error::Conflict(_) | Error::KeyReused => "ConflictException",
+        Error::Overloaded => "TooManyRequestsException",
         Error::Unavailable(_) | Error::Panicked => "InternalServerError",
     }
 }
@@ -165,6 +169,7 @@ fn activities_code(error: &Error) -> &'static str {
         Error::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
         Error::Conflict(_) => "CONFLICT",
         Error::KeyReused => "IDEMPOTENCY_KEY_REUSED",
+        Error::Overloaded => "TOO_MANY_REQUESTS",
         Error::Unavailable(_) => "SERVICE_UNAVAILABLE",
         Error::Panicked => "INTERNAL_SERVER_ERROR",
     }
@@ -188,7 +193,8 @@ fn player_events_code(error: &Error, status: StatusCode) -> u16 {
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
         | Error::AlreadyExists(_)
-        | Error::Conflict(_) => status.as_u16(),
+        | Error::Conflict(_)
+        | Error::Overloaded => status.as_u16(),
     }
 }
 
@@ -222,7 +228,7 @@ fn oauth_code(error: &Error) -> &'static str {
             _ => "invalid_request",
         },
         Error::Unauthorized(_) => "invalid_client",
-        Error::Unavailable(_) => "temporarily_unavailable",
+        Error::Unavailable(_) | Error::Overloaded => "temporarily_unavailable",
         Error::Panicked => "server_error",
         Error::NotFound(_)
         | Error::MethodNotAllowed

@@ -32,6 +32,8 @@ pub enum Error {
     KeyReused,
     /// The store could not be used.
     Unavailable(Box<dyn StdError + Send + Sync>),
+    /// More requests are under way than there is room for.
+    Overloaded,
     /// A fault of ours.
     Panicked,
 }
@@ -62,6 +64,7 @@ impl Error {
             Error::Conflict(_) => "conflict",
             Error::KeyReused => "key_reused",
             Error::Unavailable(_) => "unavailable",
+            Error::Overloaded => "overloaded",
             Error::Panicked => "panicked",
         }
     }

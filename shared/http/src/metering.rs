@@ -24,8 +24,8 @@ pub(crate) fn failed(error: &Error) {
         Error::AlreadyExists(_) => "Duplicate",
         Error::Conflict(_) | Error::KeyReused => "Conflict",
         Error::Unavailable(_) | Error::Panicked => "Failed",
-        // What a read-back ordinarily answers.
-        Error::NotFound(_) => return,
+        // What a read-back ordinarily answers; and what Lambda refuses itself, with a process for each request.
+        Error::NotFound(_) | Error::Overloaded => return,
         Error::MethodNotAllowed
         | Error::BodyTooLarge
         | Error::TooLargeToStore
