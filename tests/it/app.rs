@@ -29,7 +29,7 @@ pub struct App {
     pub store: Store,
     pub endpoint: String,
     pub prefix: String,
-    client: reqwest::Client,
+    pub client: reqwest::Client,
     // Dropped last, which stops it.
     _embedded: Option<Embedded>,
 }
@@ -97,6 +97,12 @@ async fn listen(store: &Store, room: usize) -> String {
     url
 }
 
+/// A header of a request.
+pub fn header(name: &str, value: &str) -> (HeaderName, HeaderValue) {
+    let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header's value");
+    (HeaderName::from_bytes(name.as_bytes()).expect("a header's name"), value)
+}
+
 impl App {
     /// Starts one of its own for a test.
     pub async fn start() -> Self {
@@ -143,14 +149,19 @@ impl App {
         self.url = listen(&self.store, room).await;
     }
 
-    /// Sends a request as it is. Of two headers of one name, the later one counts.
+    /// Sends a request. Of two headers of one name, the later one counts.
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header's value");
-            map.insert(HeaderName::from_bytes(name.as_bytes()).expect("a header's name"), value);
+            let (name, value) = header(name, value);
+            map.insert(name, value);
         }
-        let request = self.client.request(method, format!("{}{path}", self.url)).headers(map).body(body.into());
+        self.send_raw(method, path, map, body).await
+    }
+
+    /// Sends a request as it is, with every header as often as it is there.
+    pub async fn send_raw(&self, method: Method, path: &str, headers: HeaderMap, body: impl Into<Vec<u8>>) -> Answer {
+        let request = self.client.request(method, format!("{}{path}", self.url)).headers(headers).body(body.into());
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
         Answer { status, headers, body: response.text().await.expect("a body") }
@@ -181,15 +192,9 @@ impl App {
         self.store.signing_keys(now).await.newest(now).await.expect("a key").as_ref().clone()
     }
 
-    /// Revokes a client as an operator would.
-    pub async fn revoke(&self, client: &str) {
-        let update = self.dynamo().update_item().table_name(format!("{}Catalog", self.prefix));
-        let update = update
-            .key("part", AttributeValue::S("open".to_owned()))
-            .key("id", AttributeValue::S(format!("client#{client}")));
-        let now = AttributeValue::S(punchcard_http::now().to_string());
-        let update = update.update_expression("SET revokedAt = :now").expression_attribute_values(":now", now);
-        update.condition_expression("attribute_exists(id)").send().await.expect("a known client");
+    /// Revokes a client or an API key, by its name, as an operator does.
+    pub async fn revoke(&self, name: &str) {
+        self.store.admin().revoke(name, punchcard_http::now()).await.expect("a store").expect("a known caller");
     }
 
     /// Every item of a table, for looking at what was stored. Tests may scan; the product never does.

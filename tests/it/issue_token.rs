@@ -223,17 +223,7 @@ async fn a_token_of_one_api_is_refused_by_the_other() {
 async fn a_revoked_client_gets_no_token_and_the_tokens_it_has_count_no_more() {
     let mut programme = Programme::start().await;
     assert_eq!(programme.get("/client/users/c-1/balances").await.status, 200);
-    let revoked = programme.app.dynamo().update_item().table_name(format!("{}Catalog", programme.app.prefix));
-    let s = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
-    revoked
-        .key("part", s("open"))
-        .key("id", s("client#demo-client"))
-        .update_expression("SET revokedAt = :now")
-        .condition_expression("attribute_exists(id)")
-        .expression_attribute_values(":now", s("2024-10-01T07:00:00Z"))
-        .send()
-        .await
-        .expect("revoked");
+    programme.app.revoke("demo-client").await;
     programme.app.restart().await;
     assert_eq!(programme.get("/client/users/c-1/balances").await.status, 401);
     assert_oauth_error(&ask(&programme.app, None, IN_FORM).await, 401, "invalid_client");

@@ -457,12 +457,7 @@ mod refusals {
     async fn a_revoked_api_key_is_refused() {
         let mut app = App::start().await;
         assert_tracked(&app.track(FIRST_EXAMPLE).await);
-        let id = AttributeValue::S(format!("apikey#{}", SecretDigest::of("demo-api-key")));
-        let revoke = app.dynamo().update_item().table_name(format!("{}Catalog", app.prefix));
-        let revoke = revoke.key("part", AttributeValue::S("open".into())).key("id", id);
-        let revoke = revoke.update_expression("SET revokedAt = :now").condition_expression("attribute_exists(id)");
-        let revoke = revoke.expression_attribute_values(":now", AttributeValue::S("2024-10-01T07:00:00.000Z".into()));
-        revoke.send().await.expect("a revocation");
+        app.revoke("demo").await;
         app.restart().await;
         let (status, code, _) = fault(&app.track(FIRST_EXAMPLE).await);
         assert_eq!((status, code), (401, 1000));
