@@ -78,17 +78,6 @@ async fn an_id_that_is_not_text_names_nobody() {
 }
 
 #[tokio::test]
-async fn an_api_key_is_needed() {
-    let app = App::start().await;
-    app.did("player123", "review").await;
-    for headers in [&[][..], &[("apikey", "")], &[("apikey", "other")], &[("authorization", "Bearer demo-api-key")]] {
-        let answer = app.send(Method::GET, "/integrations/player/player123", headers, "").await;
-        let (status, code, _) = fault(&answer);
-        assert_eq!((status, code), (401, 1000), "{headers:?}");
-    }
-}
-
-#[tokio::test]
 async fn only_get_is_allowed() {
     let app = App::start().await;
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {

@@ -12,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    activities::{Programme, activity, assert_headers},
+    activities::assert_headers,
     app::{Answer, App},
 };
 
@@ -103,40 +103,6 @@ async fn a_token_is_valid_for_an_hour_and_no_two_are_the_same() {
 }
 
 #[tokio::test]
-async fn who_does_not_prove_itself_is_an_invalid_client() {
-    let app = App::start().await;
-    let grant = "grant_type=client_credentials";
-    let not_utf8 = basic([b"demo-client:".as_slice(), &[0xff]].concat());
-    for (authorization, form) in [
-        (None, ""),
-        (None, grant),
-        (None, "grant_type=client_credentials&client_id=demo-client"),
-        (None, "grant_type=client_credentials&client_secret=demo-secret"),
-        (None, "grant_type=client_credentials&client_id=demo-client&client_secret="),
-        (None, "grant_type=client_credentials&client_id=demo-client&client_secret=Demo-secret"),
-        (None, "grant_type=client_credentials&client_id=nobody&client_secret=demo-secret"),
-        (Some(basic("demo-client:wrong")), grant),
-        (Some(basic("Demo-Client:demo-secret")), grant),
-        (Some(basic("demo-client")), grant),
-        (Some(basic("")), grant),
-        (Some(basic(":")), grant),
-        (Some(not_utf8), grant),
-        (Some("Basic".to_owned()), grant),
-        (Some("Basic ***".to_owned()), grant),
-        (Some("Bearer ZGVtby1jbGllbnQ6ZGVtby1zZWNyZXQ=".to_owned()), grant),
-        // A header that proves nothing isn't saved by a form that would.
-        (Some(basic("demo-client:wrong")), IN_FORM),
-        // 401 comes before 400.
-        (Some(basic("demo-client:wrong")), "grant_type=password&scope=everything"),
-        (None, "grant_type=password&client_id=demo-client&client_secret=wrong"),
-    ] {
-        let answer = ask(&app, authorization.as_deref(), form).await;
-        assert_oauth_error(&answer, 401, "invalid_client");
-        assert_eq!(answer.header("www-authenticate"), Some("Basic realm=\"punchcard\""), "{authorization:?} {form}");
-    }
-}
-
-#[tokio::test]
 async fn a_request_that_asks_wrongly_is_told_how() {
     let app = App::start().await;
     let demo = basic("demo-client:demo-secret");
@@ -180,51 +146,4 @@ async fn of_several_faults_the_first_of_method_credentials_size_and_type_answers
     assert_oauth_error(&post(&right, text, "grant_type=password").await, 415, "invalid_request");
     assert_oauth_error(&post(&right, ("content-type", "application/json"), "{}").await, 415, "invalid_request");
     assert_oauth_error(&post(&right, FORM, "grant_type=password").await, 400, "unsupported_grant_type");
-}
-
-#[tokio::test]
-async fn a_client_without_the_scope_gets_no_token() {
-    let mut app = App::start().await;
-    add_client(&mut app, "events-only", "secret-1", &[Scope::ClientEvents]).await;
-    add_client(&mut app, "activities-only", "secret-2", &[Scope::Activities]).await;
-    let grant = "grant_type=client_credentials";
-    assert_oauth_error(&ask(&app, Some(&basic("events-only:secret-1")), grant).await, 401, "invalid_client");
-    assert_eq!(ask(&app, Some(&basic("activities-only:secret-2")), grant).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_token_of_one_api_is_refused_by_the_other() {
-    let programme = Programme::start().await;
-    let app = &programme.app;
-    let of_events = format!("Bearer {}", app.session_token("customer-1").await);
-    let of_activities = programme.bearer();
-
-    let event = json!({"clientEvents": [{
-        "clientEventId": "12395199-1565-4565-bf99-3f94ee505d12",
-        "clientEventType": "SessionAction",
-        "clientEvent": "LogEnrollment",
-        "clientEventTimestamp": "2024-10-01T07:00:00Z",
-    }]});
-    let send_event = async |bearer: &str| {
-        let headers = [("authorization", bearer), ("x-source-customer-id", "customer-1")];
-        app.post("/v2/events/clientEvent", &headers, &event).await.status
-    };
-    let send_activity = async |bearer: &str| {
-        let path = "/client/users/c-1/activities/a-1";
-        app.post(path, &[("authorization", bearer)], &activity("APP_CHECKIN")).await.status
-    };
-    assert_eq!(send_event(&of_activities).await, 401);
-    assert_eq!(send_activity(&of_events).await, 401);
-    assert_eq!(send_event(&of_events).await, 200);
-    assert_eq!(send_activity(&of_activities).await, 200);
-}
-
-#[tokio::test]
-async fn a_revoked_client_gets_no_token_and_the_tokens_it_has_count_no_more() {
-    let mut programme = Programme::start().await;
-    assert_eq!(programme.get("/client/users/c-1/balances").await.status, 200);
-    programme.app.revoke("demo-client").await;
-    programme.app.restart().await;
-    assert_eq!(programme.get("/client/users/c-1/balances").await.status, 401);
-    assert_oauth_error(&ask(&programme.app, None, IN_FORM).await, 401, "invalid_client");
 }

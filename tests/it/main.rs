@@ -1,7 +1,8 @@
-//! The contract, tested. A file a route; what they share is in `app` (the API in this process), `proxy` (a store that
-//! fails), `lambda` (a Lambda Runtime API for the real binaries), `binaries` (building those), `activities` and `players`
-//! (sending those).
+//! The contract, tested. A file a route, and `access`: who is let in, for all of them. What they share is in `app` (the
+//! API in this process), `proxy` (a store that fails), `lambda` (a Lambda Runtime API for the real binaries), `binaries`
+//! (building those), `activities` and `players` (sending those).
 
+mod access;
 mod activities;
 mod app;
 mod binaries;

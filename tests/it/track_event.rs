@@ -434,37 +434,6 @@ mod refusals {
     }
 
     #[tokio::test]
-    async fn an_api_key_is_needed() {
-        let app = App::start().await;
-        for headers in [
-            &[JSON][..],
-            &[JSON, ("apikey", "")],
-            &[JSON, ("apikey", "other")],
-            &[JSON, ("apikey", "Demo-Api-Key")],
-            &[JSON, ("apikey", "demo-api-key,demo-api-key")],
-            &[JSON, ("authorization", "Bearer demo-api-key")],
-            &[JSON, ("secretkey", "demo-api-key")],
-        ] {
-            let answer = app.send(Method::POST, EVENT, headers, FIRST_EXAMPLE).await;
-            let (status, code, _) = fault(&answer);
-            assert_eq!((status, code), (401, 1000), "{headers:?}");
-            assert!(answer.header("www-authenticate").is_some());
-        }
-        assert_eq!(app.stored().await, (0, 0));
-    }
-
-    #[tokio::test]
-    async fn a_revoked_api_key_is_refused() {
-        let mut app = App::start().await;
-        assert_tracked(&app.track(FIRST_EXAMPLE).await);
-        app.revoke("demo").await;
-        app.restart().await;
-        let (status, code, _) = fault(&app.track(FIRST_EXAMPLE).await);
-        assert_eq!((status, code), (401, 1000));
-        assert_eq!(app.stored().await, (1, 1));
-    }
-
-    #[tokio::test]
     async fn only_json_is_read() {
         let app = App::start().await;
         for content_type in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
