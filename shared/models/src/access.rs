@@ -128,7 +128,8 @@ impl fmt::Debug for SigningKey {
 pub struct Access {
     /// The API clients.
     pub clients: HashMap<ClientId, Client>,
-    /// The API keys, by their digest.
+    /// The API keys, by their digest. Finding one takes no constant time, and need not: what that tells is of the digest,
+    /// from which nobody gets a key.
     pub api_keys: HashMap<SecretDigest, ApiKey>,
     /// The public keys, by key id.
     pub public_keys: HashMap<String, PublicKey>,
@@ -145,7 +146,7 @@ pub enum Denied {
     UnknownCaller,
     /// No key of this id is known. It may be new.
     UnknownKey,
-    /// The client is known, its secret is another.
+    /// The client is known, its secret is another. To whoever waits for the answer it is as an unknown one is.
     WrongSecret,
     /// The signature or a claim of the token doesn't hold.
     BadToken,
@@ -164,9 +165,9 @@ impl Denied {
     #[must_use]
     pub fn may_be_new(self) -> bool {
         match self {
-            Denied::UnknownCaller | Denied::UnknownKey => true,
-            Denied::WrongSecret
-            | Denied::Missing
+            // A wrong secret asks too: an answer that came sooner would tell that the client is there.
+            Denied::UnknownCaller | Denied::WrongSecret | Denied::UnknownKey => true,
+            Denied::Missing
             | Denied::Malformed
             | Denied::BadToken
             | Denied::Expired
@@ -183,8 +184,10 @@ impl Access {
     /// # Errors
     /// Why it may not.
     pub fn client(&self, id: &ClientId, secret: &str, scope: Scope) -> Result<(), Denied> {
+        // Before the client is looked for, so that an unknown one takes as long.
+        let sent = SecretDigest::of(secret);
         let client = self.clients.get(id).ok_or(Denied::UnknownCaller)?;
-        if client.secret != SecretDigest::of(secret) {
+        if client.secret != sent {
             return Err(Denied::WrongSecret);
         }
         self.still_allowed(id, scope)

@@ -369,6 +369,12 @@ async fn a_new_client_is_let_in_at_once_and_an_unknown_one_asks_the_store_every_
     assert_eq!(admitted_at("new", 10_000).await, Ok(()));
     assert_eq!(admitted_at("new", 30_000).await, Ok(()));
     assert_eq!(proxy.count("Query"), before + 2);
+
+    // Nor does how long an answer takes tell which clients there are: a wrong secret asks the store as well.
+    for millis in [35_000, 35_001, 39_999] {
+        assert_eq!(admitted_at("demo-client", millis).await, Err(Denied::WrongSecret));
+    }
+    assert_eq!(proxy.count("Query"), before + 3);
 }
 
 #[tokio::test]
