@@ -1,6 +1,6 @@
 //! Running an endpoint as a Lambda function.
 
-use std::{convert::Infallible, panic};
+use std::convert::Infallible;
 
 use lambda_http::{Body, Request, Response, service_fn};
 use lambda_runtime::Error;
@@ -18,11 +18,6 @@ where
     H: for<'a> Handle<'a, S>,
 {
     logs::json();
-    // What a panic says may hold what a client sent: the log gets its place only.
-    panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "panicked");
-    }));
     // A function serves one request at a time: a second thread would only cost switches.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let meter = metering::install(endpoint.function);
