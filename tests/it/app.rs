@@ -21,6 +21,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::logs;
+
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// A running API with the demo catalog and credentials, and nothing else.
@@ -128,6 +130,7 @@ impl App {
     }
 
     async fn on(endpoint: String, prefix: String, embedded: Option<Embedded>) -> Self {
+        logs::watch();
         let store = Store::local(&endpoint, &prefix);
         App {
             url: listen(&store, ROOM).await,

@@ -11,7 +11,6 @@ use axum::{
 };
 use serde_json::Value;
 use tokio::{
-    io::AsyncReadExt as _,
     net::TcpListener,
     process::{Child, Command},
     sync::{Mutex, mpsc},
@@ -19,7 +18,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{app::App, binaries::binary};
+use crate::{app::App, binaries::binary, logs};
 
 /// A function's binary, running behind a Runtime API of its own.
 pub struct Function {
@@ -27,6 +26,7 @@ pub struct Function {
     answers: mpsc::UnboundedReceiver<Result<Value, Value>>,
     process: Child,
     log: JoinHandle<String>,
+    errors: JoinHandle<String>,
 }
 
 struct Runtime {
@@ -60,16 +60,15 @@ impl Function {
             .env("TABLE_PREFIX", &app.prefix)
             .env("DYNAMODB_ENDPOINT", &app.endpoint)
             .env("METRICS_NAMESPACE", "Punchcard/test")
+            .env("RUST_LOG", "trace")
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
             .expect("the function starts");
-        let (mut stdout, mut log) = (process.stdout.take().expect("its output"), String::new());
-        let log = tokio::spawn(async move {
-            stdout.read_to_string(&mut log).await.expect("its log");
-            log
-        });
-        Function { events, answers, process, log }
+        let log = tokio::spawn(logs::read(process.stdout.take().expect("its output")));
+        let errors = tokio::spawn(logs::read(process.stderr.take().expect("its errors")));
+        Function { events, answers, process, log, errors }
     }
 
     /// Invokes it with an event, and waits for its answer, or for what it says that went wrong.
@@ -90,6 +89,7 @@ impl Function {
     pub async fn end(mut self) -> String {
         assert_eq!(self.process.try_wait().expect("its state"), None, "it ended before");
         self.process.start_kill().expect("the function ends");
+        assert_eq!(self.errors.await.expect("its errors"), "", "what it says, it logs");
         self.log.await.expect("its log")
     }
 }

@@ -1,6 +1,6 @@
 //! The contract, tested. A file a route, and `access`: who is let in, for all of them. What they share is in `app` (the
 //! API in this process), `proxy` (a store that fails), `lambda` (a Lambda Runtime API for the real binaries), `binaries`
-//! (building those), `activities` and `players` (sending those).
+//! (building those), `logs` (looking through what they log), `activities` and `players` (sending those).
 
 mod access;
 mod activities;
@@ -15,6 +15,7 @@ mod get_player;
 mod issue_token;
 mod kill;
 mod lambda;
+mod logs;
 mod open_session;
 mod operator;
 mod overload;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::{app::App, binaries::binary};
+use crate::{app::App, binaries::binary, logs};
 
 /// What a command said, and whether it succeeded.
 struct Said {
@@ -34,7 +34,9 @@ async fn punchcard(app: &App, arguments: &[&str]) -> Said {
         .await
         .expect("the command runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
-    Said { succeeded: output.status.success(), output: text(output.stdout), errors: text(output.stderr) }
+    let errors = text(output.stderr);
+    logs::check(&errors);
+    Said { succeeded: output.status.success(), output: text(output.stdout), errors }
 }
 
 fn file(text: &str) -> tempfile::NamedTempFile {

@@ -17,12 +17,13 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
+    io::{AsyncBufReadExt as _, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    task::JoinHandle,
 };
 use uuid::Uuid;
 
-use crate::binaries::binary;
+use crate::{binaries::binary, logs};
 
 const EVENTS: &str = "/v2/events/clientEvent";
 const SESSIONS: &str = "/v2/session/startSession";
@@ -31,6 +32,8 @@ const SESSIONS: &str = "/v2/session/startSession";
 pub struct Running {
     process: Child,
     said: String,
+    /// What it says on the side.
+    errors: JoinHandle<String>,
     _stdout: Lines<BufReader<ChildStdout>>,
 }
 
@@ -43,8 +46,13 @@ fn command(args: &[&str]) -> Command {
 impl Running {
     /// Starts it and waits until it has said the line that begins like this.
     async fn start(args: &[&str], last: &str) -> Self {
-        let mut process = command(args).spawn().expect("it starts");
+        Running::spawn(command(args), last).await
+    }
+
+    async fn spawn(mut command: Command, last: &str) -> Self {
+        let mut process = command.spawn().expect("it starts");
         let mut stdout = BufReader::new(process.stdout.take().expect("its output")).lines();
+        let errors = tokio::spawn(logs::read(process.stderr.take().expect("its errors")));
         let mut said = String::new();
         loop {
             let line = tokio::time::timeout(Duration::from_secs(30), stdout.next_line()).await;
@@ -52,7 +60,7 @@ impl Running {
             said.push_str(&line);
             said.push('\n');
             if line.starts_with(last) {
-                return Running { process, said, _stdout: stdout };
+                return Running { process, said, errors, _stdout: stdout };
             }
         }
     }
@@ -110,6 +118,7 @@ async fn failure(args: &[&str]) -> String {
     let output = tokio::time::timeout(Duration::from_secs(30), command(args).output()).await;
     let output = output.expect("an end in time").expect("it starts");
     let said = String::from_utf8(output.stderr).expect("text");
+    logs::check(&said);
     assert!(!output.status.success(), "{args:?}: {said}");
     assert!(!said.contains("panicked"), "{args:?}: {said}");
     said
@@ -300,9 +309,25 @@ async fn nothing_is_warned_of_where_nothing_is_wrong() {
         let token = demo.token("demo-client", "demo-secret").await;
         assert_eq!(demo.post(EVENTS, &token, &body).await.0, status);
         assert_eq!(demo.interrupt().await.code(), Some(0));
-        let mut said = String::new();
-        let mut stderr = demo.process.stderr.take().expect("its errors");
-        stderr.read_to_string(&mut said).await.expect("text");
-        assert_eq!(said, "", "{status}");
+        assert_eq!(demo.errors.await.expect("its errors"), "", "{status}");
     }
+}
+
+#[tokio::test]
+async fn what_it_logs_holds_nothing_that_was_sent_however_much_is_asked_for() {
+    let mut process = command(&["serve", "--addr", "127.0.0.1:0", "--demo", "--memory"]);
+    process.env("RUST_LOG", "trace");
+    let mut demo = Running::spawn(process, "Ctrl-C").await;
+    let token = demo.token("demo-client", "demo-secret").await;
+    for (body, status) in [
+        (json!({"clientEvents": [event(Uuid::new_v4())], "more": "canary"}), 200),
+        (json!({"clientEvents": "canary"}), 400),
+    ] {
+        assert_eq!(demo.post(EVENTS, &token, &body).await.0, status);
+    }
+    assert_eq!(demo.post(EVENTS, "canary", &json!({})).await.0, 401);
+    assert_eq!(demo.interrupt().await.code(), Some(0));
+    // Every line was looked through when it was read.
+    let log = demo.errors.await.expect("its errors");
+    assert_eq!(log.matches("answered").count(), 4, "{log}");
 }
