@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    process::Command,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use punchcard::{
 use punchcard_http::Call;
 use punchcard_store::Store;
 use saphyr::{LoadableYamlNode as _, Yaml};
+use serde_json::Value;
 use tokio::time::Instant;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
@@ -121,6 +123,23 @@ async fn the_template_the_workspace_and_the_server_have_the_same_functions() {
     let served: BTreeSet<_> =
         functions().await.into_iter().map(|function| function.endpoint.function.to_owned()).collect();
     assert_eq!(served, packages);
+}
+
+#[test]
+fn every_package_is_held_to_the_workspaces_lints() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let lints = fs::read_to_string(format!("{root}/Cargo.toml")).expect("a manifest");
+    assert!(lints.contains("[workspace.lints.rust]") && lints.contains("unsafe_code = \"forbid\""));
+    let metadata = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
+    let metadata = Command::new(env!("CARGO")).args(metadata).current_dir(root).output().expect("cargo");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    assert!(packages.len() > template_functions().len());
+    for package in packages {
+        let manifest = package["manifest_path"].as_str().expect("a path");
+        let text = fs::read_to_string(manifest).expect("a manifest");
+        assert!(text.contains("[lints]\nworkspace = true\n"), "{manifest} is not");
+    }
 }
 
 #[tokio::test]
