@@ -95,7 +95,8 @@ impl<'r> Call<'r> {
     /// A panic in it is an answer too, and so is its taking too long.
     pub async fn answer(&self, work: impl Future<Output = Result<Reply, Error>>) -> Response<Body> {
         let span = tracing::info_span!("request", request_id = %self.request_id, function = self.endpoint.function);
-        self.logged(work).instrument(span).await.into_response(self.request_id)
+        // Boxed: what awaits it is moved several times, and it is kilobytes long.
+        self.logged(Box::pin(work)).instrument(span).await.into_response(self.request_id)
     }
 
     async fn logged(&self, work: impl Future<Output = Result<Reply, Error>>) -> Reply {
