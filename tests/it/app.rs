@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use crate::logs;
+use crate::{description, logs};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
@@ -162,12 +162,16 @@ impl App {
         self.send_raw(method, path, map, body).await
     }
 
-    /// Sends a request as it is, with every header as often as it is there.
+    /// Sends a request as it is, with every header as often as it is there. Whatever the answer is, it has to be as
+    /// `openapi.json` describes it.
     pub async fn send_raw(&self, method: Method, path: &str, headers: HeaderMap, body: impl Into<Vec<u8>>) -> Answer {
-        let request = self.client.request(method, format!("{}{path}", self.url)).headers(headers).body(body.into());
-        let response = request.send().await.expect("an answer");
-        let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, body: response.text().await.expect("a body") }
+        let body = body.into();
+        let request = self.client.request(method.clone(), format!("{}{path}", self.url));
+        let response = request.headers(headers.clone()).body(body.clone()).send().await.expect("an answer");
+        let (status, answered) = (response.status(), response.headers().clone());
+        let answer = Answer { status, headers: answered, body: response.text().await.expect("a body") };
+        description::check(&method, path, &headers, &body, &answer);
+        answer
     }
 
     /// Posts JSON.

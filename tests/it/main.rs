@@ -1,12 +1,14 @@
 //! The contract, tested. A file a route, and `access`: who is let in, for all of them. What they share is in `app` (the
-//! API in this process), `proxy` (a store that fails), `lambda` (a Lambda Runtime API for the real binaries), `binaries`
-//! (building those), `logs` (looking through what they log), `activities` and `players` (sending those).
+//! API in this process), `description` (every answer of it held against `openapi.json`), `proxy` (a store that fails),
+//! `lambda` (a Lambda Runtime API for the real binaries), `binaries` (building those), `logs` (looking through what they
+//! log), `activities` and `players` (sending those).
 
 mod access;
 mod activities;
 mod app;
 mod binaries;
 mod capacity;
+mod description;
 mod drift;
 mod functions;
 mod get_activity;
@@ -17,6 +19,7 @@ mod kill;
 mod lambda;
 mod logs;
 mod open_session;
+mod openapi;
 mod operator;
 mod overload;
 mod players;
