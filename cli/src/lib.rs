@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod client;
 pub mod demo;
+pub mod docs;
 pub mod embedded;
 pub mod ending;
 pub mod failure;

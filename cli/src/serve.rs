@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::{
-    catalog, demo,
+    catalog, demo, docs,
     embedded::{DEMO_FILE, Embedded, FILE, Place, hidden_address},
     ending::ctrl_c,
     failure::Failure,
@@ -75,7 +75,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     // Before it says that it is ready: who reads that may end it at once.
     let asked_to_end = ctrl_c()?;
     announce(address, &options, &functions, new_secret.as_deref());
-    let app = router::router(functions, options.concurrency).merge(health(&embedded.store));
+    let app = router::router(functions, options.concurrency).merge(health(&embedded.store)).merge(docs::router());
     server::serve(listener, app, asked_to_end).await?;
     embedded.stop().await;
     Ok(())
@@ -103,6 +103,7 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
 
 fn announce(address: SocketAddr, options: &Options, functions: &[Function], new_secret: Option<&str>) {
     println!("Punchcard  http://{address}");
+    println!("reference  http://{address}/docs, of /openapi.json");
     println!("data       {}", options.place.describe());
     println!("routes");
     for Function { endpoint, .. } in functions {

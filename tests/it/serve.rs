@@ -170,6 +170,34 @@ async fn the_demo_says_where_it_is_and_its_three_commands_work() {
 }
 
 #[tokio::test]
+async fn the_reference_is_served_whole_and_asks_no_other_host() {
+    let demo = Running::serve(&["--demo", "--memory"]).await;
+    assert!(demo.said.contains(&format!("{}/docs", demo.url())), "{}", demo.said);
+    let get = async |path: &str| {
+        let answer = reqwest::get(format!("{}{path}", demo.url())).await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{path}");
+        let media_type = answer.headers()["content-type"].to_str().expect("text").to_owned();
+        (media_type, answer.headers().clone(), answer.text().await.expect("text"))
+    };
+    let (media_type, headers, description) = get("/openapi.json").await;
+    assert_eq!(media_type, "application/json");
+    assert_eq!(headers["access-control-allow-origin"], "*");
+    assert_eq!(description, include_str!("../../openapi.json"));
+
+    let (media_type, headers, page) = get("/docs").await;
+    assert!(media_type.starts_with("text/html"), "{media_type}");
+    let policy = headers["content-security-policy"].to_str().expect("text");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("http"), "{policy}");
+    let parts: Vec<_> = page.split('"').filter(|text| text.starts_with('/')).collect();
+    assert_eq!(parts.len(), 3, "{page}");
+    for (part, expected) in parts.into_iter().zip(["text/css", "text/javascript", "text/javascript"]) {
+        let (media_type, headers, _) = get(part).await;
+        assert_eq!(media_type, expected, "{part}");
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{part}");
+    }
+}
+
+#[tokio::test]
 async fn the_demo_is_refused_in_public() {
     for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:3000"] {
         let said = failure(&["serve", "--demo", "--memory", "--addr", address]).await;

@@ -1,0 +1,68 @@
+//! The API's description at `/openapi.json`, and its reference at `/docs`: Swagger UI, all of it in this binary.
+
+use axum::{
+    Router,
+    http::{HeaderValue, header},
+    middleware::map_response,
+    response::{Html, Response},
+    routing::get,
+};
+use swagger_ui_dist::{ApiDefinition, OpenApiSource};
+
+const DESCRIPTION: &str = include_str!("../../openapi.json");
+
+const PAGE: &str = r#"<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>Punchcard: API reference</title>
+  <link rel="icon" href="data:,">
+  <link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+  <div id="reference"></div>
+  <script src="/docs/assets/swagger-ui-bundle.js"></script>
+  <script src="/docs/start.js"></script>
+</body>
+</html>
+"#;
+
+const START: &str = r##"SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#reference",
+  deepLinking: true,
+  tryItOutEnabled: true,
+});
+"##;
+
+/// Nothing from or to another origin. The style sheet has its pictures in it.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// What is served of them.
+pub fn router() -> Router {
+    let json = [(header::CONTENT_TYPE, "application/json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    let script = [(header::CONTENT_TYPE, "text/javascript")];
+    // The page that comes with these is not used: its script is inline, and so needs a laxer policy.
+    let assets = swagger_ui_dist::generate_routes(ApiDefinition {
+        uri_prefix: "/docs/assets",
+        api_definition: OpenApiSource::Uri("/openapi.json"),
+        title: None,
+    });
+    Router::new()
+        .route("/docs", get(Html(PAGE)))
+        .route("/docs/start.js", get((script, START)))
+        .merge(assets)
+        .layer(map_response(with_policy))
+        .route("/openapi.json", get((json, DESCRIPTION)))
+}
+
+async fn with_policy(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
