@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Tries the API against its description: openapi.json is an OpenAPI document, and what schemathesis makes up from it, valid
+# and not, is answered by `punchcard serve --demo` as it says. The same requests every time; with --thorough many more,
+# others every time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tests/tools.sh
+# What is made up depends on Hypothesis' version too.
+tool schemathesis schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0
+
+case "${1:-}" in
+  "") amount=(--generation-deterministic --max-examples 25) ;;
+  --thorough) amount=(--seed "$RANDOM" --max-examples 1000) ;;
+  *) echo "usage: tests/api.sh [--thorough]" >&2 && exit 2 ;;
+esac
+
+openapi-spec-validator openapi.json
+
+# As the tests build it, so that nothing is built twice.
+cargo build --workspace --bins --locked --quiet
+work="$(mktemp -d)"
+target/debug/punchcard serve --demo --memory --addr 127.0.0.1:0 >"$work/server" &
+server=$!
+trap 'kill "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$work"' EXIT
+until grep -q '^Ctrl-C' "$work/server"; do
+  kill -0 "$server"
+  sleep 0.1
+done
+url="$(sed -n 's/^Punchcard *//p' "$work/server")"
+
+# In a folder of its own, where it leaves what it leaves.
+tests="$PWD/tests"
+(cd "$work" && SCHEMATHESIS_HOOKS="$tests/api.py" schemathesis --config-file "$tests/api.toml" \
+  run "$url/openapi.json" --url "$url" "${amount[@]}")
+kill -0 "$server"
+echo "openapi.json: 2 passed, 0 failed"
