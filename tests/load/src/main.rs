@@ -1,0 +1,223 @@
+//! What a request takes of a function, beside the least that it could take and the way the samples do it.
+//!
+//! Each function's release binary runs behind a Lambda Runtime API and a DynamoDB of its own, both in this process, and
+//! is sent its requests one after the other. `docs/performance.md` says what the figures mean.
+#![expect(clippy::cast_precision_loss, reason = "no figure comes near what a double can't hold")]
+
+mod binaries;
+mod case;
+mod certificate;
+mod endpoint;
+mod figures;
+mod life;
+mod runtime;
+mod signature;
+mod targets;
+mod world;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+    process::{Command, ExitCode, Stdio},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, ValueEnum};
+use serde_json::json;
+
+use crate::{
+    binaries::Binaries,
+    case::{Case, Program},
+    certificate::Certificate,
+    endpoint::Answers,
+    figures::{Figures, Instructions},
+    life::{Length, Life, Setting},
+    world::{Catalog, World},
+};
+
+/// Measures what a request takes: time, instructions, memory, DynamoDB calls and units.
+///
+/// Builds the functions and three references as release binaries and runs each behind a Lambda Runtime API and a
+/// DynamoDB that answers at once. The processor time is that of the function's process alone. Ends with the targets and
+/// whether they are met; fails where an answer or a call is not what it has to be.
+#[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "a command line's flags")]
+struct Options {
+    /// Which DynamoDB: answering at once over HTTP or over TLS, or the embedded store
+    #[arg(long = "setting", value_enum, default_values_t = Which::ALL)]
+    settings: Vec<Which>,
+    /// Only cases whose name or binary's name contains this, and the references
+    #[arg(long = "only", value_name = "TEXT")]
+    only: Vec<String>,
+    /// How the cost grows with the events of a batch, the offers of a catalog and the body's size, instead
+    #[arg(long)]
+    growth: bool,
+    /// Size and memory of all functions too, each after its happy event in `events/`
+    #[arg(long, conflicts_with = "binaries")]
+    all: bool,
+    /// How often each function is started anew
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    lives: usize,
+    /// How many warm requests are measured in each of its lives
+    #[arg(long, value_name = "N", default_value_t = 150)]
+    requests: usize,
+    /// Three short lives and no instructions: to see that it works
+    #[arg(long)]
+    quick: bool,
+    /// The figures as JSON
+    #[arg(long)]
+    json: bool,
+    /// Measure the binaries of this folder, instead of building them
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    Http,
+    Tls,
+    Embedded,
+}
+
+impl Which {
+    const ALL: [Which; 3] = [Which::Http, Which::Tls, Which::Embedded];
+
+    fn name(self) -> &'static str {
+        match self {
+            Which::Http => "http",
+            Which::Tls => "tls",
+            Which::Embedded => "embedded",
+        }
+    }
+}
+
+/// Requests that only warm a function up.
+const WARM_UP: usize = 20;
+/// The embedded store's share of the requests and lives: it takes its time, and what it is asked for doesn't vary.
+const EMBEDDED_SHARE: usize = 10;
+/// Lives of so many requests, whose differences are the instructions of init, of the first request and of warm ones.
+const COUNTED: [usize; 4] = [0, 1, 6, 26];
+
+// One thread: what is measured has the other core to itself.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(&Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("punchcard-load: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<()> {
+    let mut cases = if options.growth { case::growth() } else { case::cases() };
+    let wanted = |case: &Case| {
+        let named = |text: &String| case.name.contains(text.as_str()) || case.program.name() == text;
+        options.only.is_empty() || matches!(case.program, Program::Reference(_)) || options.only.iter().any(named)
+    };
+    cases.retain(wanted);
+    let programs: BTreeSet<_> = cases.iter().map(|case| case.program).collect();
+    let binaries = match &options.binaries {
+        Some(folder) => {
+            // Who brings binaries may have no `plain`.
+            cases.retain(|case| folder.join(case.program.name()).is_file());
+            binaries::find(cases.iter().map(|case| case.program), folder)?
+        }
+        None => binaries::build(programs.into_iter())?,
+    };
+    let mut worlds = HashMap::new();
+    for catalog in cases.iter().map(|case| case.catalog).collect::<BTreeSet<_>>() {
+        worlds.insert(catalog, Arc::new(World::make(catalog).await?));
+    }
+
+    let instructions = if options.quick { None } else { count_all(&cases, &binaries, &worlds).await? };
+    let certificate = Certificate::make()?;
+    let mut settings = BTreeMap::new();
+    let which = if options.growth { &[Which::Http][..] } else { &options.settings };
+    for which in which {
+        let measured = measure(options, *which, &cases, &binaries, &worlds, &certificate).await?;
+        let figures = cases.iter().zip(&measured).enumerate().map(|(index, (case, lives))| {
+            let counted = instructions.as_ref().filter(|_| *which == Which::Http).map(|counted| counted[index]);
+            Figures::of(case, &binaries[&case.program], lives, counted)
+        });
+        settings.insert(which.name(), figures.collect::<Result<Vec<_>>>()?);
+    }
+    let targets = targets::targets(&settings);
+    if options.json {
+        println!("{}", json!({"settings": settings, "targets": targets}));
+        return Ok(());
+    }
+    for (setting, figures) in &settings {
+        println!("{setting}\n\n{}\n{}", figures::times(figures), figures::amounts(figures));
+    }
+    if !options.growth {
+        println!("{}", targets::text(&targets));
+    }
+    Ok(())
+}
+
+/// The lives of each case in one setting. One life of each after the other, and again: what disturbs them disturbs all.
+async fn measure(
+    options: &Options,
+    which: Which,
+    cases: &[Case],
+    binaries: &Binaries,
+    worlds: &HashMap<Catalog, Arc<World>>,
+    certificate: &Certificate,
+) -> Result<Vec<Vec<Life>>> {
+    let setting = Setting {
+        answers: if which == Which::Embedded { Answers::Embedded } else { Answers::AtOnce },
+        certificate: (which == Which::Tls).then_some(certificate),
+    };
+    let (lives, length) = match which {
+        _ if options.quick => (3, Length { warm_up: 2, counted: 10 }),
+        Which::Embedded => (
+            options.lives.div_ceil(EMBEDDED_SHARE),
+            Length { warm_up: 2, counted: options.requests.div_ceil(EMBEDDED_SHARE) },
+        ),
+        Which::Http | Which::Tls => (options.lives, Length { warm_up: WARM_UP, counted: options.requests }),
+    };
+    let mut measured: Vec<Vec<Life>> = cases.iter().map(|_| Vec::new()).collect();
+    for round in 0..lives {
+        eprint!("\r{}: life {} of {lives}", which.name(), round + 1);
+        for (case, lived) in cases.iter().zip(&mut measured) {
+            let (binary, world) = (&binaries[&case.program], &worlds[&case.catalog]);
+            let context = || format!("{}, {}", which.name(), case.name);
+            if round == 0 && which == Which::Embedded {
+                life::prepare(case, binary, world, setting).await.with_context(context)?;
+            }
+            lived.push(life::live(case, binary, world, setting, length).await.with_context(context)?);
+        }
+    }
+    eprintln!();
+    Ok(measured)
+}
+
+/// The instructions of each case, if there is a valgrind.
+async fn count_all(
+    cases: &[Case],
+    binaries: &Binaries,
+    worlds: &HashMap<Catalog, Arc<World>>,
+) -> Result<Option<Vec<Instructions>>> {
+    let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
+    if !found.is_ok_and(|status| status.success()) {
+        eprintln!("no valgrind here, so no instructions");
+        return Ok(None);
+    }
+    let mut counted = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        eprint!("\rinstructions: case {} of {}", number + 1, cases.len());
+        let mut totals = [0; COUNTED.len()];
+        for (total, requests) in totals.iter_mut().zip(COUNTED) {
+            let counted = life::instructions(case, &binaries[&case.program], &worlds[&case.catalog], requests);
+            *total = counted.await.with_context(|| format!("instructions, {}", case.name))?;
+        }
+        let [none, one, few, many] = totals;
+        let warm = many.saturating_sub(few) / (COUNTED[3] - COUNTED[2]) as u64;
+        counted.push(Instructions { init: none, first: one.saturating_sub(none), warm });
+    }
+    eprintln!();
+    Ok(Some(counted))
+}
