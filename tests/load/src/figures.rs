@@ -148,6 +148,15 @@ pub fn amounts(all: &[Figures]) -> String {
     table(&headers, &all.iter().map(row).collect::<Vec<_>>())
 }
 
+/// What a function is, as a table.
+pub fn sizes(all: &[Figures]) -> String {
+    let row = |figures: &Figures| {
+        let start = micros_text(figures.init.cpu);
+        vec![figures.program.to_owned(), start, megabytes(figures.peak_memory), megabytes(figures.binary)]
+    };
+    table(&["function", "init CPU, µs", "peak MB", "binary MB"], &all.iter().map(row).collect::<Vec<_>>())
+}
+
 fn micros_text(micros: f64) -> String {
     if micros < 100.0 { format!("{micros:.1}") } else { format!("{micros:.0}") }
 }

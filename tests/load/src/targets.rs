@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
+    Which,
     case::name,
     figures::{Figures, table},
 };
@@ -22,9 +23,9 @@ pub struct Target {
 }
 
 /// The targets whose figures were measured, each by setting and case.
-pub fn targets(settings: &BTreeMap<&'static str, Vec<Figures>>) -> Vec<Target> {
-    let of = |setting: &str, case: &str| settings.get(setting)?.iter().find(|figures| figures.case == case);
-    let http = |case| of("http", case);
+pub fn targets(settings: &BTreeMap<Which, Vec<Figures>>) -> Vec<Target> {
+    let of = |setting: Which, case: &str| settings.get(&setting)?.iter().find(|figures| figures.case == case);
+    let http = |case| of(Which::Http, case);
     let mut targets = Vec::new();
     let mut target = |case, what, exact, wanted: f64, measured: Option<f64>| {
         let Some(measured) = measured else { return };
@@ -44,7 +45,7 @@ pub fn targets(settings: &BTreeMap<&'static str, Vec<Figures>>) -> Vec<Target> {
         target(case, "init: M instructions", false, 1.5, instructions.map(|count| count.init as f64 / 1e6));
     }
 
-    let (first, plain) = (of("tls", name::ONE_SAME), of("tls", name::PLAIN));
+    let (first, plain) = (of(Which::Tls, name::ONE_SAME), of(Which::Tls, name::PLAIN));
     let opened = first.map(|first| first.opened_in_first as f64);
     target(name::ONE_SAME, "first request over TLS: handshakes", true, 0.0, opened);
     let ratio = compare(|a, b| a.first.cpu / b.first.cpu, first, plain);
@@ -91,7 +92,7 @@ pub fn targets(settings: &BTreeMap<&'static str, Vec<Figures>>) -> Vec<Target> {
         (name::CAPPED, 6.0),
         (name::EARNS_NOTHING, 1.0),
     ] {
-        let written = of("embedded", case).and_then(|figures| figures.units_written);
+        let written = of(Which::Embedded, case).and_then(|figures| figures.units_written);
         target(case, "units written", true, units, written);
     }
     targets
