@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use crate::case::Program;
+use crate::case::{PLAIN, Program};
 
 const REFERENCES: &str = "punchcard-references";
 
@@ -24,7 +24,7 @@ pub fn build(programs: impl Iterator<Item = Program>) -> Result<Binaries> {
             let name = program.name();
             let arguments = match program {
                 Program::Function(name) => vec!["--release", "-p", name],
-                Program::Reference("plain") => vec!["--profile", "plain", "-p", REFERENCES, "--features", "plain"],
+                PLAIN => vec!["--profile", "plain", "-p", REFERENCES, "--features", "plain"],
                 Program::Reference(_) => vec!["--release", "-p", REFERENCES],
             };
             eprintln!("building {name}");

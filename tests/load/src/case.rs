@@ -30,6 +30,9 @@ impl Program {
     }
 }
 
+/// The way the samples do it.
+pub const PLAIN: Program = Program::Reference("plain");
+
 /// What is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {

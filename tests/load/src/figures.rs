@@ -74,6 +74,12 @@ impl Figures {
             instructions,
         })
     }
+
+    /// Instructions, where they were counted.
+    fn thousands(&self, count: fn(Instructions) -> u64, by: usize) -> String {
+        let thousands = |instructions| format!("{:.1}", count(instructions) as f64 / by as f64 / 1e3);
+        self.instructions.map_or_else(String::new, thousands)
+    }
 }
 
 fn micros(duration: Duration) -> f64 {
@@ -95,14 +101,13 @@ fn quantile(sorted: &[f64], percent: usize) -> f64 {
 pub fn times(all: &[Figures]) -> String {
     let headers = ["µs", "init CPU", "wall", "first CPU", "wall", "warm CPU", "an event", "wall p50", "p99"];
     let row = |figures: &Figures| {
-        let events = f64::from(u32::try_from(figures.events).unwrap_or(u32::MAX));
         let times = [
             figures.init.cpu,
             figures.init.wall,
             figures.first.cpu,
             figures.first.wall,
             figures.warm_cpu,
-            figures.warm_cpu / events,
+            figures.warm_cpu / figures.events as f64,
             figures.warm_p50,
             figures.warm_p99,
         ];
@@ -127,22 +132,49 @@ pub fn amounts(all: &[Figures]) -> String {
         "binary MB",
     ];
     let row = |figures: &Figures| {
-        let thousands = |count: fn(Instructions) -> u64, by: usize| {
-            let count = figures.instructions.map(|instructions| count(instructions) / by as u64);
-            count.map_or_else(String::new, |count| format!("{:.1}", count as f64 / 1e3))
-        };
         vec![
             figures.case.clone(),
-            thousands(|count| count.init, 1),
-            thousands(|count| count.first, 1),
-            thousands(|count| count.warm, 1),
-            thousands(|count| count.warm, figures.events),
+            figures.thousands(|count| count.init, 1),
+            figures.thousands(|count| count.first, 1),
+            figures.thousands(|count| count.warm, 1),
+            figures.thousands(|count| count.warm, figures.events),
             figures.calls.to_string(),
             figures.bytes_sent.to_string(),
             figures.bytes_received.to_string(),
             figures.units_written.map_or_else(String::new, |units| units.to_string()),
             megabytes(figures.peak_memory),
             megabytes(figures.binary),
+        ]
+    };
+    table(&headers, &all.iter().map(row).collect::<Vec<_>>())
+}
+
+/// How the cost grows, as a table.
+pub fn growth(all: &[Figures]) -> String {
+    let headers = [
+        "",
+        "init CPU, µs",
+        "k instructions",
+        "warm CPU, µs",
+        "an event",
+        "k instructions",
+        "an event",
+        "calls",
+        "bytes sent",
+        "peak MB",
+    ];
+    let row = |figures: &Figures| {
+        vec![
+            figures.case.clone(),
+            micros_text(figures.init.cpu),
+            figures.thousands(|count| count.init, 1),
+            micros_text(figures.warm_cpu),
+            micros_text(figures.warm_cpu / figures.events as f64),
+            figures.thousands(|count| count.warm, 1),
+            figures.thousands(|count| count.warm, figures.events),
+            figures.calls.to_string(),
+            figures.bytes_sent.to_string(),
+            megabytes(figures.peak_memory),
         ]
     };
     table(&headers, &all.iter().map(row).collect::<Vec<_>>())
@@ -165,25 +197,23 @@ pub fn megabytes(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / 1e6)
 }
 
-/// A table that reads well as it is and in a document: the first column is text, the others are numbers.
+/// A table that reads well as it is and in a document: the first column is text, the others are numbers. Columns that
+/// nobody filled are left out.
 pub fn table(headers: &[&str], rows: &[Vec<String>]) -> String {
+    let filled = |column: &usize| rows.iter().any(|row| !row[*column].is_empty());
+    let columns: Vec<usize> = (0..headers.len()).filter(filled).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([headers[column].chars().count(), 3]).max().unwrap_or(3)
     };
-    let widths: Vec<usize> = (0..headers.len()).map(width).collect();
-    let line = |cells: Vec<&str>| {
-        let cells = cells.iter().zip(&widths).enumerate().map(|(column, (cell, &width))| match column {
-            0 => format!("{cell:width$}"),
-            _ => format!("{cell:>width$}"),
+    let line = |cell: &dyn Fn(usize) -> String| {
+        let cells = columns.iter().map(|&column| match (cell(column), width(column)) {
+            (cell, width) if column == 0 => format!("{cell:width$}"),
+            (cell, width) => format!("{cell:>width$}"),
         });
         format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
     };
-    let rule = widths.iter().enumerate().map(|(column, &width)| match column {
-        0 => "-".repeat(width + 2),
-        _ => "-".repeat(width + 1) + ":",
-    });
-    let rule = format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
-    let rows = rows.iter().map(|row| line(row.iter().map(String::as_str).collect()));
-    line(headers.to_vec()) + &rule + &rows.collect::<String>()
+    let rule = |column| if column == 0 { "-".repeat(width(column)) } else { "-".repeat(width(column) - 1) + ":" };
+    let rows = rows.iter().map(|row| line(&|column| row[column].clone()));
+    line(&|column| headers[column].to_owned()) + &line(&rule) + &rows.collect::<String>()
 }

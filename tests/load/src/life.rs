@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    case::{Case, Program, Work},
+    case::{Case, PLAIN, Program, Work},
     certificate::Certificate,
     endpoint::{Answers, Endpoint, Seen},
     runtime::Runtime,
@@ -117,9 +117,7 @@ pub async fn prepare(case: &Case, binary: &Path, world: &Arc<World>, setting: Se
 ///
 /// # Errors
 /// As [`live`], or valgrind failed.
-pub async fn instructions(case: &Case, binary: &Path, world: &Arc<World>, requests: usize) -> Result<u64> {
-    let folder = tempfile::tempdir()?;
-    let out = folder.path().join("out");
+pub async fn instructions(case: &Case, binary: &Path, world: &Arc<World>, requests: usize, out: &Path) -> Result<u64> {
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "-q"]).arg(format!("--callgrind-out-file={}", out.display())).arg(binary);
     let setting = Setting { answers: Answers::AtOnce, certificate: None };
@@ -128,7 +126,7 @@ pub async fn instructions(case: &Case, binary: &Path, world: &Arc<World>, reques
         function.invoke(case, request).await?;
     }
     function.end().await?;
-    let text = fs::read_to_string(&out).context("valgrind wrote nothing")?;
+    let text = fs::read_to_string(out).context("valgrind wrote nothing")?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")));
     Ok(total.context("valgrind counted nothing")?.trim().parse()?)
 }
@@ -169,7 +167,7 @@ impl Function {
             command.env("WRITE", write);
         }
         if let Some(certificate) = setting.certificate {
-            let plain = case.program == Program::Reference("plain");
+            let plain = case.program == PLAIN;
             command.env("SSL_CERT_FILE", if plain { &certificate.with_systems } else { &certificate.alone });
         }
         let started = Instant::now();

@@ -30,7 +30,7 @@ use serde_json::json;
 
 use crate::{
     binaries::Binaries,
-    case::{Case, Program},
+    case::{Case, PLAIN, Program},
     certificate::Certificate,
     endpoint::Answers,
     figures::{Figures, Instructions},
@@ -64,12 +64,15 @@ struct Options {
     /// How many warm requests are measured in each of its lives
     #[arg(long, value_name = "N", default_value_t = 150)]
     requests: usize,
-    /// Three short lives and no instructions: to see that it works
+    /// One short life and no instructions: to see that it works
     #[arg(long)]
     quick: bool,
     /// The figures as JSON
     #[arg(long)]
     json: bool,
+    /// Keep callgrind's files here, for `callgrind_annotate`: of each case, lives of 0, 1, 6 and 26 requests
+    #[arg(long, value_name = "DIR")]
+    callgrind: Option<PathBuf>,
     /// Measure the binaries of this folder, instead of building them
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
@@ -115,48 +118,35 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<()> {
     let mut cases = if options.growth { case::growth() } else { case::cases() };
-    let wanted = |case: &Case| {
+    cases.retain(|case| {
         let named = |text: &String| case.name.contains(text.as_str()) || case.program.name() == text;
         options.only.is_empty() || matches!(case.program, Program::Reference(_)) || options.only.iter().any(named)
-    };
-    cases.retain(wanted);
-    let programs: BTreeSet<_> = cases.iter().map(|case| case.program).collect();
-    let binaries = match &options.binaries {
-        Some(folder) => {
-            // Who brings binaries may have no `plain`.
-            cases.retain(|case| folder.join(case.program.name()).is_file());
-            binaries::find(cases.iter().map(|case| case.program), folder)?
-        }
-        None => binaries::build(programs.into_iter())?,
-    };
-    let mut worlds = HashMap::new();
-    for catalog in cases.iter().map(|case| case.catalog).collect::<BTreeSet<_>>() {
-        worlds.insert(catalog, Arc::new(World::make(catalog).await?));
-    }
-
-    let instructions = if options.quick { None } else { count_all(&cases, &binaries, &worlds).await? };
-    let certificate = Certificate::make()?;
-    let mut settings = BTreeMap::new();
+    });
     let which = if options.growth { &[Which::Http][..] } else { &options.settings };
+    let bench = Bench::prepare(options, cases).await?;
+    let mut settings = BTreeMap::new();
     for which in which {
-        let measured = measure(options, *which, &cases, &binaries, &worlds, &certificate).await?;
-        let figures = cases.iter().zip(&measured).enumerate().map(|(index, (case, lives))| {
-            let counted = instructions.as_ref().filter(|_| *which == Which::Http).map(|counted| counted[index]);
-            Figures::of(case, &binaries[&case.program], lives, counted)
-        });
-        settings.insert(*which, figures.collect::<Result<Vec<_>>>()?);
+        settings.insert(*which, bench.measure(*which).await?);
+    }
+    let mut all = Vec::new();
+    if options.all {
+        all = Bench::prepare(options, case::happy()).await?.measure(Which::Embedded).await?;
     }
     let targets = targets::targets(&settings);
-    let all = if options.all { measure_all(options, &certificate).await? } else { Vec::new() };
+
     if options.json {
-        println!("{}", json!({"settings": settings, "targets": targets, "all": all}));
+        println!("{}", json!({"settings": settings, "all": all, "targets": targets}));
         return Ok(());
     }
     for (setting, figures) in &settings {
-        println!("{setting}\n\n{}\n{}", figures::times(figures), figures::amounts(figures));
+        if options.growth {
+            println!("{}", figures::growth(figures));
+        } else {
+            println!("{setting}\n\n{}\n{}", figures::times(figures), figures::amounts(figures));
+        }
     }
     if options.all {
-        println!("all functions, each after its happy event\n\n{}", figures::sizes(&all));
+        println!("every function, after its happy event\n\n{}", figures::sizes(&all));
     }
     if !options.growth {
         println!("{}", targets::text(&targets));
@@ -164,87 +154,108 @@ async fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Every function, with its happy event, on the embedded store: the others' answers are not canned.
-async fn measure_all(options: &Options, certificate: &Certificate) -> Result<Vec<Figures>> {
-    let cases = case::happy();
-    let binaries = binaries::build(cases.iter().map(|case| case.program))?;
-    let worlds = HashMap::from([(Catalog::Demo, Arc::new(World::make(Catalog::Demo).await?))]);
-    let measured = measure(options, Which::Embedded, &cases, &binaries, &worlds, certificate).await?;
-    let figures = cases.iter().zip(&measured);
-    figures.map(|(case, lives)| Figures::of(case, &binaries[&case.program], lives, None)).collect()
+/// Cases, and what they are measured with.
+struct Bench<'o> {
+    options: &'o Options,
+    cases: Vec<Case>,
+    binaries: Binaries,
+    worlds: HashMap<Catalog, Arc<World>>,
+    certificate: Certificate,
 }
 
-/// The lives of each case in one setting. One life of each after the other, and again: what disturbs them disturbs all.
-async fn measure(
-    options: &Options,
-    which: Which,
-    cases: &[Case],
-    binaries: &Binaries,
-    worlds: &HashMap<Catalog, Arc<World>>,
-    certificate: &Certificate,
-) -> Result<Vec<Vec<Life>>> {
-    let setting = Setting {
-        answers: if which == Which::Embedded { Answers::Embedded } else { Answers::AtOnce },
-        certificate: (which == Which::Tls).then_some(certificate),
-    };
-    let (lives, length) = match which {
-        _ if options.quick => (3, Length { warm_up: 2, counted: 10 }),
-        Which::Embedded => (
-            options.lives.div_ceil(EMBEDDED_SHARE),
-            Length { warm_up: 2, counted: options.requests.div_ceil(EMBEDDED_SHARE) },
-        ),
-        Which::Http | Which::Tls => (options.lives, Length { warm_up: WARM_UP, counted: options.requests }),
-    };
-    let mut measured: Vec<Vec<Life>> = cases.iter().map(|_| Vec::new()).collect();
-    for round in 0..lives {
-        eprint!("\r{}: life {} of {lives}", which, round + 1);
-        for (case, lived) in cases.iter().zip(&mut measured) {
-            let (binary, world) = (&binaries[&case.program], &worlds[&case.catalog]);
-            let context = || format!("{}, {}", which, case.name);
-            if round == 0 && which == Which::Embedded {
-                life::prepare(case, binary, world, setting).await.with_context(context)?;
+impl<'o> Bench<'o> {
+    async fn prepare(options: &'o Options, mut cases: Vec<Case>) -> Result<Self> {
+        if let Some(folder) = &options.binaries {
+            // It has a build of its own, which is no part of the workspace's.
+            cases.retain(|case| case.program != PLAIN || folder.join(PLAIN.name()).is_file());
+        }
+        let programs = cases.iter().map(|case| case.program).collect::<BTreeSet<_>>().into_iter();
+        let binaries = match &options.binaries {
+            Some(folder) => binaries::find(programs, folder)?,
+            None => binaries::build(programs)?,
+        };
+        let mut worlds = HashMap::new();
+        for catalog in cases.iter().map(|case| case.catalog).collect::<BTreeSet<_>>() {
+            worlds.insert(catalog, Arc::new(World::make(catalog).await?));
+        }
+        Ok(Bench { options, cases, binaries, worlds, certificate: Certificate::make()? })
+    }
+
+    /// All cases in one setting. One life of each after the other, and again: what disturbs them disturbs all.
+    async fn measure(&self, which: Which) -> Result<Vec<Figures>> {
+        let setting = Setting {
+            answers: if which == Which::Embedded { Answers::Embedded } else { Answers::AtOnce },
+            certificate: (which == Which::Tls).then_some(&self.certificate),
+        };
+        let Options { lives, requests, .. } = *self.options;
+        let (lives, length) = match which {
+            _ if self.options.quick => (1, Length { warm_up: 1, counted: 4 }),
+            Which::Embedded => {
+                let few = Length { warm_up: 2, counted: requests.div_ceil(EMBEDDED_SHARE) };
+                (lives.div_ceil(EMBEDDED_SHARE), few)
             }
-            lived.push(life::live(case, binary, world, setting, length).await.with_context(context)?);
+            Which::Http | Which::Tls => (lives, Length { warm_up: WARM_UP, counted: requests }),
+        };
+        let mut measured: Vec<Vec<Life>> = self.cases.iter().map(|_| Vec::new()).collect();
+        for round in 0..lives {
+            eprint!("\r{which}: life {} of {lives}", round + 1);
+            for (case, lived) in self.cases.iter().zip(&mut measured) {
+                let (binary, world) = self.of(case);
+                let context = || format!("{which}: {}", case.name);
+                if round == 0 && which == Which::Embedded {
+                    life::prepare(case, binary, world, setting).await.with_context(context)?;
+                }
+                lived.push(life::live(case, binary, world, setting, length).await.with_context(context)?);
+            }
         }
+        eprintln!();
+        let counted = match which {
+            Which::Http if !self.options.quick => self.count().await?,
+            _ => vec![None; self.cases.len()],
+        };
+        let figures = self.cases.iter().zip(&measured).zip(counted);
+        figures.map(|((case, lives), counted)| Figures::of(case, self.of(case).0, lives, counted)).collect()
     }
-    eprintln!();
-    Ok(measured)
-}
 
-/// The instructions of each case, if there is a valgrind.
-async fn count_all(
-    cases: &[Case],
-    binaries: &Binaries,
-    worlds: &HashMap<Catalog, Arc<World>>,
-) -> Result<Option<Vec<Instructions>>> {
-    let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
-    if !found.is_ok_and(|status| status.success()) {
-        eprintln!("no valgrind here, so no instructions");
-        return Ok(None);
-    }
-    let mut counted = Vec::new();
-    for (number, case) in cases.iter().enumerate() {
-        eprint!("\rinstructions: case {} of {}", number + 1, cases.len());
-        let mut totals = [0; COUNTED.len()];
-        for (total, requests) in totals.iter_mut().zip(COUNTED) {
-            *total = count(case, &binaries[&case.program], &worlds[&case.catalog], requests).await?;
+    /// The instructions of each case, if there is a valgrind.
+    async fn count(&self) -> Result<Vec<Option<Instructions>>> {
+        let found = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
+        if !found.is_ok_and(|status| status.success()) {
+            eprintln!("no valgrind here, so no instructions");
+            return Ok(vec![None; self.cases.len()]);
         }
-        let [none, one, few, many] = totals;
-        let warm = many.saturating_sub(few) / (COUNTED[3] - COUNTED[2]) as u64;
-        counted.push(Instructions { init: none, first: one.saturating_sub(none), warm });
+        let mut counted = Vec::new();
+        for (number, case) in self.cases.iter().enumerate() {
+            eprint!("\rinstructions: case {} of {}", number + 1, self.cases.len());
+            let mut totals = [0; COUNTED.len()];
+            for (total, requests) in totals.iter_mut().zip(COUNTED) {
+                *total = self.count_life(case, requests).await?;
+            }
+            let [none, one, few, many] = totals;
+            let warm = many.saturating_sub(few) / (COUNTED[3] - COUNTED[2]) as u64;
+            counted.push(Some(Instructions { init: none, first: one.saturating_sub(none), warm }));
+        }
+        eprintln!();
+        Ok(counted)
     }
-    eprintln!();
-    Ok(Some(counted))
-}
 
-/// The instructions of one life. Under valgrind, on a busy machine, a call may take longer than a function waits.
-async fn count(case: &Case, binary: &Path, world: &Arc<World>, requests: usize) -> Result<u64> {
-    const TRIES: usize = 3;
-    let mut tried = 1;
-    loop {
-        match life::instructions(case, binary, world, requests).await {
-            Err(_) if tried < TRIES => tried += 1,
-            counted => return counted.with_context(|| format!("instructions, {}", case.name)),
+    /// The instructions of one life. Under valgrind, on a busy machine, a call may take longer than a function waits.
+    async fn count_life(&self, case: &Case, requests: usize) -> Result<u64> {
+        const TRIES: usize = 3;
+        let (binary, world) = self.of(case);
+        let folder = tempfile::tempdir()?;
+        let folder = self.options.callgrind.as_deref().unwrap_or(folder.path());
+        let out = folder.join(format!("{}.{requests}", case.name));
+        let mut tried = 1;
+        loop {
+            match life::instructions(case, binary, world, requests, &out).await {
+                Err(_) if tried < TRIES => tried += 1,
+                counted => return counted.with_context(|| format!("instructions: {}", case.name)),
+            }
         }
+    }
+
+    fn of(&self, case: &Case) -> (&Path, &Arc<World>) {
+        (&self.binaries[&case.program], &self.worlds[&case.catalog])
     }
 }
