@@ -1,6 +1,6 @@
 //! Moments, to the millisecond, in UTC.
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -16,8 +16,8 @@ impl Timestamp {
 
     /// How far apart requests under way at once may have begun, in milliseconds.
     const OVERLAP: i64 = 10_000;
-    /// 0000-01-01T00:00:00Z
-    const YEAR_0: i64 = -62_167_219_200_000;
+    /// From 0000-01-01T00:00:00Z until 10000-01-01T00:00:00Z
+    const FOUR_DIGIT_YEARS: Range<i64> = -62_167_219_200_000..253_402_300_800_000;
 
     /// The moment `millis` milliseconds after 1970-01-01T00:00:00Z.
     #[must_use]
@@ -62,8 +62,8 @@ impl Timestamp {
             .ok()
             .or_else(|| ISO_8601.iter().find_map(|format| DateTime::parse_from_str(text, format).ok()))
             .map(|moment| Timestamp(moment.timestamp_millis()))
-            // An offset may lead to the year before 0000, which has no such text.
-            .filter(|moment| moment.0 >= Self::YEAR_0)
+            // An offset may lead to the year before 0000 or after 9999, which have no such text.
+            .filter(|moment| Self::FOUR_DIGIT_YEARS.contains(&moment.0))
     }
 
     /// Whether it is more than 24 hours after `now`: nothing that happened is.
@@ -136,6 +136,7 @@ mod tests {
             "+12024-10-01T07:00:00Z",
             "２024-10-01T07:00:00Z",
             "0000-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-23:59",
             "Tue, 01 Oct 2024 07:00:00 GMT",
         ] {
             assert_eq!(Timestamp::from_text(text), None, "{text}");
