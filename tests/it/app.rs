@@ -2,7 +2,7 @@
 //!
 //! `DYNAMODB_ENDPOINT` puts another DynamoDB behind it.
 
-use std::{env, net::SocketAddr};
+use std::{env, net::SocketAddr, sync::LazyLock};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -132,6 +132,8 @@ impl App {
     async fn on(endpoint: String, prefix: String, embedded: Option<Embedded>) -> Self {
         logs::watch();
         let store = Store::local(&endpoint, &prefix);
+        // Read now, and not while requests wait for their answers.
+        LazyLock::force(&description::OPERATIONS);
         App {
             url: listen(&store, ROOM).await,
             store,

@@ -1,6 +1,6 @@
 //! What the tests of player events share: sending events, looking at players, catalogs of one's own.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, fmt::Display, path::Path};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use punchcard::set_up;
@@ -47,6 +47,19 @@ impl App {
     /// Posts events under an Idempotency-Key.
     pub async fn track_once(&self, key: &str, body: impl Into<Vec<u8>>) -> Answer {
         self.send(Method::POST, EVENT, &[API_KEY, JSON, ("idempotency-key", key)], body).await
+    }
+
+    /// Posts events as a client does that wants them recorded: what is answered 503 is sent again as it stands. Many at
+    /// once may be more than a slow machine answers within a request's deadline.
+    pub async fn track_until_recorded(&self, key: impl Display, body: &str) -> Answer {
+        let key = key.to_string();
+        for _ in 0..20 {
+            let answer = self.track_once(&key, body).await;
+            if answer.status != 503 {
+                return answer;
+            }
+        }
+        panic!("{key} is not recorded");
     }
 
     /// Tracks an event without metadata, which has to succeed.

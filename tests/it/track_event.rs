@@ -599,8 +599,8 @@ mod campaigns {
         .await;
         let players = ["a", "b", "c", "d"];
         // 120 requests, thirty of each player.
-        let posts = (0..120).map(|n| app.track(events(players[n % 4], &json!({"visit": {}}))));
-        let answers = join_all(posts).await;
+        let posts = players.map(|player| events(player, &json!({"visit": {}})));
+        let answers = join_all((0..120).map(|n| app.track_until_recorded(n, &posts[n % 4]))).await;
         assert_eq!(statuses(&answers), [(200, 120)].into());
         let mut points = 0;
         for player in players {
@@ -621,7 +621,8 @@ mod campaigns {
         let campaigns: Vec<_> =
             (0..45).map(|n| limited(&format!("VISIT_{n}"), "visit", 1, &json!({"usesPerMember": 3}))).collect();
         let app = App::with_catalog(&json!({"campaigns": campaigns})).await;
-        let answers = join_all((0..24).map(|_| app.track(events("p", &json!({"visit": {}}))))).await;
+        let visit = events("p", &json!({"visit": {}}));
+        let answers = join_all((0..24).map(|n| app.track_until_recorded(n, &visit))).await;
         assert_eq!(statuses(&answers), [(200, 24)].into());
         assert_eq!(app.totals("p").await, (45 * 3, 24));
         let times = times_paid(&app.earned().await);

@@ -126,7 +126,7 @@ fn title(error: &Error) -> &'static str {
         Error::Invalid(_) => "The request is not valid",
         Error::KeyReused => "The Idempotency-Key was used with another payload",
         Error::Unavailable(_) => "The request could not be recorded now; it may be sent again as it is",
-        Error::Overloaded => "There are too many requests at once; it may be sent again as it is",
+        Error::Overloaded => "Too many requests are under way; it may be sent again as it is",
         Error::Panicked => "The request could not be processed; it may be sent again as it is",
     }
 }
