@@ -25,6 +25,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
@@ -56,7 +57,7 @@ struct Options {
     #[arg(long)]
     growth: bool,
     /// Size and memory of all functions too, each after its happy event in `events/`
-    #[arg(long, conflicts_with = "binaries")]
+    #[arg(long)]
     all: bool,
     /// How often each function is started anew
     #[arg(long, value_name = "N", default_value_t = 15)]
@@ -148,7 +149,7 @@ async fn run(options: &Options) -> Result<()> {
     if options.all {
         println!("every function, after its happy event\n\n{}", figures::sizes(&all));
     }
-    if !options.growth {
+    if !targets.is_empty() {
         println!("{}", targets::text(&targets));
     }
     Ok(())
@@ -197,8 +198,8 @@ impl<'o> Bench<'o> {
             Which::Http | Which::Tls => (lives, Length { warm_up: WARM_UP, counted: requests }),
         };
         let mut measured: Vec<Vec<Life>> = self.cases.iter().map(|_| Vec::new()).collect();
+        let progress = progress(&format!("{which}, lives"), lives);
         for round in 0..lives {
-            eprint!("\r{which}: life {} of {lives}", round + 1);
             for (case, lived) in self.cases.iter().zip(&mut measured) {
                 let (binary, world) = self.of(case);
                 let context = || format!("{which}: {}", case.name);
@@ -207,8 +208,8 @@ impl<'o> Bench<'o> {
                 }
                 lived.push(life::live(case, binary, world, setting, length).await.with_context(context)?);
             }
+            progress.inc(1);
         }
-        eprintln!();
         let counted = match which {
             Which::Http if !self.options.quick => self.count().await?,
             _ => vec![None; self.cases.len()],
@@ -225,8 +226,8 @@ impl<'o> Bench<'o> {
             return Ok(vec![None; self.cases.len()]);
         }
         let mut counted = Vec::new();
-        for (number, case) in self.cases.iter().enumerate() {
-            eprint!("\rinstructions: case {} of {}", number + 1, self.cases.len());
+        let progress = progress("instructions, cases", self.cases.len());
+        for case in &self.cases {
             let mut totals = [0; COUNTED.len()];
             for (total, requests) in totals.iter_mut().zip(COUNTED) {
                 *total = self.count_life(case, requests).await?;
@@ -234,8 +235,8 @@ impl<'o> Bench<'o> {
             let [none, one, few, many] = totals;
             let warm = many.saturating_sub(few) / (COUNTED[3] - COUNTED[2]) as u64;
             counted.push(Some(Instructions { init: none, first: one.saturating_sub(none), warm }));
+            progress.inc(1);
         }
-        eprintln!();
         Ok(counted)
     }
 
@@ -258,4 +259,10 @@ impl<'o> Bench<'o> {
     fn of(&self, case: &Case) -> (&Path, &Arc<World>) {
         (&self.binaries[&case.program], &self.worlds[&case.catalog])
     }
+}
+
+/// Shows how far it is, where somebody looks.
+fn progress(what: &str, steps: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg}: {pos} of {len}").unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(steps as u64).with_message(what.to_owned()).with_style(style)
 }
