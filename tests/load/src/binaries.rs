@@ -17,14 +17,14 @@ const REFERENCES: &str = "punchcard-references";
 /// Where the binaries are, by program.
 pub type Binaries = BTreeMap<Program, PathBuf>;
 
-/// Builds them as they are deployed, `plain` as cargo does by default.
+/// Builds them as they are deployed; `plain`, a workspace of its own, as cargo does by default.
 pub fn build(programs: impl Iterator<Item = Program>) -> Result<Binaries> {
     programs
         .map(|program| {
             let name = program.name();
             let arguments = match program {
                 Program::Function(name) => vec!["--release", "-p", name],
-                PLAIN => vec!["--profile", "plain", "-p", REFERENCES, "--features", "plain"],
+                PLAIN => vec!["--release", "--manifest-path", "plain/Cargo.toml", "--target-dir", "../../target/plain"],
                 Program::Reference(_) => vec!["--release", "-p", REFERENCES],
             };
             eprintln!("building {name}");

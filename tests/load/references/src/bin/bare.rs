@@ -1,7 +1,7 @@
 //! The SDK, tuned as the product has it, and the one write that a request comes to: `WRITE` is `put` (a client event),
 //! `transaction` (a record and a member), or `session` (the same, after a session is read). Nothing is checked.
 
-use std::{borrow::Cow, env, time::Duration};
+use std::{borrow::Cow, collections::HashMap, env, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client, Config,
@@ -13,8 +13,8 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
 };
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use chrono::{SecondsFormat, Utc};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use punchcard_references::{Batch, client_event, item, now, s};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -33,6 +33,39 @@ struct Event<'a> {
 struct Headers<'a> {
     #[serde(borrow)]
     x_source_customer_id: Option<Cow<'a, str>>,
+}
+
+/// As much of a body as is needed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Batch<'a> {
+    #[serde(borrow)]
+    client_events: Vec<ClientEvent<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ClientEvent<'a> {
+    #[serde(borrow, rename = "clientEventId")]
+    id: Cow<'a, str>,
+    #[serde(borrow, rename = "clientEventType")]
+    event_type: Cow<'a, str>,
+    #[serde(borrow, rename = "clientEvent")]
+    name: Cow<'a, str>,
+    #[serde(borrow, rename = "clientEventTimestamp")]
+    timestamp: Cow<'a, str>,
+    #[serde(borrow, rename = "clientEventMetadata")]
+    metadata: Metadata<'a>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    serve_token: Cow<'a, str>,
+    #[serde(borrow)]
+    section: Cow<'a, str>,
+    #[serde(borrow)]
+    channel: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -118,6 +151,40 @@ async fn transact(client: &Client, prefix: &str, event: &Event<'_>) -> Result<()
         .send()
         .await?;
     Ok(())
+}
+
+/// A client event as the product stores it.
+fn client_event(customer: &str, event: &ClientEvent<'_>) -> HashMap<String, AttributeValue> {
+    let metadata = [
+        ("serveToken", s(&event.metadata.serve_token)),
+        ("section", s(&event.metadata.section)),
+        ("channel", s(&event.metadata.channel)),
+    ];
+    item([
+        ("customerId", s(customer)),
+        ("clientEventId", s(&event.id)),
+        ("type", s(&event.event_type)),
+        ("event", s(&event.name)),
+        ("timestamp", s(&event.timestamp)),
+        ("metadata", AttributeValue::M(item(metadata))),
+        ("receivedAt", s(&now())),
+        ("writeId", AttributeValue::B(Blob::new(Uuid::new_v4().into_bytes()))),
+    ])
+}
+
+/// Attributes, by name.
+fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> HashMap<String, AttributeValue> {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// A string.
+fn s(text: &(impl ToString + ?Sized)) -> AttributeValue {
+    AttributeValue::S(text.to_string())
+}
+
+/// The time, as it is stored.
+fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Configured like the product's, `shared/store/src/connect.rs`.
