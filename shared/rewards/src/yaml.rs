@@ -3,7 +3,11 @@
 //! YAML is only another spelling here. What JSON can't say (aliases, tags, numbers like `0x1F` or `007`) is refused
 //! rather than guessed at.
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use punchcard_models::{
     fault::{Faults, Pointer},
@@ -177,7 +181,7 @@ impl<'t> Reader<'t> {
     }
 
     fn mapping(&mut self, at: Pointer<'_>, depth: usize) -> Result<Value<'static>, Problem> {
-        let mut members: Vec<(Cow<'static, str>, _)> = Vec::new();
+        let (mut members, mut known) = (Vec::new(), HashSet::new());
         loop {
             let (key, key_line) = match self.next()? {
                 (Event::MappingEnd, _) => return Ok(Value::Object(members)),
@@ -185,7 +189,7 @@ impl<'t> Reader<'t> {
                 (_, line) => return Err(problem(line, at, "must have texts as keys")),
             };
             let place = Pointer::Member(&at, &key);
-            let repeated = members.iter().any(|(known, _)| *known == key);
+            let repeated = !known.insert(key.clone());
             if repeated {
                 self.note(key_line, place, "is there more than once");
             }
