@@ -6,10 +6,10 @@ use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCreden
 #[cfg(feature = "operator")]
 use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use aws_sdk_dynamodb::{
-    Client,
+    Client, Config,
     config::{
-        Credentials, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
+        self, Credentials, SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig,
+        retry::RetryConfig, timeout::TimeoutConfig,
     },
 };
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
@@ -78,12 +78,19 @@ impl Store {
     }
 
     fn connect(prefix: &str, region: String, credentials: SharedCredentialsProvider, endpoint: Option<String>) -> Self {
+        let mut config =
+            Config::builder().region(Region::new(region)).credentials_provider(credentials).http_client(http_client());
+        config.set_endpoint_url(endpoint.filter(|endpoint| !endpoint.is_empty()));
+        Store::through(config, prefix)
+    }
+
+    /// A store that the SDK reaches as `config` says; what this system asks of any store, retries and timeouts among
+    /// it, is added.
+    #[must_use]
+    pub fn through(config: config::Builder, prefix: &str) -> Self {
         measure::describe();
-        let mut config = aws_sdk_dynamodb::Config::builder()
+        let config = config
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(region))
-            .credentials_provider(credentials)
-            .http_client(http_client())
             .interceptor(Measure)
             // Tried again by the SDK: whole calls. By us: members of a batch, and conflicts.
             .retry_config(
@@ -97,7 +104,6 @@ impl Store {
                     .build(),
             )
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().build());
-        config.set_endpoint_url(endpoint.filter(|endpoint| !endpoint.is_empty()));
         Store { client: Client::from_conf(config.build()), prefix: prefix.into() }
     }
 
