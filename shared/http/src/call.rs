@@ -35,6 +35,10 @@ pub fn now() -> Timestamp {
     Timestamp::from_millis(Utc::now().timestamp_millis())
 }
 
+/// When a request came, as an extension of it, where whoever passes it on keeps a clock of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived(pub Timestamp);
+
 /// What an endpoint is, to whoever routes requests to it.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -77,7 +81,7 @@ impl<'r> Call<'r> {
         let invocation = || request.lambda_context_ref().and_then(|context| guid(&context.request_id));
         Call {
             request,
-            now: now(),
+            now: request.extensions().get().map_or_else(now, |Arrived(at)| *at),
             deadline: Instant::now() + BUDGET,
             request_id: sent.or_else(invocation).unwrap_or_else(Uuid::new_v4),
             endpoint: endpoint.clone(),

@@ -13,7 +13,7 @@ pub mod metering;
 mod reply;
 pub mod token;
 
-pub use call::{BUDGET, Call, Endpoint, MAX_BODY, now};
+pub use call::{Arrived, BUDGET, Call, Endpoint, MAX_BODY, now};
 pub use dialect::Dialect;
 pub use error::Error;
 pub use lambda::run;
