@@ -1,0 +1,108 @@
+//! What clients ask, as requests.
+
+use std::collections::HashMap;
+
+use lambda_http::{Body, Request, RequestExt as _, http::Method};
+use serde_json::{Value, json};
+
+use crate::{
+    history::{Ask, Event},
+    instance::Function,
+};
+
+/// When everything happened that clients tell of.
+pub(crate) const WHEN: &str = "2039-12-01T07:00:00.000Z";
+/// The client events' names that a tag chooses from.
+const NAMES: [&str; 3] = ["ActivateOffer", "ParkOffer", "UrlLinkClicked"];
+/// The secret of every client.
+pub(crate) const SECRET: &str = "secret";
+
+impl Event {
+    /// The event's name, which goes with its tag.
+    pub(crate) fn name(&self) -> &'static str {
+        NAMES[usize::try_from(self.tag).unwrap_or(0) % NAMES.len()]
+    }
+
+    /// The serve token, in which the tag stands.
+    pub(crate) fn serve_token(&self) -> String {
+        format!("tag {}", self.tag)
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "clientEventId": self.id,
+            "clientEventType": "AdInteraction",
+            "clientEvent": self.name(),
+            "clientEventTimestamp": WHEN,
+            "clientEventMetadata": {"serveToken": self.serve_token(), "section": "Dashboard", "channel": "OLB"},
+        })
+    }
+}
+
+impl Ask {
+    /// The function that it is for, and the request as API Gateway passes it on.
+    pub(crate) fn to_request(&self, caller: &str, credential: &str) -> (Function, Request) {
+        let bearer = format!("Bearer {credential}");
+        let key = |key: &Option<String>| key.iter().map(|key| ("idempotency-key", key.clone())).collect::<Vec<_>>();
+        let post = |body: &Value, headers: Vec<(&'static str, String)>| (Method::POST, Some(body.to_string()), headers);
+        let get = |headers: Vec<(&'static str, String)>| (Method::GET, None, headers);
+        let authorization = ("authorization", bearer);
+        let (function, (method, body, headers), path) = match self {
+            Ask::Token { customer: Some(customer) } => {
+                let body = json!({"clientId": caller, "secret": SECRET});
+                (Function::StartSession, post(&body, vec![(CUSTOMER, (*customer).to_owned())]), vec![])
+            }
+            Ask::Token { customer: None } => {
+                let form = format!("grant_type=client_credentials&client_id={caller}&client_secret={SECRET}");
+                (Function::IssueToken, (Method::POST, Some(form), vec![]), vec![])
+            }
+            Ask::ClientEvents { customer, request_id, events } => {
+                let body = json!({"clientEvents": events.iter().map(Event::to_json).collect::<Vec<_>>()});
+                let mut headers = vec![authorization, (CUSTOMER, (*customer).to_owned())];
+                headers.extend(request_id.iter().map(|id| ("x-cdlx-request-id", id.clone())));
+                (Function::SendClientEvent, post(&body, headers), vec![])
+            }
+            Ask::Activity { correlation, id, key: sent_key, body, .. } => {
+                let mut path = vec![("correlation_id", correlation)];
+                path.extend(id.iter().map(|id| ("activity_id", id)));
+                let headers = [vec![authorization], key(sent_key)].concat();
+                (Function::SendActivity, post(body, headers), path)
+            }
+            Ask::ReadActivity { correlation, id } => {
+                let path = vec![("correlation_id", correlation), ("activity_id", id)];
+                (Function::GetActivity, get(vec![authorization]), path)
+            }
+            Ask::OpenSession { correlation, identifier, by_loyalty_id } => {
+                let body = json!({"correlationId": correlation, "channel": "APP"});
+                let by = if *by_loyalty_id { "LOYALTY_ID" } else { "ACCOUNT_ID" };
+                let headers = vec![authorization, ("x-identifier-type", by.to_owned())];
+                (Function::OpenSession, post(&body, headers), vec![("identifier", identifier)])
+            }
+            Ask::ReadBalances { correlation } => {
+                (Function::GetBalances, get(vec![authorization]), vec![("correlation_id", correlation)])
+            }
+            Ask::PlayerEvents { key: sent_key, body, .. } => {
+                let headers = [vec![("apikey", credential.to_owned())], key(sent_key)].concat();
+                (Function::TrackEvent, post(body, headers), vec![])
+            }
+            Ask::ReadPlayer { player } => {
+                let headers = vec![("apikey", credential.to_owned())];
+                (Function::GetPlayer, get(headers), vec![("playerUniqueId", player)])
+            }
+        };
+        let content_type = match self {
+            Ask::Token { customer: None } => "application/x-www-form-urlencoded",
+            _ => "application/json",
+        };
+        let mut request = lambda_http::http::Request::builder().method(method).header("content-type", content_type);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let body = body.map_or(Body::Empty, Body::Text);
+        let request = request.body(body).expect("a request of plain names and values");
+        let path: HashMap<_, _> = path.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        (function, request.with_path_parameters(path))
+    }
+}
+
+const CUSTOMER: &str = "x-source-customer-id";

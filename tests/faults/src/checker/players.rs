@@ -1,0 +1,121 @@
+//! Player events: each request recorded exactly once, answered the same for ever, its player made and merged.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Evidence;
+use crate::{
+    history::{Ask, Request},
+    store::text,
+};
+
+struct Sent<'r> {
+    number: usize,
+    request: &'r Request,
+    tag: u64,
+}
+
+impl Sent<'_> {
+    fn is_new(&self) -> bool {
+        self.request.answer.as_ref().is_some_and(|answer| answer.status == 200 && !answer.replayed)
+    }
+
+    fn may_have_stored(&self) -> bool {
+        self.is_new() || self.request.is_open()
+    }
+}
+
+/// The tag that each of a record's events has.
+pub(super) fn tag_of(item: &Value) -> Option<u64> {
+    let events: Value = serde_json::from_str(text(item, "events")?).ok()?;
+    events.as_object()?.values().next()?["tag"].as_u64()
+}
+
+pub(super) fn check(evidence: &Evidence<'_>) {
+    let mut keyed = BTreeMap::<(&str, String), Vec<Sent<'_>>>::new();
+    let mut nameless = BTreeMap::<(&str, u64), Vec<Sent<'_>>>::new();
+    for (number, request) in evidence.requests() {
+        let Ask::PlayerEvents { player, key, tag, .. } = &request.ask else { continue };
+        let it = Sent { number, request, tag: *tag };
+        match key {
+            Some(key) => keyed.entry((player, format!("key#{key}"))).or_default().push(it),
+            None => nameless.entry((player, *tag)).or_default().push(it),
+        }
+    }
+    let mut stored = BTreeMap::new();
+    let mut counted = BTreeMap::<(&str, u64), usize>::new();
+    for item in &evidence.player_events {
+        let (Some(player), Some(id), Some(tag)) = (text(item, "playerId"), text(item, "recordId"), tag_of(item)) else {
+            evidence.wrong(format!("a record can't be read: {item}"), &[]);
+            continue;
+        };
+        let mut writers = keyed.get(&(player, id.to_owned())).into_iter().flatten();
+        if id.starts_with("key#") {
+            let known = writers.any(|it| it.tag == tag && it.may_have_stored() && is_as_sent(item, &it.request.ask));
+            evidence.check(known, &[player, id], || format!("{id} of {player} is stored as nobody can have stored it"));
+            stored.insert((player, id.to_owned()), tag);
+        } else {
+            *counted.entry((player, tag)).or_default() += 1;
+            let known = nameless.get(&(player, tag)).into_iter().flatten().any(|it| is_as_sent(item, &it.request.ask));
+            evidence.check(known, &[player], || format!("{item} is stored, and nobody sent it"));
+        }
+    }
+    for ((player, id), sent) in &keyed {
+        one(evidence, player, id, sent, stored.get(&(*player, id.clone())).copied());
+    }
+    for ((player, tag), sent) in &nameless {
+        let (new, most) =
+            (sent.iter().filter(|it| it.is_new()).count(), sent.iter().filter(|it| it.may_have_stored()).count());
+        let count = counted.get(&(*player, *tag)).copied().unwrap_or(0);
+        evidence.check((new..=most).contains(&count), &[&format!("tag: {tag},")], || {
+            format!("the events of tag {tag} are recorded {count} times, answered {new} times")
+        });
+    }
+}
+
+fn is_as_sent(item: &Value, ask: &Ask) -> bool {
+    let Ask::PlayerEvents { body, .. } = ask else { return false };
+    let events: Option<Value> = text(item, "events").and_then(|events| serde_json::from_str(events).ok());
+    events.as_ref() == Some(&body["events"]) && text(item, "response") == Some("{}")
+}
+
+fn one(evidence: &Evidence<'_>, player: &str, id: &str, sent: &[Sent<'_>], stored: Option<u64>) {
+    let words = [id.trim_start_matches("key#").to_owned() + "\""];
+    let check = |kept: bool, what: String| {
+        if !kept {
+            evidence.wrong(what, &words);
+        }
+    };
+    let new = sent.iter().filter(|it| it.is_new()).count();
+    check(new <= 1, format!("{id} of {player} is new {new} times"));
+    for it in sent {
+        let Some(answer) = &it.request.answer else { continue };
+        let number = it.number;
+        let others = || {
+            sent.iter().any(|other| {
+                other.number != number
+                    && other.may_have_stored()
+                    && it.request.ended.is_some_and(|ended| other.request.sent <= ended)
+            })
+        };
+        match answer.status {
+            200 => {
+                check(
+                    stored == Some(it.tag),
+                    format!("#{number} is answered, and {id} of {player} is not recorded so"),
+                );
+                check(answer.body == "{}", format!("#{number} is answered {}", answer.body));
+                check(!answer.replayed || others(), format!("#{number} is a replay of nothing"));
+            }
+            422 => {
+                let another = stored.is_some_and(|tag| tag != it.tag);
+                check(
+                    another && others(),
+                    format!("#{number} is told that {id} of {player} is another's, and it isn't"),
+                );
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,342 @@
+//! What was paid: as if the records had been written one after the other, each paid by the rules of its time.
+//!
+//! The writes are taken in the order in which they took effect. Each is evaluated anew, with what the ones before it
+//! used, and what is stored has to be the same; in the end, so have balances, counters and who is whose customer.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use punchcard_models::{
+    activity::{Activity, Context},
+    fault::Faults,
+    ids::AccountId,
+    json,
+    player_events::PlayerEvents,
+    timestamp::Timestamp,
+};
+use punchcard_rewards::{Award, Catalog, Counter, Member, Occurrence, Trigger, Usage};
+use serde_json::{Value, json};
+
+use super::{Evidence, sessions::ties};
+use crate::{
+    history::{Ask, Millis, Request, What, Write},
+    store::{numbers, text},
+};
+
+/// A member's balances and counters, by name.
+type Numbers = BTreeMap<String, u64>;
+
+/// The books, kept a second time.
+#[derive(Default)]
+struct Books {
+    /// What each member has: balances and counters.
+    members: BTreeMap<String, Numbers>,
+    /// How far each total limit is used.
+    totals: Numbers,
+    /// Whose customer each player is.
+    players: BTreeMap<String, String>,
+    /// Whose address each is.
+    addresses: BTreeMap<String, String>,
+    /// When which member had what.
+    balances: BTreeMap<String, Vec<(Millis, Numbers)>>,
+}
+
+impl Books {
+    /// What is used of limits, as far as it matters to a member.
+    fn usage(&self, member: &str) -> Usage {
+        let mut usage = Usage::default();
+        for (name, used) in self.members.get(member).into_iter().flatten().chain(&self.totals) {
+            usage.set(name.as_str(), *used);
+        }
+        usage
+    }
+
+    fn book(&mut self, at: Millis, member: &str, awards: &[Award<'_>], adds: Numbers) {
+        let books = self.members.entry(member.to_owned()).or_default();
+        for (name, amount) in adds {
+            *books.entry(name).or_default() += amount;
+        }
+        for spend in awards.iter().flat_map(Award::spends) {
+            let counters = if spend.counter == Counter::TotalUses { &mut self.totals } else { &mut *books };
+            *counters.entry(spend.name()).or_default() += spend.amount;
+        }
+        self.balances.entry(member.to_owned()).or_default().push((at, books.clone()));
+    }
+}
+
+pub(super) fn check(evidence: &Evidence<'_>) {
+    let mut books = Books::default();
+    for write in &evidence.history.writes {
+        let Some(request) = write.request.map(|number| &evidence.history.requests[number]) else { continue };
+        match write.table.as_str() {
+            "Activities" => activity(evidence, &mut books, write, request),
+            "PlayerEvents" => player_events(evidence, &mut books, write, request),
+            _ => {}
+        }
+    }
+    in_the_end(evidence, &books);
+    limits(evidence);
+    read(evidence, &books);
+}
+
+/// Pays an activity as one of the catalogs of its time would.
+fn activity(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: &Request) {
+    let Ask::Activity { body, .. } = &request.ask else { return };
+    let (Some(id), Some(member), Some(earned)) =
+        (text(&write.item, "activityId"), text(&write.item, "memberId"), text(&write.item, "earned"))
+    else {
+        return;
+    };
+    let usage = books.usage(member);
+    let account = member.strip_prefix("acct#").and_then(|id| AccountId::new(id).ok());
+    for rules in evidence.rules_for(request, write.at) {
+        let Ok(catalog) = Catalog::from_json(rules) else { continue };
+        let context = Context {
+            now: Timestamp::from_millis(i64::MAX / 2),
+            actions: catalog.actions(),
+            business_units: catalog.business_units(),
+            default_channel: None,
+            loyalty_id: None,
+        };
+        let faults = Faults::default();
+        let parsed = json::parse(body.to_string().as_bytes(), &faults, |at| Activity::parse(at, context));
+        let Ok(activity) = faults.none_or(parsed) else { continue };
+        let occurrence = Occurrence {
+            trigger: Trigger::Action(&activity.action),
+            channel: Some(&activity.channel),
+            business_unit: activity.business_unit.as_deref(),
+            at: activity.when,
+            data: &activity.extended_data,
+        };
+        let award = catalog.evaluate(&occurrence, Member { account: account.as_ref(), loyalty: None }, &usage);
+        if award.earned_json() == earned {
+            let adds = award.earned().into_iter().flat_map(|(unit, types)| {
+                types.into_iter().map(move |(name, earned)| (format!("pts#{unit}#{name}"), earned.total()))
+            });
+            let adds = adds.collect();
+            books.book(write.at, member, &[award], adds);
+            return;
+        }
+    }
+    evidence.wrong(
+        format!("the activity {id} earned {earned}, which no catalog of its time pays after what was paid before"),
+        &[format!("\"{id}\""), format!("\"{member}\"")],
+    );
+}
+
+/// Pays player events as one of the catalogs of their time would, and books them with the customer that they are of.
+fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: &Request) {
+    let Ask::PlayerEvents { player, address, body, .. } = &request.ask else { return };
+    let own = format!("player#{player}");
+    let customer = match (books.players.get(&own), address.as_ref().and_then(|address| books.addresses.get(address))) {
+        (Some(customer), _) | (None, Some(customer)) => customer.clone(),
+        (None, None) => own.clone(),
+    };
+    books.players.entry(own).or_insert_with(|| customer.clone());
+    if let Some(address) = address {
+        books.addresses.entry(address.clone()).or_insert_with(|| customer.clone());
+    }
+    let Some(earned) = text(&write.item, "earned").and_then(|earned| serde_json::from_str::<Value>(earned).ok()) else {
+        return;
+    };
+    let usage = books.usage(&customer);
+    let unused = write.item["unused"]["BOOL"] == true;
+    for rules in evidence.rules_for(request, write.at) {
+        let Ok(catalog) = Catalog::from_json(rules) else { continue };
+        let faults = Faults::default();
+        let parsed =
+            json::parse(body.to_string().as_bytes(), &faults, |at| PlayerEvents::parse(at, catalog.channel_merging()));
+        let Ok(events) = faults.none_or(parsed) else { continue };
+        let mut paid = json!({});
+        let awards: Vec<_> = events
+            .events
+            .iter()
+            .map(|event| {
+                let occurrence = Occurrence {
+                    trigger: Trigger::Event(&event.name),
+                    channel: None,
+                    business_unit: None,
+                    at: Timestamp::from_millis(0),
+                    data: &event.metadata,
+                };
+                let award = catalog.evaluate(&occurrence, Member::default(), &usage);
+                for line in award.trace().iter().filter(|line| line.points() > 0) {
+                    paid[&event.name][&**line.rule.id()] = json!(line.points());
+                }
+                award
+            })
+            .collect();
+        if paid == earned && unused != catalog.rewards_enabled() {
+            let points: u64 = awards.iter().map(Award::points).sum();
+            let mut adds = BTreeMap::from([("events".to_owned(), events.events.len() as u64)]);
+            if points > 0 {
+                adds.insert("points".to_owned(), points);
+            }
+            books.book(write.at, &customer, &awards, adds);
+            return;
+        }
+    }
+    evidence.wrong(
+        format!("{player} earned {earned}, which no catalog of its time pays after what was paid before"),
+        &[format!("\"{player}\"")],
+    );
+}
+
+/// Balances, counters and names are what the records come to.
+fn in_the_end(evidence: &Evidence<'_>, books: &Books) {
+    let mut expected = books.members.clone();
+    for (name, used) in &books.totals {
+        expected.insert(name.clone(), BTreeMap::from([("used".to_owned(), *used)]));
+    }
+    let accounts: BTreeSet<_> = ties(evidence).into_values().map(|(account, _)| format!("acct#{account}")).collect();
+    let mut customers = BTreeMap::new();
+    for item in &evidence.members {
+        let id = text(item, "memberId").unwrap_or_default();
+        if let Some(customer) = text(item, "customer") {
+            customers.insert(id.to_owned(), customer.to_owned());
+            continue;
+        }
+        let mut found = numbers(item);
+        // How often it was written is nobody's business.
+        found.remove("version");
+        let wanted = expected.remove(id).unwrap_or_default();
+        let known = id.starts_with("loy#") || accounts.contains(id) || !wanted.is_empty();
+        evidence.check(known && found == wanted, &[id, id.split_once('#').map_or(id, |(_, name)| name)], || {
+            format!("{id} has {found:?}, but its records come to {wanted:?}")
+        });
+        if id.starts_with("player#") {
+            customers.insert(id.to_owned(), id.to_owned());
+        }
+    }
+    // Nothing was earned and nothing counted: such a member need not be there.
+    expected.retain(|_, books| !books.is_empty());
+    evidence.check(expected.is_empty(), &[], || format!("of these there is nothing: {expected:?}"));
+    let players: BTreeMap<_, _> =
+        customers.iter().filter(|(id, _)| id.starts_with("player#")).map(|(id, of)| (id.clone(), of.clone())).collect();
+    evidence.check(players == books.players, &["player-"], || {
+        format!("players belong to {players:?}, and should to {:?}", books.players)
+    });
+    let mut addresses: Vec<_> = customers
+        .iter()
+        .filter(|(id, _)| id.starts_with("mail#") || id.starts_with("mob#"))
+        .map(|(_, of)| of)
+        .collect();
+    let mut wanted: Vec<_> = books.addresses.values().collect();
+    addresses.sort();
+    wanted.sort();
+    evidence.check(addresses == wanted, &["player-"], || {
+        format!("addresses belong to {addresses:?}, and should to {wanted:?}")
+    });
+}
+
+/// No limit was ever passed: counted from the records alone, against the highest that was in force.
+fn limits(evidence: &Evidence<'_>) {
+    let catalogs = evidence.history.changes.iter().filter_map(|change| match &change.what {
+        What::Rules { json, .. } => serde_json::from_str::<Value>(json).ok(),
+        What::Revoked(_) => None,
+    });
+    let catalogs: Vec<_> = catalogs.collect();
+    let mut uses = BTreeMap::<(String, String), (u64, u64)>::new();
+    for item in &evidence.player_events {
+        let player = text(item, "playerId").unwrap_or_default();
+        let own = format!("player#{player}");
+        let customer = evidence.members.iter().find(|member| text(member, "memberId") == Some(&own));
+        let customer = customer.and_then(|member| text(member, "customer")).unwrap_or(&own);
+        let earned: Value = text(item, "earned").and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        for (rule, points) in
+            earned.as_object().into_iter().flatten().flat_map(|(_, paid)| paid.as_object().into_iter().flatten())
+        {
+            let (count, sum) = uses.entry((rule.clone(), customer.to_owned())).or_default();
+            *count += 1;
+            *sum += points.as_u64().unwrap_or(0);
+        }
+    }
+    let highest = |rule: &str, limit: &str| {
+        let of = |catalog: &Value| {
+            let rules = crate::store::list(&catalog["campaigns"]).iter();
+            rules.filter(|it| it["id"] == rule).filter_map(|it| it["limits"][limit].as_u64()).max()
+        };
+        catalogs.iter().filter_map(of).max().unwrap_or(u64::MAX)
+    };
+    let mut totals = BTreeMap::<&str, u64>::new();
+    for ((rule, customer), (count, sum)) in &uses {
+        *totals.entry(rule).or_default() += count;
+        let within = *count <= highest(rule, "usesPerMember") && *sum <= highest(rule, "pointsPerMember");
+        evidence
+            .check(within, &[rule, customer], || format!("{rule} paid {customer} {count} times, {sum} points in all"));
+    }
+    for (rule, count) in totals {
+        evidence.check(count <= highest(rule, "usesInTotal"), &[rule], || format!("{rule} paid {count} times in all"));
+    }
+}
+
+/// What was read of balances and players is what they had at some moment while they were read.
+fn read(evidence: &Evidence<'_>, books: &Books) {
+    let ties = ties(evidence);
+    let none = BTreeMap::new();
+    for (number, request) in evidence.requests() {
+        let (Some(answer), Some(ended)) = (&request.answer, request.ended) else { continue };
+        let moments = |member: &str| {
+            let all = books.balances.get(member).map_or(&[][..], Vec::as_slice);
+            let before = all.iter().rev().find(|(at, _)| *at < request.sent).map_or(&none, |(_, had)| had);
+            let during = all.iter().filter(|(at, _)| (request.sent..=ended).contains(at)).map(|(_, had)| had);
+            std::iter::once(before).chain(during).cloned().collect::<Vec<_>>()
+        };
+        let json = answer.json();
+        match &request.ask {
+            Ask::ReadBalances { correlation } if answer.status == 200 => {
+                let tie = ties.get(correlation.as_str());
+                let mut members = Vec::new();
+                if let Some((account, at)) = tie
+                    && *at <= ended
+                {
+                    members.push((format!("acct#{account}"), *account));
+                }
+                if tie.is_none_or(|(_, at)| *at >= request.sent) {
+                    members.push((format!("corr#{correlation}"), correlation));
+                }
+                let right = members.iter().any(|(member, account)| {
+                    json["accountId"] == **account
+                        && moments(member).iter().any(|had| json["balances"] == balances(had))
+                });
+                let about: Vec<_> =
+                    members.iter().map(|(member, _)| member.clone()).chain([format!("#{number} ")]).collect();
+                if !right {
+                    evidence.wrong(format!("#{number} reads balances that {correlation} never had then"), &about);
+                }
+            }
+            Ask::ReadPlayer { player } if matches!(answer.status, 200 | 404) => {
+                let own = format!("player#{player}");
+                let customer = books.players.get(&own).unwrap_or(&own);
+                let first = evidence
+                    .history
+                    .writes
+                    .iter()
+                    .find(|write| write.table == "PlayerEvents" && text(&write.item, "playerId") == Some(player));
+                let right = if answer.status == 404 {
+                    first.is_none_or(|write| write.at >= request.sent)
+                } else {
+                    let total = |had: &Numbers, name: &str| had.get(name).copied().unwrap_or(0);
+                    first.is_some_and(|write| write.at <= ended)
+                        && moments(customer)
+                            .iter()
+                            .any(|had| json["points"] == total(had, "points") && json["events"] == total(had, "events"))
+                };
+                evidence.check(right, &[&format!("#{number} "), player], || {
+                    format!("#{number} reads of {player} what never was then")
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A member's balances as they are told.
+fn balances(had: &Numbers) -> Value {
+    let mut told = json!({});
+    for (name, points) in had {
+        if let Some((unit, points_type)) = name.strip_prefix("pts#").and_then(|name| name.split_once('#')) {
+            told[unit][points_type] = json!(points);
+        }
+    }
+    told
+}

@@ -1,0 +1,130 @@
+//! The command line: many seeds at once, or one again.
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use punchcard_faults::{Outcome, Tally, Variant, run};
+
+/// Runs the real handlers on a store that fails, and checks that everything is recorded and paid exactly once
+///
+/// A seed is one course of things: how many clients and instances there are, what they do, what fails and when. The
+/// same seed does the same again.
+#[derive(Debug, Parser)]
+#[command(
+    name = "punchcard-faults",
+    after_help = "Examples:\n  punchcard-faults --seeds 10000\n  punchcard-faults --seed 4711\n  \
+    punchcard-faults --seeds 100 --variant no-condition"
+)]
+struct Options {
+    /// How many seeds to run
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first of them
+    #[arg(long, default_value_t = 0, value_name = "SEED")]
+    from: u64,
+    /// Run this one alone, and tell everything that happened
+    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    seed: Option<u64>,
+    /// How often each client does something. Part of what a seed stands for
+    #[arg(long, default_value_t = 40)]
+    steps: usize,
+    /// Run a system that is broken on purpose, to see it noticed
+    #[arg(long)]
+    variant: Option<Variant>,
+    /// How many seeds at once; as many as there are processors, if not said
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let kept = match options.seed {
+        Some(seed) => replay(seed, &options),
+        None => run_all(&options),
+    };
+    if kept { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs one seed and tells all of it. Whether every promise was kept.
+fn replay(seed: u64, options: &Options) -> bool {
+    let outcome = run(seed, options.steps, options.variant);
+    for line in &outcome.history {
+        println!("{line}");
+    }
+    println!("\ndigest {}\n", outcome.digest);
+    tell(&outcome, options);
+    summarise(&outcome.tally, outcome.violations.len(), 1);
+    outcome.violations.is_empty()
+}
+
+/// Runs many seeds. Whether every promise was kept.
+fn run_all(options: &Options) -> bool {
+    let started = Instant::now();
+    let bar = ProgressBar::new(options.seeds);
+    let style = "{bar:40} {pos}/{len} seeds, {eta} to go, {msg}";
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let next = AtomicU64::new(0);
+    let done = Mutex::new((Tally::default(), 0));
+    let jobs = options.jobs.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    thread::scope(|threads| {
+        for _ in 0..jobs {
+            threads.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= options.seeds {
+                        break;
+                    }
+                    let outcome = run(options.from + index, options.steps, options.variant);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    done.0.add(&outcome.tally);
+                    done.1 += outcome.violations.len();
+                    bar.set_message(format!("{} requests, {} violations", done.0.requests, done.1));
+                    bar.inc(1);
+                    if !outcome.violations.is_empty() {
+                        bar.suspend(|| tell(&outcome, options));
+                    }
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let (tally, violations) = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    summarise(&tally, violations, options.seeds);
+    println!("{:<44}{:>12.0}", "seconds", started.elapsed().as_secs_f64());
+    violations == 0
+}
+
+/// Tells what was not kept, and how to see it again.
+fn tell(outcome: &Outcome, options: &Options) {
+    let variant = options.variant.map_or_else(String::new, |variant| format!(", {variant:?}"));
+    for violation in &outcome.violations {
+        println!("VIOLATION in seed {} of {} steps{variant}: {violation}", outcome.seed, options.steps);
+    }
+}
+
+fn summarise(tally: &Tally, violations: usize, seeds: u64) {
+    let line = |what: &str, count: u64| println!("{what:<44}{count:>12}");
+    line("seeds", seeds);
+    line("operations: requests handled", tally.requests);
+    line("  acknowledged", tally.acknowledged);
+    line("  refused: duplicates, not allowed, not there", tally.refused);
+    line("  unacknowledged: 5xx or cut off", tally.unacknowledged);
+    line("  of all, sent before: retries", tally.retries);
+    line("calls of the store", tally.calls);
+    line("changes by the operator", tally.changes);
+    line("faults", tally.faults.values().sum::<u64>() + tally.cut_off);
+    for (kind, count) in &tally.faults {
+        line(&format!("  {kind}"), *count);
+    }
+    line("  handler cut off", tally.cut_off);
+    line("violations", u64::try_from(violations).unwrap_or(u64::MAX));
+}

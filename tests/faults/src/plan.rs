@@ -1,0 +1,80 @@
+//! What one seed stands for: how many clients and instances there are, what fails and how often, what is changed.
+
+use std::{ops::Range, time::Duration};
+
+use fastrand::Rng;
+
+use crate::fault::Kind;
+
+/// The course of a run as far as it is settled before.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// Clients of each API.
+    pub clients: usize,
+    /// How often each of them does something.
+    pub steps: usize,
+    /// Instances of the system, each with its clock's error in milliseconds.
+    pub skews: Vec<i64>,
+    /// How many of a thousand calls of the store go wrong.
+    pub faults: u32,
+    /// The ways in which they do.
+    pub kinds: Vec<Kind>,
+    /// How many of a thousand requests are cut off with their handler.
+    pub kills: u32,
+    /// How many of a thousand answers don't reach the client.
+    pub losses: u32,
+    /// How long a client waits for an answer before it sends again.
+    pub patience: Duration,
+    /// The longest that a client waits between two requests.
+    pub pause: Duration,
+    /// The longest that a call takes to the store, and that its answer takes back.
+    pub latency: Duration,
+    /// Whether the store forgets the tokens by which it knows a transaction again.
+    pub forgets_tokens: bool,
+    /// Whether clients send every request under one id.
+    pub one_request_id: bool,
+    /// By which address players are merged.
+    pub merging: &'static str,
+    /// Whether there are more limits than an update of a member can name.
+    pub many: bool,
+    /// How often the operator changes something.
+    pub changes: usize,
+    /// When the store is out of reach, if it is: since the beginning, in milliseconds.
+    pub outage: Range<u64>,
+    /// Whether that concerns no more than the catalog.
+    pub of_catalog: bool,
+}
+
+impl Plan {
+    /// The plan of a seed, with so many steps a client.
+    pub(crate) fn new(rng: &mut Rng, steps: usize) -> Self {
+        let kinds = Kind::ALL.iter().copied().filter(|_| rng.u8(0..3) > 0).collect();
+        // Some runs take minutes, so that what is kept of the catalog gets old; others have everything at once.
+        let pause = [5, 50, 2_000, 20_000][rng.usize(0..4)];
+        let outage = match rng.u8(0..3) {
+            0 => rng.u64(0..pause * 20)..rng.u64(pause * 10..pause * 40),
+            _ => 0..0,
+        };
+        Plan {
+            clients: rng.usize(2..5),
+            steps,
+            skews: (0..rng.usize(1..5))
+                .map(|_| [0, rng.i64(-1_000..1_000), rng.i64(-60_000..60_000)][rng.usize(0..3)])
+                .collect(),
+            faults: [0, 10, 30, 100, 100, 300][rng.usize(0..6)],
+            kinds,
+            kills: [0, 0, 30, 100][rng.usize(0..4)],
+            losses: [0, 30, 150][rng.usize(0..3)],
+            patience: Duration::from_millis([200, 3_000, 30_000][rng.usize(0..3)]),
+            pause: Duration::from_millis(pause),
+            latency: Duration::from_millis([2, 10, 80][rng.usize(0..3)]),
+            forgets_tokens: rng.bool(),
+            one_request_id: rng.bool(),
+            merging: ["none", "none", "email", "mobile"][rng.usize(0..4)],
+            many: rng.u8(0..4) == 0,
+            changes: [0, 0, 3, 8][rng.usize(0..4)],
+            outage,
+            of_catalog: rng.bool(),
+        }
+    }
+}
