@@ -40,6 +40,23 @@ impl Event {
 }
 
 impl Ask {
+    /// What it is.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Ask::Token { .. } => "token",
+            Ask::ClientEvents { .. } => "client events",
+            Ask::Activity { id: Some(_), .. } => "activity with an id",
+            Ask::Activity { key: Some(_), .. } => "activity with a key",
+            Ask::Activity { .. } => "activity",
+            Ask::ReadActivity { .. } => "activity read",
+            Ask::OpenSession { .. } => "session",
+            Ask::ReadBalances { .. } => "balances read",
+            Ask::PlayerEvents { key: Some(_), .. } => "player events with a key",
+            Ask::PlayerEvents { .. } => "player events",
+            Ask::ReadPlayer { .. } => "player read",
+        }
+    }
+
     /// The function that it is for, and the request as API Gateway passes it on.
     pub(crate) fn to_request(&self, caller: &str, credential: &str) -> (Function, Request) {
         let bearer = format!("Bearer {credential}");

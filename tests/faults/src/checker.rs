@@ -15,7 +15,8 @@ use punchcard::embedded::TABLE_PREFIX;
 use serde_json::Value;
 
 use crate::{
-    history::{Ask, History, Millis, Request, What},
+    fault::Kind,
+    history::{Ask, History, Millis, Request, Trouble, What},
     store::{items, text},
     world::World,
 };
@@ -31,9 +32,9 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.what)?;
         /// The beginning and the end tell most.
         const LINES: usize = 40;
+        writeln!(f, "{}", self.what)?;
         let (first, last) = self.history.split_at(self.history.len().min(LINES));
         let left_out = last.len().saturating_sub(LINES);
         first.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
@@ -125,7 +126,7 @@ impl Evidence<'_> {
         let failed = self.history.calls.iter().any(|call| {
             call.instance == request.instance
                 && call.operation == "Query"
-                && call.trouble.is_some()
+                && call.trouble.is_some_and(|trouble| trouble != Trouble::Fault(Kind::Paged))
                 && call.at >= recent
                 && request.ended.is_none_or(|ended| call.at <= ended)
         });

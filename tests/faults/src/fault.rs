@@ -35,11 +35,13 @@ pub(crate) enum Kind {
     UnsureBatch,
     /// Some keys of a batch are not read.
     Unprocessed,
+    /// A query is answered in part, and the caller has to ask for the rest.
+    Paged,
 }
 
 impl Kind {
     /// Every one.
-    pub(crate) const ALL: [Kind; 14] = [
+    pub(crate) const ALL: [Kind; 15] = [
         Kind::Unreached,
         Kind::AnswerLost,
         Kind::Late,
@@ -54,6 +56,7 @@ impl Kind {
         Kind::PartOfBatch,
         Kind::UnsureBatch,
         Kind::Unprocessed,
+        Kind::Paged,
     ];
 
     /// Whether a call of this operation can go wrong so.
@@ -63,6 +66,7 @@ impl Kind {
             Kind::MemberThrottled | Kind::InProgress => operation == "TransactWriteItems",
             Kind::PartOfBatch | Kind::UnsureBatch => operation == "BatchExecuteStatement",
             Kind::Unprocessed => operation == "BatchGetItem",
+            Kind::Paged => operation == "Query",
             _ => true,
         }
     }
@@ -86,6 +90,7 @@ impl fmt::Display for Kind {
             Kind::PartOfBatch => "part of a batch",
             Kind::UnsureBatch => "part of a batch done, and internal error",
             Kind::Unprocessed => "keys not processed",
+            Kind::Paged => "answered in pages",
         })
     }
 }

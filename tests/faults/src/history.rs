@@ -214,7 +214,7 @@ impl History {
             lines.push((*done, lines.len(), format!("   the operator {what}")));
         }
         lines.sort();
-        lines.into_iter().map(|(at, _, line)| format!("{:>10.3} s  {line}", Seconds::of(at))).collect()
+        lines.into_iter().map(|(at, _, line)| format!("{}  {line}", seconds(at))).collect()
     }
 
     /// A digest of it all, with the ids that the product makes counted rather than read.
@@ -232,13 +232,9 @@ impl History {
     }
 }
 
-struct Seconds;
-
-impl Seconds {
-    #[expect(clippy::cast_precision_loss, reason = "for people to read")]
-    fn of(millis: Millis) -> f64 {
-        millis as f64 / 1000.0
-    }
+/// `12.345 s`
+fn seconds(at: Millis) -> String {
+    format!("{:>6}.{:03} s", at / 1000, at % 1000)
 }
 
 /// Hexadecimal runs as long as a random id, base64 as long as one, by the order in which they turn up.

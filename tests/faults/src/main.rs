@@ -119,6 +119,9 @@ fn summarise(tally: &Tally, violations: usize, seeds: u64) {
     line("  refused: duplicates, not allowed, not there", tally.refused);
     line("  unacknowledged: 5xx or cut off", tally.unacknowledged);
     line("  of all, sent before: retries", tally.retries);
+    for (answer, count) in &tally.answers {
+        line(&format!("    {answer}"), *count);
+    }
     line("calls of the store", tally.calls);
     line("changes by the operator", tally.changes);
     line("faults", tally.faults.values().sum::<u64>() + tally.cut_off);

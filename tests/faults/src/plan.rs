@@ -41,8 +41,8 @@ pub(crate) struct Plan {
     pub changes: usize,
     /// When the store is out of reach, if it is: since the beginning, in milliseconds.
     pub outage: Range<u64>,
-    /// Whether that concerns no more than the catalog.
-    pub of_catalog: bool,
+    /// Which operation that concerns; every one, if none is named.
+    pub outage_of: Option<&'static str>,
 }
 
 impl Plan {
@@ -61,7 +61,7 @@ impl Plan {
             skews: (0..rng.usize(1..5))
                 .map(|_| [0, rng.i64(-1_000..1_000), rng.i64(-60_000..60_000)][rng.usize(0..3)])
                 .collect(),
-            faults: [0, 10, 30, 100, 100, 300][rng.usize(0..6)],
+            faults: [0, 20, 80, 200, 400][rng.usize(0..5)],
             kinds,
             kills: [0, 0, 30, 100][rng.usize(0..4)],
             losses: [0, 30, 150][rng.usize(0..3)],
@@ -74,7 +74,8 @@ impl Plan {
             many: rng.u8(0..4) == 0,
             changes: [0, 0, 3, 8][rng.usize(0..4)],
             outage,
-            of_catalog: rng.bool(),
+            // The catalog's alone.
+            outage_of: rng.bool().then_some("Query"),
         }
     }
 }

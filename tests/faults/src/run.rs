@@ -52,6 +52,8 @@ pub struct Tally {
     pub cut_off: u64,
     /// Changes of the catalog and of who may call.
     pub changes: u64,
+    /// Answers by API and status.
+    pub answers: BTreeMap<String, u64>,
     /// Faults by kind.
     pub faults: BTreeMap<String, u64>,
 }
@@ -69,6 +71,9 @@ impl Tally {
         self.changes += other.changes;
         for (kind, count) in &other.faults {
             *self.faults.entry(kind.clone()).or_default() += count;
+        }
+        for (answer, count) in &other.answers {
+            *self.answers.entry(answer.clone()).or_default() += count;
         }
     }
 }
@@ -143,6 +148,12 @@ fn tally(history: &History) -> Tally {
         if !matches!(request.ask, Ask::Token { .. }) && !asked.insert(format!("{:?}", request.ask)) {
             tally.retries += 1;
         }
+        let answer = match &request.answer {
+            Some(answer) if answer.replayed => format!("{} {} replayed", request.ask.name(), answer.status),
+            Some(answer) => format!("{} {}", request.ask.name(), answer.status),
+            None => format!("{} cut off", request.ask.name()),
+        };
+        *tally.answers.entry(answer).or_default() += 1;
         match request.status() {
             Some(200 | 207) => tally.acknowledged += 1,
             Some(400..500) => tally.refused += 1,

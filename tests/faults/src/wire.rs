@@ -134,7 +134,8 @@ impl OneCall {
             }
         }
         let plan = &self.world.plan;
-        if plan.outage.contains(&self.world.millis()) && (!plan.of_catalog || self.operation == "Query") {
+        let concerned = plan.outage_of.is_none_or(|operation| operation == self.operation);
+        if concerned && plan.outage.contains(&self.world.millis()) {
             return Some(Trouble::Fault(Kind::Unreached));
         }
         let possible: Vec<_> = plan.kinds.iter().copied().filter(|kind| kind.befalls(&self.operation)).collect();
@@ -145,6 +146,12 @@ impl OneCall {
     fn latency(&self) -> Duration {
         let longest = u64::try_from(self.world.plan.latency.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.world.chance(|rng| rng.u64(0..=longest)))
+    }
+
+    /// The same call with another request.
+    fn with(&self, request: Value) -> Arc<Self> {
+        let (world, serving) = (self.world.clone(), self.serving.clone());
+        Arc::new(OneCall { world, serving, operation: self.operation.clone(), request })
     }
 
     /// The handler ends here.
@@ -214,6 +221,11 @@ impl OneCall {
             }
             Kind::PartOfBatch | Kind::UnsureBatch => answered(&self.part_of_batch(kind, way).await?),
             Kind::Unprocessed => answered(&self.unprocessed(way).await?),
+            Kind::Paged => {
+                let mut request = self.request.clone();
+                request["Limit"] = json!(self.world.chance(|rng| rng.u8(1..4)));
+                answered(&self.with(request).carried_out(way).await?)
+            }
         }
     }
 
@@ -244,9 +256,7 @@ impl OneCall {
             tokio::time::sleep(way).await;
             Vec::new()
         } else {
-            let (world, serving) = (self.world.clone(), self.serving.clone());
-            let part = OneCall { world, serving, operation: self.operation.clone(), request };
-            let reply = Arc::new(part).carried_out(way).await?;
+            let reply = self.with(request).carried_out(way).await?;
             if !reply.is_ok() {
                 return Ok(reply);
             }
@@ -286,9 +296,7 @@ impl OneCall {
             tokio::time::sleep(way).await;
             Reply::ok(json!({"Responses": {}}))
         } else {
-            let (world, serving) = (self.world.clone(), self.serving.clone());
-            let part = OneCall { world, serving, operation: self.operation.clone(), request: read };
-            Arc::new(part).carried_out(way).await?
+            self.with(read).carried_out(way).await?
         };
         if reply.is_ok() && !is_empty(&unread) {
             reply.body["UnprocessedKeys"] = unread;

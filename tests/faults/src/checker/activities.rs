@@ -12,6 +12,8 @@ use crate::{
     store::text,
 };
 
+const EXISTS: &str = "ActivityID already exists";
+
 /// The tag that a stored activity's note has.
 pub(super) fn tag_of(item: &Value) -> Option<u64> {
     text(item, "note")?.strip_prefix("tag ")?.parse().ok()
@@ -87,6 +89,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
             });
         }
     }
+    refused(evidence);
     read_back(evidence, &sent, &stored);
     members(evidence);
 }
@@ -141,7 +144,7 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&Value
                 check(right, format!("the activity {key} is answered #{number} otherwise than recorded"));
                 check(!answer.replayed || others(), format!("#{number} is a replay of nothing"));
             }
-            400 if json["errorMessage"] == "ActivityID already exists" => {
+            400 if json["errorMessage"] == EXISTS => {
                 check(item.is_some(), format!("the activity {key} is there by #{number}, and isn't"));
                 check(others(), format!("the activity {key} is there by #{number}, but nobody else can have sent it"));
             }
@@ -162,6 +165,24 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&Value
         .map(|answer| answer.body.as_str())
         .collect();
     check(bodies.len() <= 1, format!("the activity {key} got different answers: {bodies:?}"));
+}
+
+/// What is refused is refused for a reason that there is.
+fn refused(evidence: &Evidence<'_>) {
+    for (number, request) in evidence.requests() {
+        let (Ask::Activity { body, .. }, Some(answer)) = (&request.ask, &request.answer) else { continue };
+        let message = answer.json()["errorMessage"].as_str().unwrap_or_default().to_owned();
+        if answer.status != 400 || message == EXISTS {
+            continue;
+        }
+        let unit = body["businessUnit"].as_str().unwrap_or_default();
+        let disabled = evidence.rules_for(request, request.ended.unwrap_or(request.sent)).into_iter().any(|rules| {
+            serde_json::from_str::<Value>(rules).is_ok_and(|rules| rules["businessUnits"][unit] == "disabled")
+        });
+        evidence.check(message == "Provided businessUnit is disabled" && disabled, &[&format!("#{number} ")], || {
+            format!("#{number} is refused for no reason: {message}")
+        });
+    }
 }
 
 /// What is read back is what is recorded, and what was answered is found.

@@ -1,0 +1,82 @@
+//! That the promises are kept, that a seed is one course of things, and that the checker can fail: systems that are broken
+//! on purpose are noticed, each within a few seeds.
+
+use punchcard_faults::{Variant, run};
+
+/// Steps a client: few, since this is built without optimisation.
+const STEPS: usize = 20;
+
+#[test]
+fn whatever_fails_nothing_is_lost_or_counted_twice() {
+    for seed in 0..8 {
+        let outcome = run(seed, STEPS, None);
+        let violations: String = outcome.violations.iter().map(ToString::to_string).collect();
+        assert!(violations.is_empty(), "seed {seed} of {STEPS} steps\n{violations}");
+    }
+}
+
+#[test]
+fn a_seed_is_one_course_of_things() {
+    let [first, again, other] = [7, 7, 8].map(|seed| run(seed, STEPS, None));
+    for (line, same) in first.history.iter().zip(&again.history) {
+        assert_eq!(line.len(), same.len(), "{line}\n{same}");
+    }
+    assert_eq!(first.digest, again.digest);
+    assert_ne!(first.digest, other.digest);
+}
+
+/// One of a few seeds, from this one on, has a violation that says so.
+fn assert_noticed(variant: Variant, from: u64, says: &str) {
+    let notices = |seed| {
+        let violations = run(seed, STEPS, Some(variant)).violations;
+        Some((seed, violations.into_iter().find(|violation| violation.what.contains(says))?.what))
+    };
+    let found = (from..from + 30).find_map(notices);
+    let (seed, what) = found.unwrap_or_else(|| panic!("{variant:?} is not noticed"));
+    println!("{variant:?} is noticed by seed {seed}: {what}");
+}
+
+#[test]
+fn a_record_without_its_condition_is_noticed() {
+    assert_noticed(Variant::NoCondition, 0, "written twice");
+}
+
+#[test]
+fn a_balance_that_is_read_and_written_back_is_noticed() {
+    assert_noticed(Variant::ReadModifyWrite, 1, "but its records come to");
+}
+
+#[test]
+fn a_retry_that_does_not_know_its_own_write_is_noticed() {
+    assert_noticed(Variant::ForgottenWrite, 3, "which nobody else can have stored");
+}
+
+#[test]
+fn a_write_that_is_known_by_what_a_client_sent_is_noticed() {
+    assert_noticed(Variant::ClientsRequestId, 1, "is told to be new 2 times");
+}
+
+#[test]
+fn a_total_limit_that_is_checked_before_the_write_is_noticed() {
+    assert_noticed(Variant::CapOutside, 1, "times in all");
+}
+
+#[test]
+fn a_throttled_write_that_is_taken_for_a_duplicate_is_noticed() {
+    assert_noticed(Variant::ThrottleAsDuplicate, 3, "is not stored, but");
+}
+
+#[test]
+fn a_record_and_a_balance_that_are_two_writes_is_noticed() {
+    assert_noticed(Variant::TornTransaction, 0, "which no catalog of its time pays");
+}
+
+#[test]
+fn reads_of_what_was_there_before_is_noticed() {
+    assert_noticed(Variant::StaleReads, 0, "which was answered");
+}
+
+#[test]
+fn a_catalog_that_is_never_read_again_is_noticed() {
+    assert_noticed(Variant::KeptCatalog, 11, "was revoked long before");
+}
