@@ -34,14 +34,19 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         /// The beginning and the end tell most.
         const LINES: usize = 40;
+        const WIDTH: usize = 400;
         writeln!(f, "{}", self.what)?;
         let (first, last) = self.history.split_at(self.history.len().min(LINES));
         let left_out = last.len().saturating_sub(LINES);
-        first.iter().try_for_each(|line| writeln!(f, "    {line}"))?;
+        let mut tell = |line: &String| {
+            let (short, rest) = line.split_at(line.floor_char_boundary(WIDTH));
+            writeln!(f, "    {short}{}", if rest.is_empty() { "" } else { "…" })
+        };
+        first.iter().try_for_each(&mut tell)?;
         if left_out > 0 {
-            writeln!(f, "    … {left_out} lines …")?;
+            tell(&format!("… {left_out} lines …"))?;
         }
-        last[left_out..].iter().try_for_each(|line| writeln!(f, "    {line}"))
+        last[left_out..].iter().try_for_each(&mut tell)
     }
 }
 

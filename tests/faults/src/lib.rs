@@ -7,6 +7,7 @@
 //! One seed is one course of things: time is simulated, and whatever happens by chance comes from the seed.
 
 mod ask;
+mod call;
 mod checker;
 mod clients;
 mod fault;

@@ -7,8 +7,8 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::{
+    call::OneCall,
     store::{Reply, inserted, list, text},
-    wire::OneCall,
     world::lock,
 };
 

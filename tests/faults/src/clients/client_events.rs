@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use punchcard_models::client_event::MAX_BATCH;
+
 use super::{Client, Life, is_open};
 use crate::{
     history::{Ask, Event},
@@ -59,7 +61,7 @@ impl ClientEvents {
         };
         let mut batch = Vec::new();
         if !self.open.is_empty() && self.client.happens(700) {
-            batch.clone_from(&self.open);
+            batch = distinct(&self.open);
             // As it was, or merged with new ones.
             if self.client.happens(500) {
                 return batch;
@@ -73,7 +75,7 @@ impl ClientEvents {
             batch.push(self.new_event());
         }
         // One id twice is a fault of the client's.
-        if self.client.happens(20) { batch } else { distinct(&batch) }
+        if self.client.happens(20) && batch.len() <= MAX_BATCH { batch } else { distinct(&batch) }
     }
 
     async fn send(&mut self, events: Vec<Event>) {
@@ -119,7 +121,7 @@ impl Life for ClientEvents {
 /// As many as one request takes, none of whose ids is there twice.
 fn distinct(events: &[Event]) -> Vec<Event> {
     let mut ids = HashSet::new();
-    events.iter().filter(|event| ids.insert(&event.id)).take(100).cloned().collect()
+    events.iter().filter(|event| ids.insert(&event.id)).take(MAX_BATCH).cloned().collect()
 }
 
 /// A GUID by chance.
