@@ -110,6 +110,21 @@ impl Request {
         self.status().is_none_or(|status| status >= 500)
     }
 
+    /// Whether it was answered with success, and not with an earlier answer.
+    pub(crate) fn is_new(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.status == 200 && !answer.replayed)
+    }
+
+    /// Whether it may be the one that stored what it brought.
+    pub(crate) fn may_have_stored(&self) -> bool {
+        self.is_new() || self.is_open()
+    }
+
+    /// Whether it was sent before another one was answered.
+    pub(crate) fn may_precede_answer_of(&self, other: &Request) -> bool {
+        other.ended.is_some_and(|ended| self.sent <= ended)
+    }
+
     /// Whether it had been answered before another one was sent.
     pub(crate) fn precedes(&self, other: &Request) -> bool {
         self.ended.is_some_and(|ended| ended <= other.sent)
@@ -217,7 +232,7 @@ impl History {
         lines.into_iter().map(|(at, _, line)| format!("{}  {line}", seconds(at))).collect()
     }
 
-    /// A digest of it all, with the ids that the product makes counted rather than read.
+    /// A digest of it all, with the ids that the product makes counted, not read.
     pub(crate) fn digest(&self) -> String {
         let mut sha = Sha256::new();
         let mut ids = Ids::default();

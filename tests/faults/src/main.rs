@@ -57,10 +57,10 @@ fn main() -> ExitCode {
 /// Runs one seed and tells all of it. Whether every promise was kept.
 fn replay(seed: u64, options: &Options) -> bool {
     let outcome = run(seed, options.steps, options.variant);
-    for line in &outcome.history {
+    for line in outcome.history() {
         println!("{line}");
     }
-    println!("\ndigest {}\n", outcome.digest);
+    println!("\ndigest {}\n", outcome.digest());
     tell(&outcome, options);
     summarise(&outcome.tally, outcome.violations.len(), 1);
     outcome.violations.is_empty()

@@ -27,10 +27,21 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     /// What there was of everything.
     pub tally: Tally,
-    /// Of all that happened: the same for the same seed.
-    pub digest: String,
+    happened: History,
+}
+
+impl Outcome {
     /// All that happened, line by line.
-    pub history: Vec<String>,
+    #[must_use]
+    pub fn history(&self) -> Vec<String> {
+        self.happened.lines(&[])
+    }
+
+    /// A digest of all that happened: the same for the same seed. Ids that the product makes are counted, not read.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        self.happened.digest()
+    }
 }
 
 /// How often what happened.
@@ -117,8 +128,8 @@ async fn course(seed: u64, steps: usize, variant: Option<Variant>) -> Outcome {
     system.settle().await;
 
     let violations = checker::check(&world);
-    let history = world.history();
-    Outcome { seed, violations, tally: tally(&history), digest: history.digest(), history: history.lines(&[]) }
+    let happened = std::mem::take(&mut *world.history());
+    Outcome { seed, violations, tally: tally(&happened), happened }
 }
 
 fn begin<L: Life + 'static>(life: L) -> JoinHandle<L> {

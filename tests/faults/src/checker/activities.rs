@@ -1,4 +1,4 @@
-//! Activities: each recorded exactly once, and answered the same for ever.
+//! Activities: each recorded exactly once, and answered the same forever.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::{
 const EXISTS: &str = "ActivityID already exists";
 
 /// The tag that a stored activity's note has.
-pub(super) fn tag_of(item: &Value) -> Option<u64> {
+fn tag_of(item: &Value) -> Option<u64> {
     text(item, "note")?.strip_prefix("tag ")?.parse().ok()
 }
 
@@ -38,16 +38,6 @@ struct Sent<'r> {
     correlation: &'r str,
 }
 
-impl Sent<'_> {
-    fn is_new(&self) -> bool {
-        self.request.answer.as_ref().is_some_and(|answer| answer.status == 200 && !answer.replayed)
-    }
-
-    fn may_have_stored(&self) -> bool {
-        self.is_new() || self.request.is_open()
-    }
-}
-
 pub(super) fn check(evidence: &Evidence<'_>) {
     let mut sent = BTreeMap::<String, Vec<Sent<'_>>>::new();
     let mut nameless = BTreeMap::<u64, Vec<Sent<'_>>>::new();
@@ -65,7 +55,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
         let tag = tag_of(item);
         let by_id = sent.get(*id).into_iter().flatten();
         let writer = by_id.chain(tag.and_then(|tag| nameless.get(&tag)).into_iter().flatten()).find(|it| {
-            it.may_have_stored() && Some(it.tag) == tag && text(item, "correlationId") == Some(it.correlation)
+            it.request.may_have_stored() && Some(it.tag) == tag && text(item, "correlationId") == Some(it.correlation)
         });
         let as_sent = writer.is_some_and(|it| is_as_sent(item, &it.request.ask));
         evidence.check(as_sent, &[id], || format!("the activity {id} is stored as nobody can have stored it: {item}"));
@@ -75,12 +65,12 @@ pub(super) fn check(evidence: &Evidence<'_>) {
     }
     for (tag, sent) in &nameless {
         let of_tag = stored.values().filter(|item| tag_of(item) == Some(*tag)).count();
-        let new = sent.iter().filter(|it| it.is_new()).count();
-        let most = sent.iter().filter(|it| it.may_have_stored()).count();
+        let new = sent.iter().filter(|it| it.request.is_new()).count();
+        let most = sent.iter().filter(|it| it.request.may_have_stored()).count();
         evidence.check((new..=most).contains(&of_tag), &[&format!("tag {tag}\"")], || {
             format!("the activity of tag {tag} is recorded {of_tag} times, answered {new} times")
         });
-        for it in sent.iter().filter(|it| it.is_new()) {
+        for it in sent.iter().filter(|it| it.request.is_new()) {
             let json = it.request.answer.as_ref().map(crate::history::Answer::json).unwrap_or_default();
             let item = json["activityId"].as_str().and_then(|id| stored.get(id).copied());
             let right = item.is_some_and(|item| tag_of(item) == Some(*tag) && tells(&json, item));
@@ -122,7 +112,7 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&Value
             evidence.wrong(what, &words);
         }
     };
-    let new = sent.iter().filter(|it| it.is_new()).count();
+    let new = sent.iter().filter(|it| it.request.is_new()).count();
     check(new <= 1, format!("the activity {key} is new {new} times"));
     for it in sent {
         let Some(answer) = &it.request.answer else { continue };
@@ -132,8 +122,8 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&Value
         let others = || {
             sent.iter().any(|other| {
                 other.number != number
-                    && other.may_have_stored()
-                    && it.request.ended.is_some_and(|ended| other.request.sent <= ended)
+                    && other.request.may_have_stored()
+                    && other.request.may_precede_answer_of(it.request)
             })
         };
         let is_same = item.is_some_and(|item| tag_of(item) == Some(it.tag));
@@ -205,11 +195,10 @@ fn read_back(evidence: &Evidence<'_>, sent: &BTreeMap<String, Vec<Sent<'_>>>, st
                     .check(right, &[id], || format!("#{number} reads the activity {id} otherwise than it is recorded"));
             }
             404 => {
-                let known = sent
-                    .get(id)
-                    .into_iter()
-                    .flatten()
-                    .any(|it| it.correlation == *correlation && it.is_new() && it.request.precedes(request));
+                let known =
+                    sent.get(id).into_iter().flatten().any(|it| {
+                        it.correlation == *correlation && it.request.is_new() && it.request.precedes(request)
+                    });
                 evidence
                     .check(!known, &[id], || format!("#{number} doesn't find the activity {id}, which was answered"));
             }

@@ -111,9 +111,7 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&serde
     }
     for it in sent {
         let told_by_another = || {
-            writers.iter().any(|writer| {
-                writer.number != it.number && it.request.ended.is_some_and(|ended| writer.request.sent <= ended)
-            })
+            writers.iter().any(|writer| writer.number != it.number && writer.request.may_precede_answer_of(it.request))
         };
         match it.told {
             Told::Duplicate => {

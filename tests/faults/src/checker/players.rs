@@ -1,4 +1,4 @@
-//! Player events: each request recorded exactly once, answered the same for ever, its player made and merged.
+//! Player events: each request recorded exactly once, answered the same forever, its player made and merged.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +16,8 @@ struct Sent<'r> {
     tag: u64,
 }
 
-impl Sent<'_> {
-    fn is_new(&self) -> bool {
-        self.request.answer.as_ref().is_some_and(|answer| answer.status == 200 && !answer.replayed)
-    }
-
-    fn may_have_stored(&self) -> bool {
-        self.is_new() || self.request.is_open()
-    }
-}
-
 /// The tag that each of a record's events has.
-pub(super) fn tag_of(item: &Value) -> Option<u64> {
+fn tag_of(item: &Value) -> Option<u64> {
     let events: Value = serde_json::from_str(text(item, "events")?).ok()?;
     events.as_object()?.values().next()?["tag"].as_u64()
 }
@@ -52,7 +42,8 @@ pub(super) fn check(evidence: &Evidence<'_>) {
         };
         let mut writers = keyed.get(&(player, id.to_owned())).into_iter().flatten();
         if id.starts_with("key#") {
-            let known = writers.any(|it| it.tag == tag && it.may_have_stored() && is_as_sent(item, &it.request.ask));
+            let known =
+                writers.any(|it| it.tag == tag && it.request.may_have_stored() && is_as_sent(item, &it.request.ask));
             evidence.check(known, &[player, id], || format!("{id} of {player} is stored as nobody can have stored it"));
             stored.insert((player, id.to_owned()), tag);
         } else {
@@ -65,8 +56,10 @@ pub(super) fn check(evidence: &Evidence<'_>) {
         one(evidence, player, id, sent, stored.get(&(*player, id.clone())).copied());
     }
     for ((player, tag), sent) in &nameless {
-        let (new, most) =
-            (sent.iter().filter(|it| it.is_new()).count(), sent.iter().filter(|it| it.may_have_stored()).count());
+        let (new, most) = (
+            sent.iter().filter(|it| it.request.is_new()).count(),
+            sent.iter().filter(|it| it.request.may_have_stored()).count(),
+        );
         let count = counted.get(&(*player, *tag)).copied().unwrap_or(0);
         evidence.check((new..=most).contains(&count), &[&format!("tag: {tag},")], || {
             format!("the events of tag {tag} are recorded {count} times, answered {new} times")
@@ -87,7 +80,7 @@ fn one(evidence: &Evidence<'_>, player: &str, id: &str, sent: &[Sent<'_>], store
             evidence.wrong(what, &words);
         }
     };
-    let new = sent.iter().filter(|it| it.is_new()).count();
+    let new = sent.iter().filter(|it| it.request.is_new()).count();
     check(new <= 1, format!("{id} of {player} is new {new} times"));
     for it in sent {
         let Some(answer) = &it.request.answer else { continue };
@@ -95,8 +88,8 @@ fn one(evidence: &Evidence<'_>, player: &str, id: &str, sent: &[Sent<'_>], store
         let others = || {
             sent.iter().any(|other| {
                 other.number != number
-                    && other.may_have_stored()
-                    && it.request.ended.is_some_and(|ended| other.request.sent <= ended)
+                    && other.request.may_have_stored()
+                    && other.request.may_precede_answer_of(it.request)
             })
         };
         match answer.status {
