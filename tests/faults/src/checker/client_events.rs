@@ -90,8 +90,9 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&serde
     let new: Vec<_> = sent.iter().filter(|sent| sent.told == Told::New).collect();
     check(new.len() <= 1, &|| format!("the event {id} is told to be new {} times", new.len()));
     let Some(item) = item else {
-        let known = sent.iter().find(|sent| !matches!(sent.told, Told::Nothing | Told::Refused));
-        check(known.is_none(), &|| format!("the event {id} is not stored, but {:?} was told", known.map(|it| it.told)));
+        if let Some(it) = sent.iter().find(|it| !matches!(it.told, Told::Nothing | Told::Refused)) {
+            check(false, &|| format!("the event {id} is not stored, but {:?} by #{}", it.told, it.number));
+        }
         return;
     };
     let as_sent = |event: &Event| {
