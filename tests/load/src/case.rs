@@ -176,11 +176,11 @@ pub fn cases() -> Vec<Case> {
 /// How the cost grows: by events, by offers, by KB of the body.
 pub fn growth() -> Vec<Case> {
     let batches = [1, 2, 5, 10, 25, 50, 100]
-        .map(|events| client_events(&format!("{events} client events"), events, 0, Token::Same));
+        .map(|events| client_events(&format!("client events: {events}"), events, 0, Token::Same));
     let offers = [10, 50, 200, 500, 1000, 2000]
-        .map(|offers| activity(&format!("activity that earns, {offers} offers"), EARNS, offers));
+        .map(|offers| activity(&format!("activity that earns, offers: {offers}"), EARNS, offers));
     let bodies = [0, 4, 16, 64, 128, 250]
-        .map(|kilobytes| player_events(&format!("a player event and {kilobytes} KB of metadata"), 1, kilobytes));
+        .map(|kilobytes| player_events(&format!("player event, KB of metadata: {kilobytes}"), 1, kilobytes));
     batches.into_iter().chain(offers).chain(bodies).collect()
 }
 
