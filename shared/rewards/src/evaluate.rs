@@ -84,26 +84,28 @@ impl Catalog {
     /// the rules in the catalog doesn't matter.
     #[must_use]
     pub fn evaluate<'c>(&'c self, occurrence: &Occurrence<'_>, member: Member<'_>, usage: &Usage) -> Award<'c> {
-        let (base_offers, others): (Vec<_>, Vec<_>) =
-            self.rules_for(occurrence.trigger).partition(|rule| rule.is_base());
+        // In the order of their ids, whichever pay first.
+        let rules: Vec<_> = self.rules_for(occurrence.trigger).collect();
+        let mut trace = vec![None; rules.len()];
         let mut base = BasePoints::new();
-        let mut award = Award::default();
-        for rule in base_offers.into_iter().chain(others) {
-            let verdict = self
-                .counts(rule, occurrence, member)
-                .and_then(|()| due(rule, &base))
-                .and_then(|due| pay(rule, due, usage, &mut award.spends))
-                .unwrap_or_else(Verdict::Not);
-            let line = Line { rule, verdict };
-            if let What::Offer(offer) = &rule.what
-                && rule.is_base()
-            {
-                *base.entry(offer.book()).or_default() += line.points();
+        let mut spends = Vec::new();
+        for base_offers in [true, false] {
+            for (index, &rule) in rules.iter().enumerate().filter(|(_, rule)| rule.is_base() == base_offers) {
+                let verdict = self
+                    .counts(rule, occurrence, member)
+                    .and_then(|()| due(rule, &base))
+                    .and_then(|due| pay(rule, due, usage, &mut spends))
+                    .unwrap_or_else(Verdict::Not);
+                let line = Line { rule, verdict };
+                if let What::Offer(offer) = &rule.what
+                    && base_offers
+                {
+                    *base.entry(offer.book()).or_default() += line.points();
+                }
+                trace[index] = Some(line);
             }
-            award.trace.push(line);
         }
-        award.trace.sort_unstable_by(|a, b| a.rule.id.cmp(&b.rule.id));
-        award
+        Award { trace: trace.into_iter().flatten().collect(), spends }
     }
 
     /// Whether a rule counts here, limits aside.
