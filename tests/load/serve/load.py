@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """`punchcard serve` under load: requests and events a second, latency, memory and disk, and what it does with too much.
 
-Needs wrk, and a release build (cargo build --release -p punchcard). Everything runs on one machine: the load
-generator takes its share of the same processors.
+Needs wrk, and an optimised build: cargo build --profile faults -p punchcard (that profile is quick to build; a release
+is little faster). Everything runs on one machine: the load generator takes its share of the same processors.
 """
 
 import argparse
@@ -18,13 +18,13 @@ import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-BINARY = HERE.parents[2] / "target/release/punchcard"
+BINARY = HERE.parents[2] / "target/faults/punchcard"
 
 
 @contextlib.contextmanager
-def serve(*options):
+def serve(binary, *options):
     """A running `serve --demo`: its process and its address."""
-    process = subprocess.Popen([BINARY, "serve", "--demo", "--addr", "127.0.0.1:0", *options],
+    process = subprocess.Popen([binary, "serve", "--demo", "--addr", "127.0.0.1:0", *options],
                                stdout=subprocess.PIPE, text=True)
     try:
         address = process.stdout.readline().split("//")[1].strip()
@@ -62,7 +62,7 @@ def memory(process):
     return [int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")]
 
 
-def table(seconds):
+def table(binary, seconds):
     print("| store | events a request | connections | requests/s | events/s | p50 | p99 | memory | on disk an event |")
     print("|---|---|---|---|---|---|---|---|---|")
     for store in ("--memory", "--data"):
@@ -70,7 +70,7 @@ def table(seconds):
             for connections in (1, 16, 64):
                 with tempfile.TemporaryDirectory() as folder:
                     options = ["--memory"] if store == "--memory" else ["--data", folder]
-                    with serve(*options) as (process, address):
+                    with serve(binary, *options) as (process, address):
                         before = disk(folder)
                         said = wrk(address, token(address), 1, batch, connections, seconds)
                         assert said["failed"] == said["refused"] == 0, said
@@ -86,9 +86,9 @@ def disk(folder):
     return sum(path.stat().st_size for path in pathlib.Path(folder).rglob("*") if path.is_file())
 
 
-def overload(seconds):
+def overload(binary, seconds):
     """More connections than there is room for, each asking again at once, beside a polite client with one request at a time."""
-    with serve("--memory") as (process, address):
+    with serve(binary, "--memory") as (process, address):
         bearer, run = token(address), iter(range(1, 100))
         alone = wrk(address, bearer, next(run), 1, 64, 10)
         print(f"what it takes: {alone['accepted'] / alone['seconds']:,.0f}/s at 64 connections, p99 {alone['p99']:.0f} ms")
@@ -135,11 +135,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["table", "overload"], nargs="?", default="table")
     parser.add_argument("--seconds", type=int, help="for each line of the table (5), or for the overload (60)")
+    parser.add_argument("--binary", default=BINARY, help="default: target/faults/punchcard")
     options = parser.parse_args()
     if options.what == "table":
-        table(options.seconds or 5)
+        table(options.binary, options.seconds or 5)
     else:
-        overload(options.seconds or 60)
+        overload(options.binary, options.seconds or 60)
 
 
 if __name__ == "__main__":
