@@ -3,6 +3,8 @@
 
 use std::{alloc::System, collections::HashSet, fs, time::Duration};
 
+// cargo-bolero instruments this binary too, and its engine has what that calls.
+use bolero as _;
 use cap::Cap;
 use punchcard_http::MAX_BODY;
 use punchcard_models::{
