@@ -1,4 +1,5 @@
--- New client events, each request with ids of its own. wrk -s events.lua URL -- TOKEN RUN BATCH
+-- New client events, each request with ids of its own, and a pause in ms before it.
+-- wrk -s events.lua URL -- TOKEN RUN BATCH PAUSE
 
 local threads = {}
 
@@ -8,7 +9,7 @@ function setup(thread)
 end
 
 function init(args)
-  run, batch, sent = tonumber(args[2]), tonumber(args[3]), 0
+  run, batch, pause, sent = tonumber(args[2]), tonumber(args[3]), tonumber(args[4]), 0
   accepted, refused, failed = 0, 0, 0
   wrk.method = "POST"
   wrk.path = "/v2/events/clientEvent"
@@ -20,6 +21,11 @@ end
 local event = '{"clientEventId":"%08x-%04x-4000-8000-%012x","clientEventType":"AdInteraction","clientEvent":"ActivateOffer",'
   .. '"clientEventTimestamp":"2024-10-01T07:00:00Z","clientEventMetadata":{"serveToken":"token-of-the-advertisement",'
   .. '"section":"Dashboard","channel":"MobileApp","imageSlots":["logo"]}}'
+
+-- Without a pause wrk asks again at once.
+function delay()
+  return pause
+end
 
 function request()
   local events = {}

@@ -49,9 +49,9 @@ def token(address):
     return post(address, "/v2/session/startSession", credentials, {"x-source-customer-id": "customer-1"})[1]["sessionToken"]
 
 
-def wrk(address, bearer, run, batch, connections, seconds):
+def wrk(address, bearer, run, batch, connections, seconds, pause=0):
     command = ["wrk", "-t", str(min(2, connections)), "-c", str(connections), "-d", f"{seconds}s", "--timeout", "30s",
-               "-s", HERE / "events.lua", f"http://{address}", "--", bearer, str(run), str(batch)]
+               "-s", HERE / "events.lua", f"http://{address}", "--", bearer, str(run), str(batch), str(pause)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return json.loads(said.strip().splitlines()[-1])
 
@@ -87,13 +87,14 @@ def disk(folder):
 
 
 def overload(binary, seconds):
-    """More connections than there is room for, each asking again at once, beside a polite client with one request at a time."""
+    """Twice what it takes, over more connections than there is room for, beside a polite client with one request at a time."""
     with serve(binary, "--memory") as (process, address):
         bearer, run = token(address), iter(range(1, 100))
         alone = wrk(address, bearer, next(run), 1, 64, 10)
         print(f"what it takes: {alone['accepted'] / alone['seconds']:,.0f}/s at 64 connections, p99 {alone['p99']:.0f} ms")
         report("before", polite(address, bearer, 5))
-        storm = threading.Thread(target=lambda: storms.append(wrk(address, bearer, next(run), 1, 1024, seconds)))
+        pause = round(1024 / (2 * alone["accepted"] / alone["seconds"]) * 1000)
+        storm = threading.Thread(target=lambda: storms.append(wrk(address, bearer, next(run), 1, 1024, seconds, pause)))
         storms = []
         storm.start()
         time.sleep(2)
