@@ -12,8 +12,9 @@ use punchcard_models::{
     timestamp::Timestamp,
 };
 
+pub use crate::catalog::AppliedRules;
 use crate::{
-    catalog::{API_KEY, CLIENT, DIGEST, OPEN, PRIVATE, PUBLIC_KEY, RULES, Snapshot, read, read_part},
+    catalog::{API_KEY, CLIENT, DIGEST, OPEN, PRIVATE, PUBLIC_KEY, RULES, Snapshot, read, read_open, read_part},
     item::{Attributes as _, Item, b, n, s},
     new_item::{Transacted, new_item, put_new, transact},
     outage::{Cause, Outage},
@@ -135,16 +136,20 @@ impl Admin {
         Ok(if ids.is_empty() { Err(UnknownCaller) } else { Ok(()) })
     }
 
-    /// Settings and rules as they were applied, in canonical JSON; none, if none were.
+    /// Settings and rules as they were applied; none, if none were. Chunks of two versions are never mixed.
+    ///
+    /// # Errors
+    /// The store could not be used.
+    pub async fn rules(&self) -> Result<Option<AppliedRules>, Outage> {
+        read_open(&self.client, &self.table).await.map(|(_, rules)| rules)
+    }
+
+    /// The canonical JSON of [`Admin::rules`].
     ///
     /// # Errors
     /// The store could not be used.
     pub async fn rules_json(&self) -> Result<Option<String>, Outage> {
-        let items = read_part(&self.client, &self.table, OPEN).await?;
-        let chunks = items.iter().filter(|item| item.text("id").is_some_and(|id| id.starts_with(RULES)));
-        let count = chunks.clone().next().and_then(|first| first.number("chunks")).unwrap_or(0);
-        let json: String = chunks.take(count).filter_map(|chunk| chunk.text("json")).collect();
-        Ok((count > 0).then_some(json))
+        Ok(self.rules().await?.map(|rules| rules.json))
     }
 
     /// Puts settings and rules in the place of those of version `seen`, all at once.

@@ -105,22 +105,63 @@ pub(crate) async fn read_part(client: &Dynamo, table: &str, part: &str) -> Resul
 
 /// The whole of part `open`.
 pub(crate) async fn read(client: &Dynamo, table: &str) -> Result<Snapshot, Outage> {
+    let (items, rules) = read_open(client, table).await?;
+    let unreadable = |what| Outage::unreadable(READ, what);
+    let access = read_access(&items)?;
+    let Some(AppliedRules { version, json }) = rules else { return Ok(Snapshot { access, ..Snapshot::default() }) };
+    let rules = Catalog::from_json(&json).map_err(|_| unreadable("the rules"))?;
+    Ok(Snapshot { access, rules, version })
+}
+
+/// Settings and rules as they were applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedRules {
+    /// Counts the applied changes, from 1.
+    pub version: u64,
+    /// The catalog in canonical JSON.
+    pub json: String,
+}
+
+/// The items of part `open` with the rules put together, all chunks of one version.
+pub(crate) async fn read_open(client: &Dynamo, table: &str) -> Result<(Vec<Item>, Option<AppliedRules>), Outage> {
     /// A reading that falls into an applying sees chunks of two versions; the next one doesn't.
     const READINGS: usize = 3;
     for _ in 0..READINGS {
         let items = read_part(client, table, OPEN).await?;
-        if let Some(snapshot) = assemble(&items)? {
-            return Ok(snapshot);
+        match assemble(&items)? {
+            Chunks::None => return Ok((items, None)),
+            Chunks::Whole(rules) => return Ok((items, Some(rules))),
+            Chunks::Mixed => {}
         }
     }
     Err(Outage::unreadable(READ, "rules of mixed versions"))
 }
 
-/// `None` if the chunks are of different versions.
-fn assemble(items: &[Item]) -> Result<Option<Snapshot>, Outage> {
+enum Chunks {
+    None,
+    Whole(AppliedRules),
+    Mixed,
+}
+
+/// Puts the chunks of the rules together.
+fn assemble(items: &[Item]) -> Result<Chunks, Outage> {
+    let unreadable = |what| Outage::unreadable(READ, what);
+    let is_chunk = |item: &&Item| item.text("id").is_some_and(|id| id.starts_with(RULES));
+    let chunks: Vec<&Item> = items.iter().filter(is_chunk).collect();
+    let Some(first) = chunks.first() else { return Ok(Chunks::None) };
+    let version = first.number("version").ok_or_else(|| unreadable("the version"))?;
+    let count: usize = first.number("chunks").ok_or_else(|| unreadable("the number of chunks"))?;
+    let whole = chunks.len() >= count && chunks[..count].iter().all(|chunk| chunk.number("version") == Some(version));
+    if !whole {
+        return Ok(Chunks::Mixed);
+    }
+    let json: Option<String> = chunks[..count].iter().map(|chunk| chunk.text("json")).collect();
+    Ok(Chunks::Whole(AppliedRules { version, json: json.ok_or_else(|| unreadable("a chunk"))? }))
+}
+
+fn read_access(items: &[Item]) -> Result<Access, Outage> {
     let unreadable = |what| Outage::unreadable(READ, what);
     let mut access = Access::default();
-    let mut chunks: Vec<&Item> = Vec::new();
     for item in items {
         let id = item.text("id").ok_or_else(|| unreadable("an id"))?;
         if let Some(name) = id.strip_prefix(CLIENT) {
@@ -132,22 +173,9 @@ fn assemble(items: &[Item]) -> Result<Option<Snapshot>, Outage> {
         } else if let Some(id) = id.strip_prefix(PUBLIC_KEY) {
             let key = item.bytes("publicKey").and_then(|key| key.try_into().ok());
             access.public_keys.insert(id.to_owned(), key.ok_or_else(|| unreadable("a public key"))?);
-        } else if id.starts_with(RULES) {
-            chunks.push(item);
         }
     }
-    let Some(first) = chunks.first() else {
-        return Ok(Some(Snapshot { access, ..Snapshot::default() }));
-    };
-    let version = first.number("version").ok_or_else(|| unreadable("the version"))?;
-    let count: usize = first.number("chunks").ok_or_else(|| unreadable("the number of chunks"))?;
-    let whole = chunks.len() >= count && chunks[..count].iter().all(|chunk| chunk.number("version") == Some(version));
-    if !whole {
-        return Ok(None);
-    }
-    let json: Option<String> = chunks[..count].iter().map(|chunk| chunk.text("json")).collect();
-    let rules = Catalog::from_json(&json.ok_or_else(|| unreadable("a chunk"))?).map_err(|_| unreadable("the rules"))?;
-    Ok(Some(Snapshot { access, rules, version }))
+    Ok(access)
 }
 
 fn read_client(name: &str, item: &Item) -> Option<(ClientId, Client)> {

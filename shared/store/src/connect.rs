@@ -1,10 +1,8 @@
 //! The connection: configured once, when a process starts.
 
-use std::{env, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider};
-#[cfg(feature = "operator")]
-use aws_sdk_dynamodb::config::ProvideCredentials as _;
 use aws_sdk_dynamodb::{
     Client, Config,
     config::{
@@ -19,6 +17,7 @@ use punchcard_models::timestamp::Timestamp;
 use crate::{
     Activities, ActivityReader, Admin, BalanceReader, CatalogReader, ClientEvents, DigestKey, Outage, PlayerEventLog,
     PlayerReader, SessionOpener, Sessions, SigningKeys, Tables,
+    config::{ConfigError, DEFAULT_REGION, Environment},
     measure::{self, Measure},
 };
 
@@ -44,29 +43,15 @@ pub struct Store {
 
 impl Store {
     /// The store that the environment names: `TABLE_PREFIX`, `AWS_REGION` and the usual credentials variables;
-    /// `DYNAMODB_ENDPOINT` for one that isn't AWS's, whose certificate `SSL_CERT_FILE` may vouch for.
-    #[must_use]
-    pub fn from_env() -> Self {
-        let prefix = env::var("TABLE_PREFIX").unwrap_or_default();
-        let region = env::var("AWS_REGION").unwrap_or_else(|_| "us-east-1".to_owned());
+    /// `DYNAMODB_ENDPOINT` or `AWS_ENDPOINT_URL_DYNAMODB` for one that isn't AWS's, whose certificate `SSL_CERT_FILE`
+    /// may vouch for.
+    ///
+    /// # Errors
+    /// A variable is missing or invalid.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let Environment { table_prefix, region, endpoint, certificates } = Environment::read()?;
         let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
-        Store::connect(&prefix, region, credentials, env::var("DYNAMODB_ENDPOINT").ok())
-    }
-
-    /// The store that an operator means: the SDK's ordinary credentials and region, and whatever `endpoint` says.
-    #[cfg(feature = "operator")]
-    pub async fn of_operator(prefix: &str, endpoint: Option<String>) -> Self {
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client()).load().await;
-        let region = config.region().map_or_else(|| "us-east-1".to_owned(), ToString::to_string);
-        // Whoever names an endpoint may have no credentials at all: the embedded store asks for none.
-        let unchecked =
-            || SharedCredentialsProvider::new(Credentials::new("punchcard", "punchcard", None, None, "any"));
-        let credentials = match (config.credentials_provider(), &endpoint) {
-            (Some(provider), None) => provider,
-            (Some(provider), Some(_)) if provider.provide_credentials().await.is_ok() => provider,
-            _ => unchecked(),
-        };
-        Store::connect(prefix, region, credentials, endpoint)
+        Ok(Store::connect(&table_prefix, region, credentials, endpoint, http_client(certificates)))
     }
 
     /// A store that asks for no real credentials, such as the embedded one.
@@ -74,13 +59,19 @@ impl Store {
     pub fn local(endpoint: &str, prefix: &str) -> Self {
         let credentials = Credentials::new("punchcard", "punchcard", None, None, "embedded store");
         let credentials = SharedCredentialsProvider::new(credentials);
-        Store::connect(prefix, "us-east-1".to_owned(), credentials, Some(endpoint.to_owned()))
+        Store::connect(prefix, DEFAULT_REGION.to_owned(), credentials, Some(endpoint.to_owned()), http_client(None))
     }
 
-    fn connect(prefix: &str, region: String, credentials: SharedCredentialsProvider, endpoint: Option<String>) -> Self {
+    fn connect(
+        prefix: &str,
+        region: String,
+        credentials: SharedCredentialsProvider,
+        endpoint: Option<String>,
+        http_client: SharedHttpClient,
+    ) -> Self {
         let mut config =
-            Config::builder().region(Region::new(region)).credentials_provider(credentials).http_client(http_client());
-        config.set_endpoint_url(endpoint.filter(|endpoint| !endpoint.is_empty()));
+            Config::builder().region(Region::new(region)).credentials_provider(credentials).http_client(http_client);
+        config.set_endpoint_url(endpoint);
         Store::through(config, prefix)
     }
 
@@ -202,16 +193,17 @@ async fn warm_up<T>(read: impl Future<Output = Result<T, Outage>>) {
     }
 }
 
-fn http_client() -> SharedHttpClient {
+/// An HTTP client that trusts Amazon's certificate authorities, and those of `certificates`.
+pub(crate) fn http_client(certificates: Option<Vec<u8>>) -> SharedHttpClient {
     let mut roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
-    if let Some(more) = env::var_os("SSL_CERT_FILE").and_then(|path| std::fs::read(path).ok()) {
-        roots = roots.with_pem_certificate(more);
+    if let Some(certificates) = certificates {
+        roots = roots.with_pem_certificate(certificates);
     }
     let context = TlsContext::builder().with_trust_store(roots).build();
     let builder = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
     match context {
         Ok(context) => builder.tls_context(context).build_https(),
-        // Only an unreadable SSL_CERT_FILE gets here.
+        // The builder of this version never fails; certificates were checked when they were read.
         Err(_) => builder.build_https(),
     }
 }

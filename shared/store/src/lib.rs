@@ -8,6 +8,7 @@ mod admin;
 mod balances;
 mod catalog;
 mod client_events;
+mod config;
 mod connect;
 mod digest_key;
 mod item;
@@ -15,6 +16,8 @@ mod kept;
 mod ledger;
 mod measure;
 mod new_item;
+#[cfg(feature = "operator")]
+mod operator;
 mod outage;
 mod player_events;
 mod read_items;
@@ -24,12 +27,15 @@ mod signing_keys;
 mod tables;
 
 pub use activities::{Activities, ActivityReader, ActivityRecorded, NewActivity, StoredActivity};
-pub use admin::{Admin, Caller, SetUp, Superseded, UnknownCaller};
+pub use admin::{Admin, AppliedRules, Caller, SetUp, Superseded, UnknownCaller};
 pub use balances::{BalanceReader, Balances};
 pub use catalog::{CatalogReader, Snapshot};
 pub use client_events::{ClientEvents, Recorded};
+pub use config::ConfigError;
 pub use connect::Store;
 pub use digest_key::DigestKey;
+#[cfg(feature = "operator")]
+pub use operator::{Connection, ConnectionError, OperatorStore};
 pub use outage::{Cause, Outage};
 pub use player_events::{NewPlayerEvents, Player, PlayerEventLog, PlayerEventsRecorded, PlayerReader};
 pub use sessions::{Opened, SessionOpener, Sessions};

@@ -1,5 +1,7 @@
 //! What goes wrong with the store, told so that a log may have it: no item, key or table name in it.
 
+use std::{error::Error, io};
+
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::RequestId,
@@ -39,6 +41,12 @@ pub enum Cause {
 }
 
 impl Outage {
+    /// The cause.
+    #[must_use]
+    pub fn cause(&self) -> &Cause {
+        &self.cause
+    }
+
     pub(crate) fn new(operation: &'static str, cause: Cause) -> Self {
         Outage { operation, cause }
     }
@@ -60,7 +68,7 @@ impl Outage {
         let cause = match error {
             SdkError::TimeoutError(_) => Cause::TimedOut,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Cause::TimedOut,
-            SdkError::DispatchFailure(_) => Cause::Unreached("no connection"),
+            SdkError::DispatchFailure(failure) => Cause::Unreached(unreached(failure.as_connector_error())),
             SdkError::ConstructionFailure(_) => Cause::Unreached("no request could be made"),
             SdkError::ResponseError(_) => Cause::Unreached("no answer that could be read"),
             _ => Cause::Refused {
@@ -70,4 +78,32 @@ impl Outage {
         };
         Outage::new(operation, cause)
     }
+}
+
+/// The phase in which a connection failed, by its source errors. Their own texts may name hosts, so none is kept.
+fn unreached(error: Option<&(impl Error + 'static)>) -> &'static str {
+    let mut next: Option<&(dyn Error + 'static)> = error.map(|error| error as _);
+    while let Some(error) = next {
+        if let Some(failed) = error.downcast_ref::<io::Error>().filter(|failed| failed.raw_os_error().is_some()) {
+            match failed.kind() {
+                io::ErrorKind::ConnectionRefused => return "connection refused",
+                io::ErrorKind::ConnectionReset => return "connection reset",
+                io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => return "no route to host",
+                _ => {}
+            }
+        }
+        let text = error.to_string();
+        if text.contains("failed to lookup address") || text.contains("dns error") {
+            return "host name not found";
+        }
+        if text.contains("certificate") {
+            return "certificate not trusted";
+        }
+        // An error may hold another that it doesn't name as its source.
+        next = error.source().or_else(|| {
+            let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            inner.map(|inner| inner as &(dyn Error + 'static))
+        });
+    }
+    "no connection"
 }

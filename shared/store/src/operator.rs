@@ -1,0 +1,212 @@
+//! The operator's connection: the SDK's ordinary credentials, region and endpoint, as the AWS CLI finds them.
+
+use std::error::Error;
+
+use aws_config::{BehaviorVersion, ConfigLoader, Region, profile::ProfileFileCredentialsProvider};
+use aws_sdk_dynamodb::config::{self, Credentials, ProvideCredentials as _};
+
+use crate::{
+    Cause, Outage, Store,
+    config::{ConfigError, DEFAULT_REGION, certificates, endpoint, url},
+    connect::http_client,
+};
+
+/// The options that choose an account, a region and an endpoint. What is absent comes from the environment and the
+/// AWS configuration files.
+#[derive(Debug, Clone, Default)]
+pub struct Connection {
+    /// The profile.
+    pub profile: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The endpoint URL.
+    pub endpoint_url: Option<String>,
+}
+
+/// The reason why a connection cannot be configured, in the terms of the AWS CLI.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectionError {
+    /// A variable or option is unusable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There is no region.
+    #[error("you must specify a region: use --region, AWS_REGION, or the `region` of your profile")]
+    NoRegion,
+    /// There are no credentials.
+    #[error(
+        "unable to locate credentials: use --profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` \
+         ({0})"
+    )]
+    NoCredentials(String),
+    /// The named profile gives no credentials.
+    #[error("profile {profile:?} gives no credentials: {cause}")]
+    Profile {
+        /// The profile's name.
+        profile: String,
+        /// The SDK's reason.
+        cause: String,
+    },
+}
+
+/// A store and the place that it was configured for, which errors name.
+#[derive(Debug)]
+pub struct OperatorStore {
+    /// The store.
+    pub store: Store,
+    prefix: String,
+    region: String,
+    endpoint: Option<String>,
+}
+
+impl Store {
+    /// The store of the stack whose tables start with `prefix`. Credentials are resolved now, so that a missing login
+    /// is reported as such and not as a failed call.
+    ///
+    /// # Errors
+    /// There is no region, there are no credentials, or a setting is invalid.
+    pub async fn of_operator(prefix: &str, connection: Connection) -> Result<OperatorStore, ConnectionError> {
+        let named = match connection.endpoint_url.filter(|value| !value.is_empty()) {
+            Some(value) => Some(url("--endpoint-url", value)?),
+            None => endpoint()?,
+        };
+        let http_client = http_client(certificates()?);
+        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
+        let loader = with_options(loader, connection.profile.as_deref(), connection.region);
+        let sdk = loader.load().await;
+        // `AWS_ENDPOINT_URL` and the profile's `endpoint_url` are in the SDK's own configuration.
+        let endpoint = named.or_else(|| sdk.endpoint_url().map(str::to_owned));
+
+        let region = match (sdk.region(), &endpoint) {
+            (Some(region), _) => region.to_string(),
+            (None, Some(_)) => DEFAULT_REGION.to_owned(),
+            (None, None) => return Err(ConnectionError::NoRegion),
+        };
+        let credentials = match sdk.credentials_provider() {
+            Some(provider) => provider.provide_credentials().await.map_err(|error| chain(&error)),
+            None => Err("no credentials provider".to_owned()),
+        };
+        let credentials = match (credentials, connection.profile, &endpoint) {
+            (Ok(credentials), ..) => credentials,
+            (Err(cause), Some(profile), _) => return Err(ConnectionError::Profile { profile, cause }),
+            // A local store needs a signature, but accepts any.
+            (Err(_), None, Some(_)) => Credentials::new("punchcard", "punchcard", None, None, "any"),
+            (Err(cause), None, None) => return Err(ConnectionError::NoCredentials(cause)),
+        };
+        let mut config = config::Builder::from(&sdk)
+            .region(Region::new(region.clone()))
+            .credentials_provider(credentials)
+            .http_client(http_client);
+        if let Some(endpoint) = &endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Ok(OperatorStore { store: Store::through(config, prefix), prefix: prefix.to_owned(), region, endpoint })
+    }
+}
+
+fn with_options(loader: ConfigLoader, profile: Option<&str>, region: Option<String>) -> ConfigLoader {
+    let loader = match region {
+        Some(region) => loader.region(Region::new(region)),
+        None => loader,
+    };
+    match profile {
+        // A profile on the command line comes before credentials in the environment, as in the AWS CLI.
+        Some(profile) => loader
+            .profile_name(profile)
+            .credentials_provider(ProfileFileCredentialsProvider::builder().profile_name(profile).build()),
+        None => loader,
+    }
+}
+
+impl OperatorStore {
+    /// The operator's explanation of a failed call, where there is one.
+    #[must_use]
+    pub fn explain(&self, outage: &Outage) -> Option<String> {
+        let place = match &self.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => format!("DynamoDB in {}", self.region),
+        };
+        match outage.cause() {
+            Cause::Unreached(why) => Some(format!("could not connect to {place}: {why}")),
+            Cause::TimedOut => Some(format!("could not connect to {place}, or it did not respond in time")),
+            Cause::Refused { code, .. } => {
+                // The code may come with the namespace of the protocol's model.
+                let code = code.rsplit('#').next().unwrap_or(code);
+                refusal(code, &place, &self.prefix)
+            }
+            Cause::Busy | Cause::Unreadable(_) => None,
+        }
+    }
+}
+
+fn refusal(code: &str, place: &str, prefix: &str) -> Option<String> {
+    let why = match code {
+        "UnrecognizedClientException" | "InvalidClientTokenId" => {
+            "the access key or session token is not valid here".to_owned()
+        }
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
+            "the signature is wrong: check the secret access key and this machine's clock".to_owned()
+        }
+        "ExpiredTokenException" | "ExpiredToken" => "the session token has expired: log in again".to_owned(),
+        "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => "no credentials were sent".to_owned(),
+        "AccessDeniedException" | "AccessDenied" => {
+            return Some(format!(
+                "{place} denied access ({code}): the credentials are valid, but their policies do not allow this on \
+                 table {prefix}Catalog"
+            ));
+        }
+        "ResourceNotFoundException" => {
+            return Some(format!("there is no table {prefix}Catalog at {place}: check --stack, --region and --profile"));
+        }
+        _ => return None,
+    };
+    Some(format!("{place} refused the credentials ({code}): {why}"))
+}
+
+/// An error with its sources, each once.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_tells_credentials_policies_and_tables_apart() {
+        for (code, part) in [
+            ("UnrecognizedClientException", "refused the credentials (UnrecognizedClientException): the access key"),
+            ("InvalidSignatureException", "refused the credentials (InvalidSignatureException): the signature"),
+            ("ExpiredTokenException", "refused the credentials (ExpiredTokenException): the session token has expired"),
+            ("AccessDeniedException", "denied access (AccessDeniedException)"),
+            ("ResourceNotFoundException", "no table p-Catalog at DynamoDB in eu-west-1"),
+        ] {
+            let said = refusal(code, "DynamoDB in eu-west-1", "p-").expect("an explanation");
+            assert!(said.contains(part), "{code}: {said}");
+        }
+        assert_eq!(refusal("InternalServerError", "DynamoDB", "p-"), None);
+    }
+
+    #[test]
+    fn an_error_is_written_with_its_sources_each_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] Inner);
+        #[derive(Debug, thiserror::Error)]
+        #[error("inner")]
+        struct Inner;
+        #[derive(Debug, thiserror::Error)]
+        #[error("all: {0}")]
+        struct All(#[source] Outer);
+        assert_eq!(chain(&Outer(Inner)), "outer: inner");
+        assert_eq!(chain(&All(Outer(Inner))), "all: outer: inner");
+    }
+}
