@@ -1,19 +1,23 @@
 //! `punchcard catalog`: settings and rules.
 
 use std::{
-    io::{IsTerminal as _, Write as _},
+    io::IsTerminal as _,
     path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
 use punchcard_models::{fault::Faults, json};
-use punchcard_rewards::yaml::{self, Source};
+use punchcard_rewards::{
+    Catalog,
+    yaml::{self, Source},
+};
 use serde_json::json;
-use similar::TextDiff;
 
 use crate::{
+    difference::{Difference, Document},
     failure::Failure,
-    operator::{Target, patiently},
+    operator::{Operator, Target, patiently},
+    output::{self, say},
     set_up,
 };
 
@@ -28,36 +32,46 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a catalog, and say everything that is wrong with it
+    /// Check a catalog and report every error in it
     #[command(after_help = "Example:\n  punchcard catalog check shared/rewards/demo.yaml")]
     Check {
         /// A catalog in YAML
         file: PathBuf,
     },
-    /// Show what would change, and apply a catalog: all of it or, if somebody else applied another meanwhile, nothing
+    /// Show the changes by setting and rule, and apply a catalog. If another one was applied meanwhile, nothing is changed
     #[command(after_help = "Examples:\n  punchcard catalog apply catalog.yaml --stack loyalty\n  \
-        punchcard catalog apply catalog.yaml --stack loyalty --yes")]
+        punchcard catalog apply catalog.yaml --stack loyalty --profile production --region eu-west-1\n  \
+        punchcard catalog apply catalog.yaml --stack loyalty --yes --json")]
     Apply {
         /// A catalog in YAML
         file: PathBuf,
-        /// Don't ask
+        /// Apply without confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Show the catalog that is applied, in JSON, which is YAML too
+    /// Print the applied catalog as JSON, which is also YAML
     #[command(after_help = "Example:\n  punchcard catalog show --stack loyalty > catalog.yaml")]
     Show,
 }
 
-/// Does it.
+/// Runs the command.
 ///
 /// # Errors
-/// The file can't be read, or is no catalog, or the store could not be used.
+/// The file cannot be read or is not a catalog, or the store could not be used.
 pub async fn run(options: Options) -> Result<(), Failure> {
+    let target = &options.target;
     match options.command {
-        Command::Check { file } => check(&file, options.target.json),
-        Command::Apply { file, yes } => apply(&file, yes, &options.target).await,
-        Command::Show => show(&options.target).await,
+        Command::Check { file } => check(&file, target.json),
+        Command::Apply { file, yes } => {
+            let source = read(&file)?;
+            let operator = target.open().await?;
+            let done = apply(&source, yes, &operator, target.json).await;
+            done.map_err(|failure| operator.explain(failure))
+        }
+        Command::Show => {
+            let operator = target.open().await?;
+            show(&operator).await.map_err(|failure| operator.explain(failure))
+        }
     }
 }
 
@@ -67,67 +81,71 @@ fn check(file: &Path, in_json: bool) -> Result<(), Failure> {
     let (units, rules) = (catalog.business_units().len(), catalog.rules().count());
     let rewards = if catalog.rewards_enabled() { "enabled" } else { "disabled" };
     if in_json {
-        println!("{}", json!({"valid": true, "businessUnits": units, "rules": rules, "rewards": rewards}));
+        say!("{}", json!({"valid": true, "businessUnits": units, "rules": rules, "rewards": rewards}));
     } else {
-        println!(
-            "{} is a catalog: {units} business units, {rules} offers and campaigns, rewards {rewards}",
+        say!(
+            "{} is a valid catalog: {units} business units, {rules} offers and campaigns, rewards {rewards}",
             file.display()
         );
     }
     Ok(())
 }
 
-async fn apply(file: &Path, yes: bool, target: &Target) -> Result<(), Failure> {
-    let source = read(file)?;
-    let operator = target.open().await?;
-    let seen = patiently("reading the catalog", operator.admin.snapshot()).await?;
-    let before = patiently("reading the catalog", operator.admin.rules_json()).await?;
-    let changed = before.as_deref() != Some(source.to_json());
-    if !target.json {
-        print!("{}", difference(before.as_deref().unwrap_or_default(), source.to_json()));
+async fn apply(source: &Source, yes: bool, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let applied = patiently("reading the catalog", operator.admin.rules()).await?;
+    let (seen, json) = applied.map_or((0, None), |rules| (rules.version, Some(rules.json)));
+    let before = json.as_deref().map(parse).transpose()?.unwrap_or_default();
+    let difference = Difference::of(
+        Document { catalog: &before, json: json.as_deref().unwrap_or("{}") },
+        Document { catalog: source.catalog(), json: source.to_json() },
+    );
+    // An empty catalog differs from none by its version only, and is applied too.
+    let changed = !difference.is_empty() || json.is_none();
+    if !in_json {
+        output::write(format_args!("{difference}"));
     }
-    if changed && !yes && !agreed()? {
+    if changed && !yes && !confirmed()? {
         return Err(Failure::NotAgreed);
     }
     let now = punchcard_http::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let version = if changed {
-        let applied = operator.admin.apply_rules(source.to_json(), seen.version, now);
-        patiently("applying", applied).await?.map_err(|_| Failure::Superseded)?
+        let applying = operator.admin.apply_rules(source.to_json(), seen, now);
+        patiently("applying the catalog", applying).await?.map_err(|_| Failure::Superseded)?
     } else {
-        seen.version
+        seen
     };
-    match (target.json, changed) {
-        (true, _) => println!("{}", json!({"version": version, "changed": changed})),
-        (false, true) => println!("Version {version} is applied; every function has it within 60 seconds."),
-        (false, false) => println!("Version {version} is this very catalog; nothing to apply."),
+    match (in_json, changed) {
+        // Not through `json!`: its numbers are doubles.
+        (true, _) => say!(r#"{{"version":{version},"changed":{changed},"changes":{}}}"#, difference.to_json()),
+        (false, true) => say!("Version {version} is applied; every function has it within 60 seconds."),
+        (false, false) => say!("Version {version} is the same catalog; nothing to apply."),
     }
     Ok(())
 }
 
-/// Asks the person at the terminal; where there is none, `--yes` has to say it.
-fn agreed() -> Result<bool, Failure> {
+fn parse(json: &str) -> Result<Catalog, Failure> {
+    Catalog::from_json(json).map_err(|faults| {
+        let fault = faults.into_iter().next();
+        Failure::AppliedCatalog(fault.map(|fault| format!("{} {}", fault.pointer, fault.message)).unwrap_or_default())
+    })
+}
+
+/// Asks at the terminal. Without one, only `--yes` confirms.
+fn confirmed() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
     }
-    print!("Apply? [y/N] ");
-    std::io::stdout().flush()?;
+    output::write(format_args!("Apply? [y/N] "));
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn show(target: &Target) -> Result<(), Failure> {
-    let operator = target.open().await?;
+async fn show(operator: &Operator) -> Result<(), Failure> {
     let rules = patiently("reading the catalog", operator.admin.rules_json()).await?;
-    println!("{}", rules.map_or_else(|| "{}".to_owned(), |json| pretty(&json)));
+    output::write(format_args!("{}", rules.map_or_else(|| "{}\n".to_owned(), |json| pretty(&json))));
     Ok(())
-}
-
-/// The difference of two catalogs, line by line; nothing if there is none.
-fn difference(before: &str, after: &str) -> String {
-    let (before, after) = (pretty(before), pretty(after));
-    TextDiff::from_lines(&before, &after).unified_diff().context_radius(3).header("applied", "new").to_string()
 }
 
 /// A stored catalog with line breaks.

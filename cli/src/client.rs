@@ -1,4 +1,4 @@
-//! `punchcard client`: who may call.
+//! `punchcard client`: the clients and API keys that may call the API.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand, ValueEnum};
@@ -12,10 +12,11 @@ use serde_json::json;
 use crate::{
     failure::Failure,
     operator::{Operator, Target, patiently},
+    output::say,
     set_up,
 };
 
-/// Who may call: clients with a secret, and API keys
+/// Clients with a secret, and API keys
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -30,9 +31,9 @@ enum Command {
     #[command(after_help = "Examples:\n  punchcard client add mobile-app --for client-events --stack loyalty\n  \
         punchcard client add shop --for player-events --stack loyalty")]
     Add {
-        /// The client's id, or the API key's name
+        /// Client id, or name of the API key. A client id has letters, digits and . _ - only
         name: String,
-        /// What it may call; given again, for more than one. Player events have API keys, which call nothing else
+        /// API that it may call; repeat the option for more than one. Player events have API keys, which call nothing else
         #[arg(long = "for", value_enum, required = true, num_args = 1)]
         apis: Vec<Api>,
     },
@@ -53,57 +54,107 @@ enum Api {
     PlayerEvents,
 }
 
-/// Does it.
+/// Runs the command.
 ///
 /// # Errors
-/// The name is taken, unknown or no id, or the store could not be used.
+/// The name is taken, unknown or invalid, or the store could not be used.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    let operator = options.target.open().await?;
     let json = options.target.json;
     match options.command {
-        Command::Add { name, apis } => add(&operator, &name, &apis, json).await,
-        Command::List => list(&operator, json).await,
+        Command::Add { name, apis } => {
+            // Checked before the store is opened: an invalid name needs none.
+            let new = NewCaller::new(name, &apis)?;
+            let operator = options.target.open().await?;
+            add(&operator, &new, json).await.map_err(|failure| operator.explain(failure))
+        }
+        Command::List => {
+            let operator = options.target.open().await?;
+            list(&operator, json).await.map_err(|failure| operator.explain(failure))
+        }
         Command::Revoke { name } => {
-            let revoked = operator.admin.revoke(&name, punchcard_http::now());
-            patiently("revoking", revoked).await?.map_err(|_| Failure::UnknownCaller(name.clone()))?;
-            if json {
-                println!("{}", json!({"revoked": name}));
-            } else {
-                println!("{name} is revoked: refused within 60 seconds, its unexpired tokens too.");
-            }
-            Ok(())
+            let operator = options.target.open().await?;
+            revoke(&operator, &name, json).await.map_err(|failure| operator.explain(failure))
         }
     }
 }
 
-async fn add(operator: &Operator, name: &str, apis: &[Api], in_json: bool) -> Result<(), Failure> {
-    let id = ClientId::new(name).map_err(|rule| Failure::Name(name.to_owned(), rule))?;
-    let scopes: Vec<_> = apis.iter().filter_map(|api| scope(*api)).collect();
-    let key_only = scopes.is_empty();
-    if !key_only && scopes.len() < apis.len() {
-        return Err(Failure::KeyAndClient);
+/// A caller to add.
+#[derive(Debug)]
+struct NewCaller {
+    name: String,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Client(ClientId, Vec<Scope>),
+    ApiKey,
+}
+
+impl NewCaller {
+    fn new(name: String, apis: &[Api]) -> Result<Self, Failure> {
+        let id = ClientId::new(&name).map_err(|rule| Failure::Name(name.clone(), rule))?;
+        if name.chars().any(char::is_control) {
+            return Err(Failure::Name(name, "must not have control characters"));
+        }
+        for (index, api) in apis.iter().enumerate() {
+            if apis[..index].contains(api) {
+                let value = api.to_possible_value();
+                return Err(Failure::ApiTwice(value.map(|value| value.get_name().to_owned()).unwrap_or_default()));
+            }
+        }
+        let scopes: Vec<_> = apis.iter().filter_map(|api| scope(*api)).collect();
+        if scopes.is_empty() {
+            return Ok(NewCaller { name, kind: Kind::ApiKey });
+        }
+        if scopes.len() < apis.len() {
+            return Err(Failure::KeyAndClient);
+        }
+        // RFC 6749 has ids form-encoded before they go into HTTP Basic. Some clients do that and some don't, which
+        // only makes no difference for these.
+        if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
+            return Err(Failure::Name(
+                name,
+                "must have A-Z a-z 0-9 . _ - only, as HTTP Basic needs no encoding for them",
+            ));
+        }
+        Ok(NewCaller { name, kind: Kind::Client(id, scopes) })
     }
+}
+
+async fn revoke(operator: &Operator, name: &str, in_json: bool) -> Result<(), Failure> {
+    let revoking = operator.admin.revoke(name, punchcard_http::now());
+    patiently("revoking", revoking).await?.map_err(|_| Failure::UnknownCaller(name.to_owned()))?;
+    if in_json {
+        say!("{}", json!({"revoked": name}));
+    } else {
+        say!("{name} is revoked: refused within 60 seconds, its unexpired tokens too.");
+    }
+    Ok(())
+}
+
+async fn add(operator: &Operator, new: &NewCaller, in_json: bool) -> Result<(), Failure> {
+    let name = &new.name;
     let known = patiently("reading the clients", operator.admin.callers()).await?;
-    if known.iter().any(|caller| caller.name == name) {
-        return Err(Failure::NameTaken(name.to_owned()));
+    if known.iter().any(|caller| caller.name == *name) {
+        return Err(Failure::NameTaken(name.clone()));
     }
     let now = punchcard_http::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let secret = BASE64_URL_SAFE_NO_PAD.encode(set_up::random()?);
     let digest = SecretDigest::of(&secret);
-    let made = if key_only {
-        operator.admin.add_api_key(name, digest, now).await?
-    } else {
-        operator.admin.add_client(&id, digest, &scopes, now).await?
+    let made = match &new.kind {
+        Kind::ApiKey => operator.admin.add_api_key(name, digest, now).await?,
+        Kind::Client(id, scopes) => operator.admin.add_client(id, digest, scopes, now).await?,
     };
     if made == SetUp::WasThere {
-        return Err(Failure::NameTaken(name.to_owned()));
+        return Err(Failure::NameTaken(name.clone()));
     }
-    match (in_json, key_only) {
-        (true, true) => println!("{}", json!({"name": name, "apiKey": secret})),
-        (true, false) => println!("{}", json!({"clientId": name, "secret": secret})),
-        (false, true) => println!("API key of {name}, shown this once:\n  {secret}"),
-        (false, false) => println!("clientId  {name}\nsecret    {secret}   (shown this once)"),
+    match (in_json, &new.kind) {
+        (true, Kind::ApiKey) => say!("{}", json!({"name": name, "apiKey": secret})),
+        (true, Kind::Client(..)) => say!("{}", json!({"clientId": name, "secret": secret})),
+        (false, Kind::ApiKey) => say!("API key of {name}, shown this once:\n  {secret}"),
+        (false, Kind::Client(..)) => say!("clientId  {name}\nsecret    {secret}   (shown this once)"),
     }
     Ok(())
 }
@@ -128,12 +179,12 @@ async fn list(operator: &Operator, in_json: bool) -> Result<(), Failure> {
                 "revokedAt": caller.revoked_at,
             })
         });
-        println!("{}", list.collect::<serde_json::Value>());
+        say!("{}", list.collect::<serde_json::Value>());
         return Ok(());
     }
     for caller in &callers {
         let revoked = caller.revoked_at.as_ref().map(|at| format!("  revoked {at}")).unwrap_or_default();
-        println!("{:24} {:28} added {}{revoked}", caller.name, apis(caller).join(", "), caller.created_at);
+        say!("{:24} {:28} added {}{revoked}", caller.name, apis(caller).join(", "), caller.created_at);
     }
     Ok(())
 }

@@ -1,60 +1,90 @@
-//! Why a command could not do what it was asked to.
+//! Errors of the commands, as they are printed.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use punchcard_http::token::UnusableKey;
+use punchcard_http::{logs::InvalidRustLog, token::UnusableKey};
 use punchcard_rewards::yaml::Problem;
-use punchcard_store::Outage;
+use punchcard_store::{ConnectionError, Outage};
 
-/// Why a command failed, told to the person who gave it.
+/// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The demo's credentials are public, so the demo must not be.
     #[error("--demo has well-known credentials and answers on a loopback address only, not on {0}")]
     DemoInPublic(SocketAddr),
-    /// The address can't be had.
+    /// The address cannot be bound.
     #[error("can't listen on {0}: {1}; choose another address with --addr")]
     Listen(SocketAddr, io::Error),
-    /// The directory can't be made.
+    /// The directory cannot be made.
     #[error("can't keep data in {0}: {1}; choose another directory with --data, or --memory")]
     Data(PathBuf, io::Error),
-    /// The embedded store doesn't start.
+    /// The directory has no store, and the command makes none.
+    #[error("there is no store in {}; `punchcard serve --data {}` makes one", .0.display(), .0.display())]
+    NoStore(PathBuf),
+    /// The embedded store does not start.
     #[error("the embedded store does not start: {0}")]
     Embedded(String),
-    /// A file can't be read.
+    /// A file cannot be read.
     #[error("can't read {0}: {1}")]
     Read(PathBuf, io::Error),
-    /// A catalog isn't one.
-    #[error("{} is no catalog:\n{}", .0.display(), lines(.1))]
+    /// A catalog is invalid.
+    #[error("{} is not a valid catalog:\n{}", .0.display(), lines(.1))]
     Catalog(PathBuf, Vec<Problem>),
-    /// The template isn't what the tables are made from.
+    /// The applied catalog cannot be read by this version.
+    #[error("the applied catalog cannot be read by this version of punchcard: {0}")]
+    AppliedCatalog(String),
+    /// The template does not define the tables as expected.
     #[error("template.yaml: {0}")]
     Template(String),
-    /// The store could not be used.
+    /// The connection cannot be configured.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+    /// A store call failed.
     #[error("the store could not be used: {0}")]
     Store(#[from] Outage),
-    /// Somebody else applied a catalog at the same moment.
-    #[error("the catalog was changed by somebody else at the same moment; look at it and try again")]
+    /// A store call failed for a reason that an operator can act on.
+    #[error("{explanation} ({outage})")]
+    Explained {
+        /// The reason.
+        explanation: String,
+        /// The error itself.
+        #[source]
+        outage: Outage,
+    },
+    /// Another catalog was applied at the same moment.
+    #[error("another catalog was applied at the same moment; look at it and try again")]
     Superseded,
-    /// Nobody said yes.
-    #[error("nothing is applied; say yes at the prompt, or --yes where there is none")]
+    /// The change was not confirmed.
+    #[error("nothing is applied; confirm at the prompt, or use --yes where there is none")]
     NotAgreed,
-    /// A name isn't one.
-    #[error("{0:?} is no name: it {1}")]
+    /// A name is invalid.
+    #[error("invalid name {0:?}: it {1}")]
     Name(String, &'static str),
-    /// A name has somebody already.
+    /// A name is taken.
     #[error("{0} is there already; names are not used again, revoked ones neither")]
     NameTaken(String),
-    /// Nobody has a name.
+    /// No caller has this name.
     #[error("there is no client and no API key {0}; `punchcard client list` lists them")]
     UnknownCaller(String),
-    /// An API key calls player events only.
+    /// An API key is for player events only.
     #[error("player events have API keys, which call nothing else: add two callers")]
     KeyAndClient,
+    /// An API is named twice.
+    #[error("--for {0} is given twice")]
+    ApiTwice(String),
     /// No key could be made.
     #[error(transparent)]
     Key(#[from] UnusableKey),
-    /// Anything else of the operating system.
+    /// `RUST_LOG` is invalid.
+    #[error(transparent)]
+    RustLog(#[from] InvalidRustLog),
+    /// The system's random number generator failed.
+    #[error("the system's random number generator failed")]
+    NoRandomness,
+    /// Standard output failed.
+    #[error("can't write the output: {0}")]
+    Output(io::Error),
+    /// Any other error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
 }

@@ -1,11 +1,12 @@
-//! `punchcard key`: what tokens are signed with.
+//! `punchcard key`: the keys that sign tokens.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
     failure::Failure,
-    operator::{Target, patiently},
+    operator::{Operator, Target, patiently},
+    output::say,
 };
 
 /// The keys that tokens are signed with
@@ -24,23 +25,26 @@ enum Command {
     Rotate,
 }
 
-/// Does it.
+/// Runs the command.
 ///
 /// # Errors
 /// The store could not be used.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let operator = options.target.open().await?;
-    match options.command {
-        Command::Rotate => {
-            let (key, public) = punchcard_http::token::generate()?;
-            let added = operator.admin.add_signing_key(&key, &public, punchcard_http::now());
-            patiently("adding a key", added).await?;
-            if options.target.json {
-                println!("{}", json!({"keyId": key.id}));
-            } else {
-                println!("Tokens are signed with {} within 60 seconds; older ones stay valid.", key.id);
-            }
-            Ok(())
-        }
+    let done = match options.command {
+        Command::Rotate => rotate(&operator, options.target.json).await,
+    };
+    done.map_err(|failure| operator.explain(failure))
+}
+
+async fn rotate(operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let (key, public) = punchcard_http::token::generate()?;
+    let adding = operator.admin.add_signing_key(&key, &public, punchcard_http::now());
+    patiently("adding the key", adding).await?;
+    if in_json {
+        say!("{}", json!({"keyId": key.id}));
+    } else {
+        say!("Tokens are signed with {} within 60 seconds; older ones stay valid.", key.id);
     }
+    Ok(())
 }

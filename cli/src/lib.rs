@@ -5,12 +5,14 @@
 pub mod catalog;
 pub mod client;
 pub mod demo;
+mod difference;
 pub mod docs;
 pub mod embedded;
 pub mod ending;
 pub mod failure;
 pub mod key;
 pub mod operator;
+pub mod output;
 pub mod router;
 pub mod serve;
 mod server;
@@ -20,4 +22,4 @@ pub mod tables;
 
 /// What the commands log if `RUST_LOG` says nothing: what is wrong. To the embedded store each failed condition is a
 /// warning; here it is an answer.
-const QUIET: &str = "warn,dynoxide=error";
+pub const QUIET: &str = "warn,dynoxide=error";

@@ -1,13 +1,17 @@
 //! The command line.
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
-use clap::{Parser, Subcommand};
-use punchcard::{catalog, client, key, serve, store};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use punchcard::{QUIET, catalog, client, failure::Failure, key, output, serve, store};
 
 /// Loyalty event intake: records every event exactly once, and pays what it earned in the same write.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true)]
+#[command(name = "punchcard", version = env!("PUNCHCARD_VERSION"), arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -20,22 +24,52 @@ enum Command {
     Catalog(catalog::Options),
     Client(client::Options),
     Key(key::Options),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Examples:\n  punchcard completions bash > ~/.local/share/bash-completion/completions/punchcard\n  \
+        punchcard completions zsh > \"${fpath[1]}/_punchcard\"\n  \
+        punchcard completions fish > ~/.config/fish/completions/punchcard.fish"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Serve(options) => serve::run(options).await,
-        Command::Store(options) => store::run(options).await,
-        Command::Catalog(options) => catalog::run(options).await,
-        Command::Client(options) => client::run(options).await,
-        Command::Key(options) => key::run(options).await,
-    };
-    match done {
+    let result = run(Cli::parse().command).await;
+    match result.and_then(|()| output::finish().map_err(Failure::Output)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("punchcard: {failure}");
+            // Standard error may be closed; the exit status says the same.
+            writeln!(io::stderr(), "punchcard: {failure}").ok();
             ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(options) => serve::run(options).await,
+        Command::Store(options) => store::run(options).await,
+        Command::Catalog(options) => {
+            punchcard_http::logs::plain(QUIET)?;
+            catalog::run(options).await
+        }
+        Command::Client(options) => {
+            punchcard_http::logs::plain(QUIET)?;
+            client::run(options).await
+        }
+        Command::Key(options) => {
+            punchcard_http::logs::plain(QUIET)?;
+            key::run(options).await
+        }
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "punchcard", &mut script);
+            output::write(format_args!("{}", String::from_utf8_lossy(&script)));
+            Ok(())
         }
     }
 }

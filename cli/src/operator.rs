@@ -1,27 +1,33 @@
-//! Which store an operator's command is for.
+//! The store that an operator's command works on.
 
 use std::{io::IsTerminal as _, path::PathBuf, time::Duration};
 
 use clap::Args;
 use indicatif::ProgressBar;
-use punchcard_store::{Admin, Store};
+use punchcard_store::{Admin, Connection, OperatorStore, Store};
 
 use crate::{
     embedded::{self, Embedded},
     failure::Failure,
 };
 
-/// Which store, and how to tell what is there
+/// The store of an operator's command, and the output format
 #[derive(Debug, Args)]
 pub struct Target {
-    /// The stack: its tables are named NAME-Catalog and so on
+    /// Stack name: the prefix of its table names, as in NAME-Catalog
     #[arg(long, value_name = "NAME", default_value = "punchcard", global = true)]
     stack: String,
-    /// Another DynamoDB than that of AWS
-    #[arg(long, value_name = "URL", env = "DYNAMODB_ENDPOINT", global = true)]
-    endpoint: Option<String>,
-    /// The data of `punchcard serve`, instead of a stack
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["stack", "endpoint"], global = true)]
+    /// Profile of the AWS configuration files [default: $AWS_PROFILE]
+    #[arg(long, value_name = "NAME", global = true)]
+    profile: Option<String>,
+    /// AWS region [default: $AWS_REGION, or the profile's]
+    #[arg(long, value_name = "REGION", global = true)]
+    region: Option<String>,
+    /// URL of a DynamoDB that is not AWS's [default: $DYNAMODB_ENDPOINT, $AWS_ENDPOINT_URL_DYNAMODB, or the profile's]
+    #[arg(long, value_name = "URL", alias = "endpoint", global = true)]
+    endpoint_url: Option<String>,
+    /// Data directory of `punchcard serve`, instead of a stack
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["stack", "profile", "region", "endpoint_url"], global = true)]
     data: Option<PathBuf>,
     /// Print JSON, for scripts
     #[arg(long, global = true)]
@@ -30,28 +36,56 @@ pub struct Target {
 
 /// The operator's access to a store, open as long as it is kept.
 pub struct Operator {
-    /// What may be done.
+    /// The operations.
     pub admin: Admin,
-    _embedded: Option<Embedded>,
+    place: Place,
+}
+
+enum Place {
+    Stack(OperatorStore),
+    Data { _embedded: Embedded },
 }
 
 impl Target {
-    /// Opens the store.
+    /// Opens the store. Never makes one: a mistyped directory is an error.
     ///
     /// # Errors
-    /// The data can't be opened.
+    /// There is no store in the directory or it cannot be opened, or the connection cannot be configured.
     pub async fn open(&self) -> Result<Operator, Failure> {
         if let Some(directory) = &self.data {
-            let embedded =
-                Embedded::start(embedded::open(directory, embedded::FILE)?, embedded::hidden_address()).await?;
-            return Ok(Operator { admin: embedded.store.admin(), _embedded: Some(embedded) });
+            if !directory.join(embedded::FILE).is_file() {
+                return Err(Failure::NoStore(directory.clone()));
+            }
+            let database = embedded::open(directory, embedded::FILE)?;
+            let embedded = Embedded::start(database, embedded::hidden_address()).await?;
+            return Ok(Operator { admin: embedded.store.admin(), place: Place::Data { _embedded: embedded } });
         }
-        let store = Store::of_operator(&format!("{}-", self.stack), self.endpoint.clone()).await;
-        Ok(Operator { admin: store.admin(), _embedded: None })
+        let connection = Connection {
+            profile: self.profile.clone(),
+            region: self.region.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+        };
+        let prefix = format!("{}-", self.stack);
+        let stack = patiently("resolving credentials", Store::of_operator(&prefix, connection)).await?;
+        Ok(Operator { admin: stack.store.admin(), place: Place::Stack(stack) })
     }
 }
 
-/// Waits for `work`, with a sign of life on a terminal where it takes longer than a second.
+impl Operator {
+    /// Replaces a store error by its cause in the SDK's terms: the endpoint, the credentials, the region or the stack.
+    #[must_use]
+    pub fn explain(&self, failure: Failure) -> Failure {
+        match (&self.place, failure) {
+            (Place::Stack(stack), Failure::Store(outage)) => match stack.explain(&outage) {
+                Some(explanation) => Failure::Explained { explanation, outage },
+                None => Failure::Store(outage),
+            },
+            (_, failure) => failure,
+        }
+    }
+}
+
+/// Waits for `work`, with a spinner on a terminal where it takes longer than a second.
 pub async fn patiently<T>(what: &'static str, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     tokio::select! {

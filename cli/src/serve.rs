@@ -20,6 +20,7 @@ use crate::{
     embedded::{DEMO_FILE, Embedded, FILE, Place, hidden_address},
     ending::ctrl_c,
     failure::Failure,
+    output::say,
     router::{self, Function},
     server,
     set_up::{apply, ensure_keys, random},
@@ -56,7 +57,7 @@ pub struct Options {
 /// # Errors
 /// It can't start, or not go on.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    punchcard_http::logs::plain(crate::QUIET);
+    punchcard_http::logs::plain(crate::QUIET)?;
     if options.demo && !options.addr.ip().is_loopback() {
         return Err(Failure::DemoInPublic(options.addr));
     }
@@ -102,24 +103,24 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
 }
 
 fn announce(address: SocketAddr, options: &Options, functions: &[Function], new_secret: Option<&str>) {
-    println!("Punchcard  http://{address}");
-    println!("reference  http://{address}/docs, of /openapi.json");
-    println!("data       {}", options.place.describe());
-    println!("routes");
+    say!("Punchcard  http://{address}");
+    say!("reference  http://{address}/docs, of /openapi.json");
+    say!("data       {}", options.place.describe());
+    say!("routes");
     for Function { endpoint, .. } in functions {
         for path in endpoint.paths {
-            println!("  {:4} {path}", endpoint.method.as_str());
+            say!("  {:4} {path}", endpoint.method.as_str());
         }
     }
-    println!("  GET  /health");
+    say!("  GET  /health");
     if let Some(secret) = new_secret {
-        println!("\nThe store is new. Its first client; the secret is shown this once:");
-        println!("  clientId  {FIRST_CLIENT}\n  secret    {secret}");
+        say!("\nThe store is new. Its first client; the secret is shown this once:");
+        say!("  clientId  {FIRST_CLIENT}\n  secret    {secret}");
     }
     if options.demo {
-        println!("\n{}", demo::commands(address));
+        say!("\n{}", demo::commands(address));
     }
-    println!("Ctrl-C ends it.");
+    say!("Ctrl-C ends it.");
 }
 
 /// Whether the store answers.

@@ -39,6 +39,6 @@ pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(),
 /// The system has no randomness.
 pub fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0u8; 32];
-    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::Embedded("no randomness".to_owned()))?;
+    ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::NoRandomness)?;
     Ok(bytes)
 }

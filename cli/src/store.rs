@@ -9,6 +9,7 @@ use crate::{
     embedded::{DEMO_FILE, Embedded, FILE, Place, TABLE_PREFIX},
     ending::ctrl_c,
     failure::Failure,
+    output::say,
 };
 
 /// The embedded DynamoDB alone, tables made, for `sam local` and for tools
@@ -32,7 +33,7 @@ pub struct Options {
 /// # Errors
 /// It can't start.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    punchcard_http::logs::plain(crate::QUIET);
+    punchcard_http::logs::plain(crate::QUIET)?;
     let database = options.place.open(if options.demo { DEMO_FILE } else { FILE })?;
     let embedded = Embedded::start(database, options.addr).await?;
     // On any address: whoever reaches this may read and write everything, and needs no credentials for it.
@@ -40,9 +41,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         demo::set_up(&embedded.store.admin(), punchcard_http::now()).await?;
     }
     let asked_to_end = ctrl_c()?;
-    println!("DynamoDB   http://{}", embedded.address);
-    println!("data       {}", options.place.describe());
-    println!("tables     {TABLE_PREFIX}…, any credentials, region us-east-1");
+    say!("DynamoDB   http://{}", embedded.address);
+    say!("data       {}", options.place.describe());
+    say!("tables     {TABLE_PREFIX}…, any credentials, region us-east-1");
     asked_to_end.await;
     embedded.stop().await;
     Ok(())

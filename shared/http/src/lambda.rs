@@ -10,19 +10,21 @@ use crate::{call::Endpoint, logs, metering};
 /// Runs a function: makes its state once, then answers one request after the other.
 ///
 /// # Errors
-/// The Lambda runtime can't be reached.
-pub fn run<S, O, H>(endpoint: &Endpoint, open: impl FnOnce() -> O, handle: H) -> Result<(), Error>
+/// A setting is invalid, or the Lambda runtime can't be reached.
+pub fn run<S, O, H, E>(endpoint: &Endpoint, open: impl FnOnce() -> O, handle: H) -> Result<(), Error>
 where
     S: Sync,
-    O: Future<Output = S>,
+    O: Future<Output = Result<S, E>>,
+    E: std::error::Error,
     H: for<'a> Handle<'a, S>,
 {
-    logs::json();
+    // As text: what a `main` returns is printed in its debug form.
+    logs::json().map_err(|error| error.to_string())?;
     // A function serves one request at a time: a second thread would only cost switches.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let meter = metering::install(endpoint.function);
         metering::cold_start();
-        let state = &open().await;
+        let state = &open().await.map_err(|error| error.to_string())?;
         let handle = &handle;
         lambda_http::run(service_fn(move |request: Request| async move {
             let response = handle.call(state, &request).await;

@@ -1,6 +1,6 @@
 //! Logs: lines with an RFC 3339 timestamp, a level and the request id, and nothing in them that a client sent.
 
-use std::{env, io, panic};
+use std::{env, ffi::OsStr, io, panic};
 
 use tracing::{Level, Subscriber};
 use tracing_subscriber::{
@@ -10,14 +10,25 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
+/// `RUST_LOG` is not a list of levels and targets.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("RUST_LOG must be a level, or a list such as warn,punchcard_store=debug, not {0:?}")]
+pub struct InvalidRustLog(String);
+
 /// Writes logs as JSON to standard output, as Lambda takes them. `RUST_LOG` chooses how much, `info` if unset.
-pub fn json() {
-    start(tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_span_list(false), "info");
+///
+/// # Errors
+/// `RUST_LOG` is invalid.
+pub fn json() -> Result<(), InvalidRustLog> {
+    start(tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_span_list(false), "info")
 }
 
 /// Writes logs for people to standard error. `RUST_LOG` chooses how much, `default` if unset.
-pub fn plain(default: &str) {
-    start(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false), default);
+///
+/// # Errors
+/// `RUST_LOG` is invalid.
+pub fn plain(default: &str) -> Result<(), InvalidRustLog> {
+    start(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false), default)
 }
 
 /// Whatever `RUST_LOG` asks for, crates that aren't ours tell only what is wrong: below that, the SDK and the Lambda
@@ -27,9 +38,12 @@ pub fn discreet<S: Subscriber>() -> impl Layer<S> {
     filter_fn(|metadata| *metadata.level() <= Level::WARN || metadata.target().starts_with("punchcard"))
 }
 
-fn start(lines: impl Layer<Registry> + Send + Sync, default: &str) {
-    tracing_subscriber::registry().with(lines).with(filter(default)).with(discreet()).init();
+fn start(lines: impl Layer<Registry> + Send + Sync, default: &str) -> Result<(), InvalidRustLog> {
+    let chosen = env::var_os("RUST_LOG").filter(|chosen| !chosen.is_empty());
+    let filter = filter(chosen.as_deref().unwrap_or(OsStr::new(default)))?;
+    tracing_subscriber::registry().with(lines).with(filter).with(discreet()).init();
     log_panics();
+    Ok(())
 }
 
 /// What a panic says may hold what a client sent: the log gets its place only.
@@ -41,9 +55,9 @@ fn log_panics() {
 }
 
 /// By level and crate only: to choose by spans and fields as well would link an engine for regular expressions.
-fn filter(default: &str) -> Targets {
-    let chosen = env::var("RUST_LOG").ok().filter(|chosen| !chosen.is_empty());
-    chosen.and_then(|chosen| chosen.parse().ok()).or_else(|| default.parse().ok()).unwrap_or_default()
+fn filter(chosen: &OsStr) -> Result<Targets, InvalidRustLog> {
+    let parsed = chosen.to_str().and_then(|chosen| chosen.parse().ok());
+    parsed.ok_or_else(|| InvalidRustLog(chosen.to_string_lossy().into_owned()))
 }
 
 #[cfg(test)]
@@ -59,6 +73,17 @@ mod tests {
         let mut log = String::new();
         written.read_to_string(&mut log).expect("text");
         log
+    }
+
+    #[test]
+    fn a_filter_is_read_or_refused_and_never_ignored() {
+        for valid in ["warn", "off", "warn,punchcard_store=debug", "punchcard=trace"] {
+            assert!(filter(OsStr::new(valid)).is_ok(), "{valid}");
+        }
+        for invalid in ["punchcard=loud", "info,a=b=c", "punchcard[span]=info"] {
+            let error = filter(OsStr::new(invalid)).expect_err("an error").to_string();
+            assert!(error.starts_with("RUST_LOG must be a level") && error.contains(invalid), "{error}");
+        }
     }
 
     #[test]

@@ -110,8 +110,8 @@ fn certificates_from(variable: &impl Fn(&str) -> Option<OsString>) -> Result<Opt
 
 fn read_certificates(path: &OsStr) -> Result<Vec<u8>, ConfigError> {
     let path = Path::new(path);
-    let pem = std::fs::read(path)
-        .map_err(|source| ConfigError::UnreadableCertificates { path: path.to_owned(), source })?;
+    let pem =
+        std::fs::read(path).map_err(|source| ConfigError::UnreadableCertificates { path: path.to_owned(), source })?;
     // The TLS provider panics on invalid PEM, so it is checked here.
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
@@ -122,10 +122,7 @@ fn read_certificates(path: &OsStr) -> Result<Vec<u8>, ConfigError> {
 }
 
 /// A variable's value. Empty counts as unset: a template's optional parameters are empty strings.
-fn text(
-    variable: &impl Fn(&str) -> Option<OsString>,
-    name: &'static str,
-) -> Result<Option<String>, ConfigError> {
+fn text(variable: &impl Fn(&str) -> Option<OsString>, name: &'static str) -> Result<Option<String>, ConfigError> {
     let value = variable(name).filter(|value| !value.is_empty());
     value.map(|value| value.into_string().map_err(|_| ConfigError::NotUnicode(name))).transpose()
 }
@@ -188,7 +185,11 @@ mod tests {
             ),
             (
                 &[COMPLETE[0], COMPLETE[1], ("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))],
-                concat!("SSL_CERT_FILE: ", env!("CARGO_MANIFEST_DIR"), "/Cargo.toml is not a PEM file with certificates"),
+                concat!(
+                    "SSL_CERT_FILE: ",
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/Cargo.toml is not a PEM file with certificates"
+                ),
             ),
         ] {
             assert_eq!(read(variables).expect_err("an error"), error, "{variables:?}");

@@ -155,7 +155,9 @@ fn refusal(code: &str, place: &str, prefix: &str) -> Option<String> {
             ));
         }
         "ResourceNotFoundException" => {
-            return Some(format!("there is no table {prefix}Catalog at {place}: check --stack, --region and --profile"));
+            return Some(format!(
+                "there is no table {prefix}Catalog at {place}: check --stack, --region and --profile"
+            ));
         }
         _ => return None,
     };
