@@ -38,6 +38,8 @@ enum Command {
         apis: Vec<Api>,
     },
     /// List clients and API keys
+    #[command(after_help = "Examples:\n  punchcard client list --stack loyalty --region eu-west-1\n  \
+        punchcard client list --data .punchcard --json")]
     List,
     /// Revoke a client or an API key: refused within 60 seconds, its unexpired tokens too
     #[command(after_help = "Example:\n  punchcard client revoke mobile-app --stack loyalty")]

@@ -78,6 +78,11 @@ impl Function {
         answer.expect("an answer in time").expect("the runtime runs")
     }
 
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.process.try_wait().expect("its state").is_none()
+    }
+
     /// The most memory that it had so far, in KB, where the system says so.
     pub fn peak_memory(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()?)).ok()?;

@@ -1,5 +1,9 @@
 //! `punchcard catalog`, `client` and `key`: the real binary, on the store of an app as on a stack of AWS.
 
+mod configuration;
+mod connection;
+mod output;
+
 use std::io::Write as _;
 
 use futures_util::future::join_all;
@@ -24,18 +28,39 @@ impl Said {
 
 async fn punchcard(app: &App, arguments: &[&str]) -> Said {
     let stack = app.prefix.trim_end_matches('-');
-    let output = Command::new(binary("punchcard"))
+    let mut command = bare();
+    command
         .args(arguments)
-        .args(["--stack", stack, "--endpoint", &app.endpoint])
-        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .args(["--stack", stack, "--endpoint-url", &app.endpoint])
         .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .output()
-        .await
-        .expect("the command runs");
+        .env("AWS_SECRET_ACCESS_KEY", "test");
+    run(command).await
+}
+
+/// The binary without credentials, region or endpoint: nothing of this machine's own configuration.
+fn bare() -> Command {
+    let mut command = Command::new(binary("punchcard"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("AWS_") || ["DYNAMODB_ENDPOINT", "SSL_CERT_FILE", "RUST_LOG"].contains(&&*text) {
+            command.env_remove(&name);
+        }
+    }
+    command
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .kill_on_drop(true);
+    command
+}
+
+async fn run(mut command: Command) -> Said {
+    let output = tokio::time::timeout(std::time::Duration::from_secs(60), command.output()).await;
+    let output = output.expect("the command ends").expect("the command runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let errors = text(output.stderr);
     logs::check(&errors);
+    assert!(!errors.contains("panicked"), "{errors}");
     Said { succeeded: output.status.success(), output: text(output.stdout), errors }
 }
 
@@ -97,8 +122,11 @@ async fn a_catalog_is_applied_after_its_difference_was_shown_and_somebody_agreed
 
     let unasked = punchcard(&app, &["catalog", "apply", path]).await;
     assert!(!unasked.succeeded && unasked.errors.contains("nothing is applied"), "{}", unasked.errors);
-    assert!(unasked.output.contains("+  \"rewards\": \"disabled\""), "{}", unasked.output);
-    assert!(unasked.output.contains("-      \"id\": \"XYZ_BASE\""), "{}", unasked.output);
+    for line in
+        ["~ rewards: enabled → disabled", "~ sections: +Lobby, -VIPLounge", "offers\n", "- XYZ_BASE", "- REVIEW"]
+    {
+        assert!(unasked.output.contains(line), "{line}: {}", unasked.output);
+    }
 
     assert!(punchcard(&app, &["catalog", "apply", path, "--yes"]).await.succeeded);
     let snapshot = app.store.admin().snapshot().await.expect("a catalog");
@@ -106,11 +134,54 @@ async fn a_catalog_is_applied_after_its_difference_was_shown_and_somebody_agreed
     assert_eq!(snapshot.version, 2);
 
     let again = punchcard(&app, &["catalog", "apply", path, "--json"]).await.json();
-    assert_eq!(again, json!({"version": 2, "changed": false}));
+    assert_eq!(again, json!({"version": 2, "changed": false, "changes": []}));
 
     let shown = file(&punchcard(&app, &["catalog", "show"]).await.output);
     let shown = shown.path().to_str().expect("a path");
     assert_eq!(punchcard(&app, &["catalog", "apply", shown, "--json"]).await.json()["changed"], false);
+}
+
+#[tokio::test]
+async fn a_changed_rule_is_reported_by_field_in_json_too() {
+    let app = App::start().await;
+    let demo =
+        punchcard_rewards::yaml::DEMO.replace("reward: {flat: 5}\n    limits: {usesPerMember: 2}", "reward: {flat: 6}");
+    let catalog = file(&demo);
+    let path = catalog.path().to_str().expect("a path");
+    let unasked = punchcard(&app, &["catalog", "apply", path]).await;
+    let shown = "offers\n  ~ XYZ_SURVEY\n      limits.usesPerMember: 2 → (none)\n      reward.flat: 5 → 6\n";
+    assert_eq!(unasked.output, shown);
+    let applied = punchcard(&app, &["catalog", "apply", path, "--yes", "--json"]).await.json();
+    let fields = json!([
+        {"field": "limits.usesPerMember", "from": 2, "to": null},
+        {"field": "reward.flat", "from": 5, "to": 6},
+    ]);
+    let changes = json!([{"offer": "XYZ_SURVEY", "change": "changed", "fields": fields}]);
+    assert_eq!(applied, json!({"version": 2, "changed": true, "changes": changes}));
+}
+
+#[tokio::test]
+async fn a_name_that_http_basic_would_need_encoded_is_refused() {
+    for (arguments, part) in [
+        (&["mobile app", "--for", "activities"][..], "must have A-Z a-z 0-9 . _ - only"),
+        (&["mobile:app", "--for", "client-events"], "must have A-Z a-z 0-9 . _ - only"),
+        (&["caf\u{e9}", "--for", "client-events"], "must have A-Z a-z 0-9 . _ - only"),
+        (&["a+b", "--for", "client-events"], "must have A-Z a-z 0-9 . _ - only"),
+        (&["shop\u{7}", "--for", "player-events"], "must not have control characters"),
+        (&["shop\u{85}", "--for", "player-events"], "must not have control characters"),
+        (&["", "--for", "player-events"], "must have 1 to 128 characters"),
+        (&["shop", "--for", "activities", "--for", "activities"], "--for activities is given twice"),
+        (&["shop", "--for", "player-events", "--for", "player-events"], "--for player-events is given twice"),
+    ] {
+        // Refused before a store is needed.
+        let mut command = bare();
+        command.args(["client", "add"]).args(arguments);
+        let said = run(command).await;
+        assert!(!said.succeeded && said.errors.contains(part), "{arguments:?}: {}", said.errors);
+    }
+    let app = App::start().await;
+    assert!(punchcard(&app, &["client", "add", "Web_shop-2.eu", "--for", "activities"]).await.succeeded);
+    assert!(punchcard(&app, &["client", "add", "Web shop (EU)", "--for", "player-events"]).await.succeeded);
 }
 
 #[tokio::test]
