@@ -117,7 +117,7 @@ async fn apply(source: &Source, yes: bool, operator: &Operator, in_json: bool) -
     };
     match (in_json, changed) {
         // Not through `json!`: its numbers are doubles.
-        (true, _) => say!(r#"{{"version":{version},"changed":{changed},"changes":{}}}"#, difference.to_json()),
+        (true, _) => say!(r#"{{"changed":{changed},"changes":{},"version":{version}}}"#, difference.to_json()),
         (false, true) => say!("Version {version} is applied; every function has it within 60 seconds."),
         (false, false) => say!("Version {version} is the same catalog; nothing to apply."),
     }
