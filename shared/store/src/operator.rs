@@ -2,8 +2,10 @@
 
 use std::error::Error;
 
-use aws_config::{BehaviorVersion, ConfigLoader, Region, profile::ProfileFileCredentialsProvider};
-use aws_sdk_dynamodb::config::{self, Credentials, ProvideCredentials as _};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+};
+use aws_sdk_dynamodb::config::{self, Credentials, ProvideCredentials as _, SharedHttpClient};
 
 use crate::{
     Cause, Outage, Store,
@@ -71,7 +73,7 @@ impl Store {
         };
         let http_client = http_client(certificates()?);
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
-        let loader = with_options(loader, connection.profile.as_deref(), connection.region);
+        let loader = with_options(loader, connection.profile.as_deref(), connection.region, &http_client).await;
         let sdk = loader.load().await;
         // `AWS_ENDPOINT_URL` and the profile's `endpoint_url` are in the SDK's own configuration.
         let endpoint = named.or_else(|| sdk.endpoint_url().map(str::to_owned));
@@ -103,16 +105,31 @@ impl Store {
     }
 }
 
-fn with_options(loader: ConfigLoader, profile: Option<&str>, region: Option<String>) -> ConfigLoader {
-    let loader = match region {
-        Some(region) => loader.region(Region::new(region)),
+async fn with_options(
+    loader: ConfigLoader,
+    profile: Option<&str>,
+    region: Option<String>,
+    http_client: &SharedHttpClient,
+) -> ConfigLoader {
+    let region = region.map(Region::new);
+    let loader = match region.clone() {
+        Some(region) => loader.region(region),
         None => loader,
     };
     match profile {
         // A profile on the command line comes before credentials in the environment, as in the AWS CLI.
-        Some(profile) => loader
-            .profile_name(profile)
-            .credentials_provider(ProfileFileCredentialsProvider::builder().profile_name(profile).build()),
+        Some(profile) => {
+            // Profiles that log in by SSO or assume a role call AWS.
+            let provider = ProviderConfig::without_region()
+                .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
+                .with_http_client(http_client.clone());
+            let provider = match region {
+                Some(region) => provider.with_region(Some(region)),
+                None => provider.load_default_region().await,
+            };
+            let provider = ProfileFileCredentialsProvider::builder().configure(&provider).profile_name(profile);
+            loader.profile_name(profile).credentials_provider(provider.build())
+        }
         None => loader,
     }
 }
