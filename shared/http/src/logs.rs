@@ -56,7 +56,9 @@ fn log_panics() {
 
 /// By level and crate only: to choose by spans and fields as well would link an engine for regular expressions.
 fn filter(chosen: &OsStr) -> Result<Targets, InvalidRustLog> {
-    let parsed = chosen.to_str().and_then(|chosen| chosen.parse().ok());
+    // A span filter would parse as a target that nothing has.
+    let text = chosen.to_str().filter(|text| !text.contains('['));
+    let parsed = text.and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| InvalidRustLog(chosen.to_string_lossy().into_owned()))
 }
 

@@ -41,7 +41,7 @@ pub enum ConnectionError {
     )]
     NoCredentials(String),
     /// The named profile gives no credentials.
-    #[error("profile {profile:?} gives no credentials: {cause}")]
+    #[error("profile {profile:?} could not be found or gives no credentials: {cause}")]
     Profile {
         /// The profile's name.
         profile: String,

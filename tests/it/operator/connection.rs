@@ -13,7 +13,11 @@ async fn missing_credentials_region_and_profile_are_named() {
     for (arguments, variables, part) in [
         (&["--region", "eu-west-1"][..], &[][..], "unable to locate credentials: use --profile"),
         (&[], &keys[..], "you must specify a region: use --region"),
-        (&["--region", "eu-west-1", "--profile", "nope"], &keys, "profile \"nope\" gives no credentials: "),
+        (
+            &["--region", "eu-west-1", "--profile", "nope"],
+            &keys,
+            "profile \"nope\" could not be found or gives no credentials: ",
+        ),
         (&["--endpoint-url", "localhost:8000"], &keys, "--endpoint-url must be a URL"),
     ] {
         let mut command = bare();
