@@ -89,11 +89,11 @@ async fn apply(file: &Path, yes: bool, target: &Target) -> Result<(), Failure> {
     if changed && !yes && !agreed()? {
         return Err(Failure::NotAgreed);
     }
-    let now = punchcard_http::now();
+    let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let version = if changed {
         let applied = operator.admin.apply_rules(source.to_json(), seen.version, now);
-        patiently("applying", applied).await?.map_err(|_| Failure::Superseded)?
+        patiently("applying", applied).await.map_err(|error| Failure::of_admin(error, ""))?
     } else {
         seen.version
     };

@@ -64,8 +64,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         Command::Add { name, apis } => add(&operator, &name, &apis, json).await,
         Command::List => list(&operator, json).await,
         Command::Revoke { name } => {
-            let revoked = operator.admin.revoke(&name, punchcard_http::now());
-            patiently("revoking", revoked).await?.map_err(|_| Failure::UnknownCaller(name.clone()))?;
+            let revoked = operator.admin.revoke(&name, punchcard_runtime::now());
+            patiently("revoking", revoked).await.map_err(|error| Failure::of_admin(error, &name))?;
             if json {
                 println!("{}", json!({"revoked": name}));
             } else {
@@ -87,7 +87,7 @@ async fn add(operator: &Operator, name: &str, apis: &[Api], in_json: bool) -> Re
     if known.iter().any(|caller| caller.name == name) {
         return Err(Failure::NameTaken(name.to_owned()));
     }
-    let now = punchcard_http::now();
+    let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let secret = BASE64_URL_SAFE_NO_PAD.encode(set_up::random()?);
     let digest = SecretDigest::of(&secret);

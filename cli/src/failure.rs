@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use punchcard_http::token::UnusableKey;
 use punchcard_rewards::yaml::Problem;
-use punchcard_store::Outage;
+use punchcard_store::{AdminError, StoreError};
 
 /// Why a command failed, told to the person who gave it.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +30,9 @@ pub enum Failure {
     /// The template isn't what the tables are made from.
     #[error("template.yaml: {0}")]
     Template(String),
-    /// The store could not be used.
-    #[error("the store could not be used: {0}")]
-    Store(#[from] Outage),
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
     /// Somebody else applied a catalog at the same moment.
     #[error("the catalog was changed by somebody else at the same moment; look at it and try again")]
     Superseded,
@@ -57,6 +57,18 @@ pub enum Failure {
     /// Anything else of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl Failure {
+    /// A failed change of the catalog, which was about a caller of this name if it was about one.
+    #[must_use]
+    pub fn of_admin(error: AdminError, caller: &str) -> Self {
+        match error {
+            AdminError::Superseded => Failure::Superseded,
+            AdminError::UnknownCaller => Failure::UnknownCaller(caller.to_owned()),
+            AdminError::Store(error) => Failure::Store(error),
+        }
+    }
 }
 
 fn lines(problems: &[Problem]) -> String {

@@ -33,7 +33,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     match options.command {
         Command::Rotate => {
             let (key, public) = punchcard_http::token::generate()?;
-            let added = operator.admin.add_signing_key(&key, &public, punchcard_http::now());
+            let added = operator.admin.add_signing_key(&key, &public, punchcard_runtime::now());
             patiently("adding a key", added).await?;
             if options.target.json {
                 println!("{}", json!({"keyId": key.id}));

@@ -11,6 +11,7 @@ pub mod ending;
 pub mod failure;
 pub mod key;
 pub mod operator;
+pub mod registry;
 pub mod router;
 pub mod serve;
 mod server;

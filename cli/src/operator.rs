@@ -44,10 +44,10 @@ impl Target {
         if let Some(directory) = &self.data {
             let embedded =
                 Embedded::start(embedded::open(directory, embedded::FILE)?, embedded::hidden_address()).await?;
-            return Ok(Operator { admin: embedded.store.admin(), _embedded: Some(embedded) });
+            return Ok(Operator { admin: Admin::new(&embedded.store), _embedded: Some(embedded) });
         }
         let store = Store::of_operator(&format!("{}-", self.stack), self.endpoint.clone()).await;
-        Ok(Operator { admin: store.admin(), _embedded: None })
+        Ok(Operator { admin: Admin::new(&store), _embedded: None })
     }
 }
 

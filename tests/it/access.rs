@@ -9,12 +9,13 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use punchcard_http::{Dialect, Endpoint, token};
+use punchcard_http::{Dialect, route::ROUTES, token};
 use punchcard_models::{
     access::{PublicKey, Scope, SecretDigest, SigningKey},
     ids::ClientId,
     timestamp::Timestamp,
 };
+use punchcard_store::Admin;
 use reqwest::{Method, header::HeaderMap};
 use ring::signature::Ed25519KeyPair;
 use serde_json::{Value, json};
@@ -24,7 +25,6 @@ use uuid::Uuid;
 use crate::{
     activities::activities_token,
     app::{Answer, App, header},
-    drift,
     players::encoded,
 };
 
@@ -48,16 +48,12 @@ enum Guard {
 
 /// A path that a function answers.
 struct Route {
-    endpoint: Endpoint,
+    endpoint: &'static punchcard_http::Route,
     path: &'static str,
 }
 
-async fn routes() -> Vec<Route> {
-    let endpoints = drift::functions().await.into_iter().map(|function| function.endpoint);
-    let routes = |endpoint: Endpoint| {
-        endpoint.paths.iter().map(move |path| Route { endpoint: endpoint.clone(), path }).collect::<Vec<_>>()
-    };
-    endpoints.flat_map(routes).collect()
+fn routes() -> Vec<Route> {
+    ROUTES.iter().flat_map(|endpoint| endpoint.paths.iter().map(|path| Route { endpoint, path })).collect()
 }
 
 /// What a request is about.
@@ -218,7 +214,7 @@ struct World {
 impl World {
     async fn make() -> Self {
         let mut app = App::start().await;
-        let (admin, now) = (app.store.admin(), punchcard_http::now());
+        let (admin, now) = (Admin::new(&app.store), punchcard_runtime::now());
         let key = app.signing_key().await;
         let (second, public) = token::generate().expect("a key");
         admin.add_signing_key(&second, &public, Timestamp::from_millis(0)).await.expect("an older key");
@@ -236,7 +232,7 @@ impl World {
         let public_key = admin.snapshot().await.expect("a catalog").access.public_keys[&key.id];
         app.restart().await;
         let world = World { app, key, public_key, second };
-        for route in routes().await.iter().filter(|route| route.endpoint.method == Method::POST) {
+        for route in routes().iter().filter(|route| route.endpoint.method == Method::POST) {
             let good = world.good(route.guard()).await.remove(0);
             let answer = world.send(route, &route.ask(About::Known), &good).await;
             assert_eq!(answer.status, 200, "{}: {}", route.path, answer.body);
@@ -398,7 +394,7 @@ impl World {
     /// Signed by us, so that nothing but a claim is wrong; and with the signature left as it was.
     fn of_other_claims(&self, token: &Token<'_>, scope: Scope) -> Vec<(String, String)> {
         let Token { header, signature, header_json, claims_json, .. } = token;
-        let now = punchcard_http::now().as_millis() / 1000;
+        let now = punchcard_runtime::now().as_millis() / 1000;
         let other_api = other(scope).as_str();
         let only_other = format!("{other_api}-only");
         let mut claims = vec![
@@ -734,7 +730,7 @@ fn assert_challenged(answer: &Answer, route: &Route, case: &str) {
 async fn nobody_gets_in_without_a_good_credential_nor_learns_what_is_there() {
     let world = World::make().await;
     let (mut requests, mut kinds) = (0, BTreeMap::new());
-    for route in &routes().await {
+    for route in &routes() {
         let before = world.stored().await;
         let ways = world.bad(route.guard()).await;
         let mut refusals = BTreeSet::new();
@@ -754,7 +750,7 @@ async fn nobody_gets_in_without_a_good_credential_nor_learns_what_is_there() {
         assert_eq!(refusals.len(), 1, "{}: who is refused isn't told why: {refusals:?}", route.path);
         assert_eq!(world.stored().await, before, "{}", route.path);
     }
-    println!("{} routes, {requests} requests; ways of not being let in: {kinds:?}", routes().await.len());
+    println!("{} routes, {requests} requests; ways of not being let in: {kinds:?}", routes().len());
 }
 
 #[tokio::test]
@@ -765,7 +761,7 @@ async fn whoever_has_a_good_credential_gets_in_however_it_is_spelled() {
     let titled = reqwest::Client::builder().http1_title_case_headers().build().expect("a client");
     for client in [as_written, titled] {
         world.app.client = client;
-        for route in &routes().await {
+        for route in &routes() {
             for way in world.good(route.guard()).await {
                 for asked in [About::Known, About::Unknown].map(|about| route.ask(about)) {
                     let answer = world.send(route, &asked, &way).await;

@@ -8,23 +8,13 @@ use std::{
     time::Duration,
 };
 
-use lambda_http::{Body, Request};
-use punchcard::{
-    router::{self, Function},
-    tables,
-};
-use punchcard_http::Call;
-use punchcard_store::Store;
+use punchcard::{registry::HANDLERS, tables};
+use punchcard_http::route::ROUTES;
+use punchcard_runtime::REQUEST_LIMIT;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::Value;
-use tokio::time::Instant;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
-
-/// Every function that `serve` mounts. Nothing is asked of them: there is no store.
-pub async fn functions() -> Vec<Function> {
-    router::functions(&Store::local("http://127.0.0.1:1", "")).await
-}
 
 /// A value without its tag.
 fn untagged<'t, 'y>(node: &'t Yaml<'y>) -> &'t Yaml<'y> {
@@ -120,8 +110,7 @@ async fn the_template_the_workspace_and_the_server_have_the_same_functions() {
         })
         .collect();
     assert_eq!(template_functions().into_keys().collect::<BTreeSet<_>>(), packages);
-    let served: BTreeSet<_> =
-        functions().await.into_iter().map(|function| function.endpoint.function.to_owned()).collect();
+    let served: BTreeSet<_> = HANDLERS.iter().map(|handler| handler.route.function.to_owned()).collect();
     assert_eq!(served, packages);
 }
 
@@ -145,11 +134,11 @@ fn every_package_is_held_to_the_workspaces_lints() {
 #[tokio::test]
 async fn the_template_routes_to_each_function_what_the_server_routes_to_it() {
     let mut served: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
-    for Function { endpoint, .. } in functions().await {
-        let routes = served.entry(endpoint.function.to_owned()).or_default();
-        for path in endpoint.paths {
-            routes.insert((endpoint.method.to_string(), (*path).to_owned()));
-            if endpoint.any {
+    for route in ROUTES {
+        let routes = served.entry(route.function.to_owned()).or_default();
+        for path in route.paths {
+            routes.insert((route.method.to_string(), (*path).to_owned()));
+            if route.answers_other_methods(path) {
                 routes.insert(("ANY".to_owned(), (*path).to_owned()));
             }
         }
@@ -176,15 +165,6 @@ async fn the_template_routes_to_each_function_what_the_server_routes_to_it() {
 async fn a_function_has_the_environment_that_it_reads_and_time_for_what_it_may_take() {
     let template = template();
     let globals = find(&template, &["Globals", "Function"]).expect("what all functions have");
-    let budget = functions()
-        .await
-        .iter()
-        .map(|function| {
-            let (request, now) = (Request::new(Body::Empty), Instant::now());
-            Call::new(&function.endpoint, &request).deadline - now
-        })
-        .max()
-        .expect("a function");
     for (binary, function) in template_functions() {
         let own = find(&function, &["Properties"]).expect("properties");
         let either = |path: &[&str]| find(own, path).or_else(|| find(globals, path));
@@ -192,7 +172,7 @@ async fn a_function_has_the_environment_that_it_reads_and_time_for_what_it_may_t
         assert_eq!(prefix, Some("${AWS::StackName}-"), "{binary}");
         let timeout = either(&["Timeout"]).and_then(Yaml::as_integer).expect("a timeout");
         let timeout = Duration::from_secs(timeout.unsigned_abs());
-        assert!(timeout > budget, "{binary} is cut off after {timeout:?}, but may take {budget:?}");
+        assert!(timeout > REQUEST_LIMIT, "{binary} is cut off after {timeout:?}, but may take {REQUEST_LIMIT:?}");
         assert_eq!(either(&["Runtime"]).and_then(Yaml::as_str), Some("provided.al2023"), "{binary}");
         assert_eq!(text(&function, &["Metadata", "BuildMethod"]), "rust-cargolambda", "{binary}");
     }

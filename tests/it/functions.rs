@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use punchcard_http::{Dialect, Endpoint};
+use punchcard_http::{Dialect, Route, route::ROUTES};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -138,13 +138,9 @@ fn comparable_headers<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>)
     headers
 }
 
-async fn endpoints() -> Vec<Endpoint> {
-    drift::functions().await.into_iter().map(|function| function.endpoint).collect()
-}
-
 #[tokio::test]
 async fn every_function_has_its_events() {
-    let functions: BTreeSet<_> = endpoints().await.iter().map(|endpoint| endpoint.function.to_owned()).collect();
+    let functions: BTreeSet<_> = ROUTES.iter().map(|endpoint| endpoint.function.to_owned()).collect();
     assert_eq!(events().into_keys().collect::<BTreeSet<_>>(), functions);
     let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../events")).expect("the folder of events");
     let files = files.map(|entry| entry.expect("an entry").path());
@@ -255,21 +251,25 @@ async fn a_function_reads_a_body_in_base64() {
 #[tokio::test]
 async fn a_function_answers_without_a_body_and_by_another_method() {
     let (app, events) = (App::start().await, events());
-    for Endpoint { function: name, method, any, allow, .. } in endpoints().await {
+    for &route in &ROUTES {
+        let Route { function: name, method: method_allowed, .. } = route;
+        let name = *name;
         let mut function = Function::start(name, &app).await;
         let mut event = filled(&events[name][0].event, &app).await;
-        if method == Method::POST {
+        if *method_allowed == Method::POST {
             event.as_object_mut().expect("an event").remove("body");
             let answer = function.invoke(event.clone()).await.expect("an answer");
             assert_eq!(answer["statusCode"], 400, "{name}: {answer}");
         }
-        for (method, status) in [("DELETE", 405), ("OPTIONS", 204)].into_iter().filter(|_| any) {
+        for (method, status) in
+            [("DELETE", 405), ("OPTIONS", 204)].into_iter().filter(|_| route.answers_other_methods(route.paths[0]))
+        {
             event["requestContext"]["http"]["method"] = json!(method);
             let answer = function.invoke(event.clone()).await.expect("an answer");
             assert_eq!(answer["statusCode"], status, "{name}: {answer}");
             // A path that another function answers too allows that one's method as well.
             let allowed = answer["headers"]["allow"].as_str().unwrap_or_default();
-            assert!(allowed.contains(allow), "{name}: {answer}");
+            assert!(allowed.contains(method_allowed.as_str()), "{name}: {answer}");
         }
         function.end().await;
     }
@@ -296,10 +296,11 @@ async fn a_function_starts_and_answers_without_the_store() {
     let app = App::start().await;
     let lost = app.through("http://127.0.0.1:1").await;
     let events = events();
-    for Endpoint { function: name, dialect, .. } in endpoints().await {
+    for Route { function: name, dialect, .. } in ROUTES {
+        let name = *name;
         let mut function = Function::start(name, &lost).await;
         let answer = function.invoke(filled(&events[name][0].event, &app).await).await.expect("an answer");
-        let status = if dialect == Dialect::ClientEvents { 500 } else { 503 };
+        let status = if *dialect == Dialect::ClientEvents { 500 } else { 503 };
         assert_eq!(answer["statusCode"], status, "{name}: {answer}");
         let log = function.end().await;
         assert!(log.contains("\"level\":\"ERROR\""), "{name}: {log}");

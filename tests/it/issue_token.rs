@@ -8,6 +8,7 @@ use punchcard_models::{
     access::{Scope, SecretDigest},
     ids::ClientId,
 };
+use punchcard_store::Admin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -30,8 +31,8 @@ async fn ask(app: &App, authorization: Option<&str>, form: &str) -> Answer {
 
 async fn add_client(app: &mut App, id: &str, secret: &str, scopes: &[Scope]) {
     let id = ClientId::new(id).expect("an id");
-    let admin = app.store.admin();
-    admin.add_client(&id, SecretDigest::of(secret), scopes, punchcard_http::now()).await.expect("added");
+    let admin = Admin::new(&app.store);
+    admin.add_client(&id, SecretDigest::of(secret), scopes, punchcard_runtime::now()).await.expect("added");
     app.restart().await;
 }
 
@@ -95,7 +96,7 @@ async fn a_token_is_valid_for_an_hour_and_no_two_are_the_same() {
         let claims: Value = serde_json::from_slice(&claims).expect("JSON");
         let [issued, expires] = ["iat", "exp"].map(|name| claims[name].as_i64().expect("a number"));
         assert_eq!(expires - issued, 3600);
-        let now = punchcard_http::now().as_millis() / 1000;
+        let now = punchcard_runtime::now().as_millis() / 1000;
         assert!((now - 60..=now).contains(&issued), "{issued} is not now, {now}");
         tokens.push(token);
     }

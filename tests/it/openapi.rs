@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use punchcard_http::route::ROUTES;
 use punchcard_models::client_event::{Channel, EventName, EventType, MAX_BATCH};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +11,6 @@ use crate::{
     activities::activities_token,
     app::{Answer, App},
     description::{DOCUMENT, Described, OPERATIONS, Operation, Parameter, content, members, resolved},
-    drift,
 };
 
 /// The examples as they are sent, one after the other from an empty store, each with the status of its answer.
@@ -231,10 +231,10 @@ async fn every_described_answer_is_given() {
 async fn the_routes_and_their_functions_are_described_and_no_others() {
     let mut described: BTreeMap<_, _> = OPERATIONS.iter().map(|it| ((it.method.to_string(), it.path), it.id)).collect();
     assert_eq!(described.values().collect::<BTreeSet<_>>().len(), OPERATIONS.len(), "an id is one operation's");
-    for function in drift::functions().await {
-        for &path in function.endpoint.paths {
-            let id = described.remove(&(function.endpoint.method.to_string(), path)).expect(path);
-            let name = function.endpoint.function;
+    for route in ROUTES {
+        for &path in route.paths {
+            let id = described.remove(&(route.method.to_string(), path)).expect(path);
+            let name = route.function;
             let variant = id.strip_prefix(name).unwrap_or_else(|| panic!("{id} is {name}"));
             assert!(variant.is_empty() || variant.starts_with('-'), "{id} is {name}");
         }

@@ -5,6 +5,7 @@ use std::{collections::HashMap, fmt::Display, path::Path};
 use aws_sdk_dynamodb::types::AttributeValue;
 use punchcard::set_up;
 use punchcard_rewards::yaml;
+use punchcard_store::Admin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ impl App {
     /// Applies another catalog. JSON is YAML too.
     pub async fn apply(&mut self, catalog: &Value) {
         let catalog = yaml::read(&catalog.to_string()).unwrap_or_else(|problems| panic!("{problems:?}"));
-        set_up::apply(&self.store.admin(), &catalog, punchcard_http::now()).await.expect("a catalog to apply");
+        set_up::apply(&Admin::new(&self.store), &catalog, punchcard_runtime::now()).await.expect("a catalog to apply");
         self.restart().await;
     }
 

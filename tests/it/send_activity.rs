@@ -128,7 +128,7 @@ async fn the_error_table_of_the_seed() {
 async fn each_attribute_has_its_rule() {
     let programme = Programme::start().await;
     let own = programme.tie("A-1", "c-1").await;
-    let ahead = |millis| Timestamp::from_millis(punchcard_http::now().as_millis() + millis).to_string();
+    let ahead = |millis| Timestamp::from_millis(punchcard_runtime::now().as_millis() + millis).to_string();
     let channel = "Channel not found";
     let action = "Action not found";
     let when = "When not found";

@@ -484,7 +484,7 @@ mod refusals {
         assert!(app.items("Members").await.is_empty());
         // A request that is answered 5xx may be sent again as it stands.
         for (name, key) in tables::of_template().expect("tables") {
-            app.store.tables().make(&name, &key).await.expect("a table");
+            punchcard_store::Tables::new(&app.store).create(&name, &key).await.expect("a table");
         }
         let again = app.track_once("a key", FIRST_EXAMPLE).await;
         assert_tracked(&again);

@@ -1,10 +1,9 @@
 //! `POST /oauth2/token`: OAuth 2.0 client credentials (RFC 6749, 4.4) for activities.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use lambda_http::http::Method;
 use punchcard_http::{
-    Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth,
+    Call, Error, Reply, Route, auth, route,
     token::{self, Claims},
 };
 use punchcard_models::{
@@ -12,69 +11,61 @@ use punchcard_models::{
     fault::{FaultKind, Faults, Pointer},
     ids::ClientId,
 };
-use punchcard_store::{CatalogReader, SigningKeys, Store};
+use punchcard_runtime::{Admission, Failure, Handler, now, warm_up};
+use punchcard_store::{SigningKeyReader, Store};
 use serde_json::json;
 
-/// Where it is, and in which dialect.
-pub const ENDPOINT: Endpoint = Endpoint {
-    function: "issue-token",
-    dialect: Dialect::OAuth,
-    method: Method::POST,
-    paths: &["/oauth2/token"],
-    any: true,
-    allow: "POST",
-};
+const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
-/// How long a token is valid, in seconds.
-const VALID: i64 = 60 * 60;
-
-/// What it needs: the catalog, and the private keys.
+/// Issues access tokens.
 #[derive(Debug)]
-pub struct State {
-    catalog: CatalogReader,
-    keys: SigningKeys,
+pub struct IssueToken {
+    admission: Admission,
+    keys: SigningKeyReader,
 }
 
-impl State {
-    /// Opens it, once for all requests.
-    pub async fn open(store: &Store) -> Self {
-        let now = punchcard_http::now();
-        State { catalog: store.catalog(now).await, keys: store.signing_keys(now).await }
+impl Handler for IssueToken {
+    const ROUTE: &'static Route = &route::ISSUE_TOKEN;
+
+    async fn open(store: &Store) -> Self {
+        let keys = SigningKeyReader::new(store);
+        warm_up(keys.newest(now())).await;
+        IssueToken { admission: Admission::open(store).await, keys }
+    }
+
+    async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
+        let client = match auth::basic(call)? {
+            // Credentials that can be read are checked before the rest: 401 comes before 400.
+            Some((id, secret)) => Some(self.admit(call, &id, &secret).await?),
+            None => None,
+        };
+        let form = Form::read(call.body("application/x-www-form-urlencoded")?);
+        let client = match (client, form.credentials()) {
+            (Some(client), None) => client,
+            (None, Some((id, secret))) => self.admit(call, id, secret).await?,
+            (None, None) => return Err(Denied::Missing.into()),
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("The client must authenticate in one way only").into());
+            }
+        };
+        form.check()?;
+
+        let key = self.keys.newest(call.now).await?;
+        let claims = Claims::new(Scope::Activities, &client, None, call.now, TOKEN_LIFETIME);
+        Ok(Reply::ok(&json!({
+            "access_token": token::sign(&claims, &key)?,
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFETIME.as_secs(),
+        })))
     }
 }
 
-/// Answers a request.
-pub async fn handle(state: &State, request: &Request) -> Response<Body> {
-    let call = Call::new(&ENDPOINT, request);
-    call.answer(issue(state, &call)).await
-}
-
-async fn issue(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let client = match auth::basic(call)? {
-        // Credentials that can be read are judged before the rest: 401 comes before 400.
-        Some((id, secret)) => Some(admit(state, call, &id, &secret).await?),
-        None => None,
-    };
-    let form = Form::read(call.body("application/x-www-form-urlencoded")?);
-    let client = match (client, form.credentials()) {
-        (Some(client), None) => client,
-        (None, Some((id, secret))) => admit(state, call, id, secret).await?,
-        (None, None) => return Err(Denied::Missing.into()),
-        (Some(_), Some(_)) => return Err(Error::invalid("The client must prove itself in one way only")),
-    };
-    form.check()?;
-
-    let key = state.keys.newest(call.now).await.map_err(Error::unavailable)?;
-    let claims = Claims::new(Scope::Activities, &client, None, call.now, VALID);
-    let token = token::sign(&claims, &key).map_err(Error::unavailable)?;
-    Ok(Reply::ok(&json!({"access_token": token, "token_type": "Bearer", "expires_in": VALID})))
-}
-
-async fn admit(state: &State, call: &Call<'_>, id: &str, secret: &str) -> Result<ClientId, Error> {
-    let id = ClientId::new(id).map_err(|_| Denied::Malformed)?;
-    let check = state.catalog.admit(call.now, |access| access.client(&id, secret, Scope::Activities)).await;
-    check.map_err(Error::unavailable)??;
-    Ok(id)
+impl IssueToken {
+    async fn admit(&self, call: &Call<'_>, id: &str, secret: &str) -> Result<ClientId, Failure> {
+        let id = ClientId::new(id).map_err(|_| Denied::Malformed)?;
+        self.admission.client(call, &id, secret, Scope::Activities).await?;
+        Ok(id)
+    }
 }
 
 /// The parameters of a token request.

@@ -42,6 +42,9 @@ const PREFLIGHT: [(&str, &str); 3] = [
     ("access-control-max-age", "86400"),
 ];
 
+/// The body of a response that could not be serialised.
+const INTERNAL_ERROR: &str = r#"{"message":"Internal Server Error"}"#;
+
 /// A status and a body.
 #[derive(Debug)]
 pub struct Reply {
@@ -54,8 +57,11 @@ impl Reply {
     /// An answer in JSON.
     #[must_use]
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        // Our own answers have string keys and no failing Serialize.
-        Reply::json_text(status, serde_json::to_string(body).unwrap_or_default())
+        match serde_json::to_string(body) {
+            Ok(body) => Reply::json_text(status, body),
+            // A response that cannot be serialised is no success.
+            Err(_) => Reply::json_text(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR.to_owned()),
+        }
     }
 
     /// An answer whose JSON is written already.
@@ -72,7 +78,8 @@ impl Reply {
     }
 
     /// The answer to a browser that asks before it sends.
-    pub(crate) fn preflight(allow: &'static str) -> Self {
+    #[must_use]
+    pub fn preflight(allow: HeaderValue) -> Self {
         let headers = PREFLIGHT.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let reply = Reply { status: StatusCode::NO_CONTENT, body: String::new(), headers: headers.into() };
         reply.with_header(header::ALLOW, allow)
@@ -81,13 +88,13 @@ impl Reply {
     /// The answer, marked as one that was given before.
     #[must_use]
     pub fn replayed(self) -> Self {
-        self.with_header(HeaderName::from_static("idempotent-replayed"), "true")
+        self.with_header(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))
     }
 
     /// The answer with one header more.
     #[must_use]
-    pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.push((name, HeaderValue::from_static(value)));
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
@@ -98,7 +105,8 @@ impl Reply {
     }
 
     /// The answer as it leaves, with the headers of every answer.
-    pub(crate) fn into_response(self, request_id: Uuid) -> Response<Body> {
+    #[must_use]
+    pub fn into_response(self, request_id: Uuid) -> Response<Body> {
         let body = if self.body.is_empty() { Body::Empty } else { Body::Text(self.body) };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;

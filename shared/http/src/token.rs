@@ -3,6 +3,7 @@
 use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jsonwebtoken::{
@@ -43,17 +44,18 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// What a token for `client` says that is valid for `seconds` from `now` on.
+    /// The claims of a token for `client` that is valid for `lifetime` from `now` on.
     #[must_use]
-    pub fn new(scope: Scope, client: &str, customer: Option<&str>, now: Timestamp, seconds: i64) -> Self {
+    pub fn new(scope: Scope, client: &str, customer: Option<&str>, now: Timestamp, lifetime: Duration) -> Self {
         let iat = now.as_millis().div_euclid(1000);
+        let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
         Claims {
             iss: ISSUER.to_owned(),
             aud: scope.as_str().to_owned(),
             sub: client.to_owned(),
             cid: customer.map(str::to_owned),
             iat,
-            exp: iat + seconds,
+            exp: iat.saturating_add(lifetime),
             jti: Uuid::new_v4(),
         }
     }
@@ -217,7 +219,13 @@ mod tests {
     const NOW: i64 = 4_000_000_000_000;
 
     fn claims() -> Claims {
-        Claims::new(Scope::ClientEvents, "client", Some("customer"), Timestamp::from_millis(NOW), 900)
+        Claims::new(
+            Scope::ClientEvents,
+            "client",
+            Some("customer"),
+            Timestamp::from_millis(NOW),
+            Duration::from_mins(15),
+        )
     }
 
     fn access(id: &str, public: &[u8]) -> Access {
@@ -250,7 +258,13 @@ mod tests {
         assert_eq!(denied(&sign(&claims(), &forged).expect("a token")), Some(Denied::BadToken));
         assert_eq!(denied(&sign(&claims(), &other).expect("a token")), Some(Denied::UnknownKey));
 
-        let old = Claims::new(Scope::ClientEvents, "client", None, Timestamp::from_millis(NOW - 900_000), 900);
+        let old = Claims::new(
+            Scope::ClientEvents,
+            "client",
+            None,
+            Timestamp::from_millis(NOW - 900_000),
+            Duration::from_mins(15),
+        );
         assert_eq!(denied(&sign(&old, &key).expect("a token")), Some(Denied::Expired));
         let foreign = Claims { iss: "somebody".to_owned(), ..claims() };
         assert_eq!(denied(&sign(&foreign, &key).expect("a token")), Some(Denied::BadToken));

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::ids::{AccountId, CorrelationId, PlayerId};
+use crate::{
+    ids::{AccountId, CorrelationId, PlayerId},
+    session::SessionOwner,
+};
 
 /// Whose balance it is. The three kinds are apart even where their ids read the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,6 +16,17 @@ pub enum MemberId {
     Correlation(CorrelationId),
     /// A player.
     Player(PlayerId),
+}
+
+impl MemberId {
+    /// The member that activities of a correlation id belong to: the account of its session, or else an account of its own.
+    #[must_use]
+    pub fn of(owner: Option<&SessionOwner>, correlation_id: &CorrelationId) -> Self {
+        match owner.and_then(SessionOwner::account) {
+            Some(account) => MemberId::Account(account.account_id.clone()),
+            None => MemberId::Correlation(correlation_id.clone()),
+        }
+    }
 }
 
 /// As it is stored: `acct#…`, `corr#…` or `player#…`.

@@ -1,6 +1,6 @@
 //! Moments, to the millisecond, in UTC.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, time::Duration};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
@@ -31,11 +31,18 @@ impl Timestamp {
         self.0
     }
 
-    /// Whether it is less than `millis` milliseconds before `now`. It may be a little after, since requests overlap; a
-    /// moment long after isn't within anything: a clock was set back.
+    /// Whether it is less than `limit` before `now`. It may be a little after, since requests overlap; a moment long
+    /// after is not within anything: the clock was set back.
     #[must_use]
-    pub fn is_within(self, millis: i64, now: Timestamp) -> bool {
-        (-Self::OVERLAP..millis).contains(&now.0.saturating_sub(self.0))
+    pub fn is_within(self, limit: Duration, now: Timestamp) -> bool {
+        let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+        (-Self::OVERLAP..limit).contains(&now.0.saturating_sub(self.0))
+    }
+
+    /// The moment that is `later` after this one.
+    #[must_use]
+    pub fn after(self, later: Duration) -> Self {
+        Timestamp(self.0.saturating_add(i64::try_from(later.as_millis()).unwrap_or(i64::MAX)))
     }
 
     /// Reads RFC 3339 or ISO 8601 with an offset or `Z`. What is finer than a millisecond is cut off.

@@ -1,0 +1,31 @@
+//! Runs a handler as a Lambda function.
+
+use std::convert::Infallible;
+
+use lambda_http::{Request, service_fn};
+use lambda_runtime::Error;
+use punchcard_store::Store;
+
+use crate::{Handler, Service, logs, metrics};
+
+/// Runs a function: opens its handler once, then answers one request after the other.
+///
+/// # Errors
+/// The Lambda runtime cannot be reached.
+pub fn run<H: Handler>() -> Result<(), Error> {
+    logs::json();
+    // A function serves one request at a time: a second thread would only cost context switches.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let collector = metrics::install(H::ROUTE.function);
+        metrics::cold_start();
+        let service = &Service::open::<H>(&Store::from_env()).await;
+        lambda_http::run(service_fn(move |request: Request| async move {
+            let response = service.respond(request).await;
+            if let Some(collector) = collector {
+                metrics::flush(collector);
+            }
+            Ok::<_, Infallible>(response)
+        }))
+        .await
+    })
+}
