@@ -118,3 +118,128 @@ impl<T: Send + Sync + 'static> Cache<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// A store of one number that counts its reads, and can be slow or fail.
+    #[derive(Default)]
+    struct Source {
+        reads: AtomicU32,
+        value: AtomicU32,
+        fails: std::sync::atomic::AtomicBool,
+        goes_on: Notify,
+    }
+
+    impl Source {
+        /// Reads at once.
+        async fn read(self: Arc<Self>) -> Result<u32, StoreError> {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+            if self.fails.load(Ordering::SeqCst) {
+                return Err(StoreError::unavailable("test", Cause::TimedOut));
+            }
+            Ok(self.value.load(Ordering::SeqCst))
+        }
+
+        /// Reads when it is notified.
+        async fn read_slowly(self: Arc<Self>) -> Result<u32, StoreError> {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+            self.goes_on.notified().await;
+            Ok(self.value.load(Ordering::SeqCst))
+        }
+
+        fn reads(&self) -> u32 {
+            self.reads.load(Ordering::SeqCst)
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(1_000_000_000_000 + seconds * 1000)
+    }
+
+    async fn get(cache: &Cache<u32>, source: &Arc<Source>, seconds: i64) -> Result<u32, StoreError> {
+        cache.get(FRESH_FOR, at(seconds), || source.clone().read()).await.map(|value| *value)
+    }
+
+    #[tokio::test]
+    async fn a_value_is_read_again_after_a_minute() {
+        let (cache, source) = (Cache::default(), Arc::new(Source::default()));
+        assert_eq!(get(&cache, &source, 0).await, Ok(0));
+        source.value.store(1, Ordering::SeqCst);
+        assert_eq!(get(&cache, &source, 59).await, Ok(0));
+        assert_eq!(get(&cache, &source, 60).await, Ok(1));
+        assert_eq!(source.reads(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_makes_a_value_old() {
+        let (cache, source) = (Cache::default(), Arc::new(Source::default()));
+        get(&cache, &source, 1000).await.expect("a value");
+        source.value.store(1, Ordering::SeqCst);
+        assert_eq!(get(&cache, &source, 0).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn a_failed_refresh_is_repeated_after_a_pause_and_the_old_value_is_used_for_five_minutes() {
+        let (cache, source) = (Cache::default(), Arc::new(Source::default()));
+        get(&cache, &source, 0).await.expect("a value");
+        source.fails.store(true, Ordering::SeqCst);
+        for (seconds, reads) in [(60, 2), (64, 2), (66, 3), (70, 3), (299, 4)] {
+            assert_eq!(get(&cache, &source, seconds).await, Ok(0), "{seconds}");
+            assert_eq!(source.reads(), reads, "{seconds}");
+        }
+        assert!(get(&cache, &source, 300).await.is_err());
+        assert!(get(&cache, &source, 301).await.is_err());
+        assert_eq!(source.reads(), 6, "without a usable value each request tries");
+    }
+
+    #[tokio::test]
+    async fn all_who_wait_share_one_read() {
+        let (cache, source) = (Cache::default(), Arc::new(Source::default()));
+        let wait = || cache.get(FRESH_FOR, at(0), || source.clone().read_slowly());
+        let release = async {
+            tokio::task::yield_now().await;
+            source.goes_on.notify_one();
+        };
+        let (first, second, ()) = tokio::join!(wait(), wait(), release);
+        assert_eq!((first.map(|value| *value), second.map(|value| *value)), (Ok(0), Ok(0)));
+        assert_eq!(source.reads(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_refresh_goes_on_when_the_request_that_started_it_is_dropped() {
+        let (cache, source) = (Cache::default(), Arc::new(Source::default()));
+        get(&cache, &source, 0).await.expect("a value");
+        source.value.store(1, Ordering::SeqCst);
+        {
+            let dropped = cache.get(FRESH_FOR, at(60), || source.clone().read_slowly());
+            let dropped = std::pin::pin!(dropped);
+            assert!(futures_util::poll!(dropped).is_pending());
+        }
+        // Until the refresh ends, it counts as no attempt: others wait for it.
+        let wait = cache.get(FRESH_FOR, at(61), || source.clone().read_slowly());
+        source.goes_on.notify_one();
+        assert_eq!(wait.await.map(|value| *value), Ok(1));
+        assert_eq!(source.reads(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refresh_that_never_ends_is_given_up() {
+        let (cache, source) = (Cache::<u32>::default(), Arc::new(Source::default()));
+        let result = cache.get(FRESH_FOR, at(0), || source.clone().read_slowly()).await;
+        assert_eq!(result.map(|value| *value), Err(StoreError::unavailable(REFRESH, Cause::TimedOut)));
+    }
+
+    #[tokio::test]
+    async fn a_refresh_that_panics_fails_and_the_next_one_is_tried() {
+        let (cache, source) = (Cache::default(), Arc::new(Source::default()));
+        let panics = || async { if true { panic!("in a test") } else { Ok(0) } };
+        assert!(matches!(cache.get(FRESH_FOR, at(0), panics).await, Err(StoreError::Internal { .. })));
+        assert_eq!(get(&cache, &source, 10).await, Ok(0));
+    }
+}

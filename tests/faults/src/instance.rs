@@ -63,6 +63,7 @@ impl Instance {
             status: parts.status.as_u16(),
             body: String::from_utf8_lossy(&body).into_owned(),
             replayed: parts.headers.contains_key("idempotent-replayed"),
+            retry_after: parts.headers.contains_key("retry-after"),
         })
     }
 }
