@@ -17,6 +17,7 @@ mod get_player;
 mod issue_token;
 mod kill;
 mod lambda;
+mod links;
 mod load;
 mod logs;
 mod open_session;
