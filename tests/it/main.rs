@@ -33,3 +33,4 @@ mod send_client_event;
 mod serve;
 mod start_session;
 mod track_event;
+mod warm;

@@ -16,6 +16,9 @@ use crate::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// The attempts in a row that find no connection before a write is given up. Nothing was sent, so the caller can be
+/// answered at once, and a store that is down is not kept waiting for by every request.
+const MAX_UNCONNECTED: u32 = 4;
 
 /// The attempts of one write: growing pauses with jitter, and what is known of the attempts so far.
 pub(crate) struct Retries {
@@ -23,6 +26,7 @@ pub(crate) struct Retries {
     deadline: Instant,
     pauses: backon::ExponentialBackoff,
     last: Cause,
+    unconnected: u32,
     may_have_taken_effect: bool,
 }
 
@@ -34,7 +38,7 @@ impl Retries {
             .without_max_times()
             .with_jitter()
             .build();
-        Retries { operation, deadline, pauses, last: Cause::Busy, may_have_taken_effect: false }
+        Retries { operation, deadline, pauses, last: Cause::Busy, unconnected: 0, may_have_taken_effect: false }
     }
 
     /// The operation, for errors and the log.
@@ -53,8 +57,13 @@ impl Retries {
                 self.last = Cause::Busy;
             }
             FailedAttempt::Transient { cause, may_have_taken_effect } => {
+                let unconnected = !may_have_taken_effect && matches!(cause, Cause::Unreached(_));
+                self.unconnected = if unconnected { self.unconnected + 1 } else { 0 };
                 self.last = cause;
                 self.may_have_taken_effect |= may_have_taken_effect;
+                if self.unconnected == MAX_UNCONNECTED && !self.may_have_taken_effect {
+                    return Err(self.give_up());
+                }
             }
             FailedAttempt::Final(StoreError::Unavailable { operation, cause }) if self.may_have_taken_effect => {
                 return Err(StoreError::OutcomeUnknown { operation, cause });
@@ -135,6 +144,21 @@ mod tests {
         let waited = start.elapsed();
         assert!(waited > Duration::from_secs(4) && waited < Duration::from_secs(5), "{waited:?}");
         assert!((8..40).contains(&attempts), "{attempts}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_without_a_connection_is_given_up_early_unless_an_attempt_may_have_taken_effect() {
+        let unconnected =
+            || FailedAttempt::Transient { cause: Cause::Unreached("no connection"), may_have_taken_effect: false };
+        for (first, early) in [(None, true), (Some(transient(false)), true), (Some(transient(true)), false)] {
+            let start = Instant::now();
+            let mut retries = Retries::until(start + Duration::from_secs(5), "test");
+            if let Some(first) = first {
+                retries.after(first).await.expect("another attempt");
+            }
+            while retries.after(unconnected()).await.is_ok() {}
+            assert_eq!(start.elapsed() < Duration::from_secs(1), early, "{:?}", start.elapsed());
+        }
     }
 
     #[tokio::test(start_paused = true)]
