@@ -126,7 +126,7 @@ fn property<'t, 'y>(template: &'t Yaml<'y>, function: &'t Yaml<'y>, path: &[&str
     tagged(function, &own).or_else(|| tagged(template, &shared))
 }
 
-/// What an `!If` chooses between.
+/// The two choices of an `!If`.
 fn choices<'t, 'y>(node: &'t Yaml<'y>) -> Option<&'t [Yaml<'y>]> {
     argument(node, "If").and_then(Yaml::as_sequence).map(|parts| &parts[1..])
 }

@@ -1,4 +1,4 @@
-//! The functions as Lambda runs them: the real binaries, driven with the events of `events/`.
+//! The functions as Lambda runs them: the real binaries, invoked with the events of `events/`.
 
 mod counted;
 mod permitted;
@@ -61,7 +61,7 @@ fn events() -> BTreeMap<String, Vec<Case>> {
     CASES.iter().map(cases).collect()
 }
 
-/// What the events expect to be there.
+/// Stores the items that the events build on.
 async fn prepare(app: &App) {
     let bearer = format!("Bearer {}", activities_token(app).await);
     let bearer = [("authorization", bearer.as_str())];
@@ -194,6 +194,30 @@ async fn a_function_reads_a_body_in_base64() {
     function.end().await;
 }
 
+/// "API Gateway decodes URL-encoded request parameters before passing them to your backend integration"
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>), in `rawPath`
+/// too, which therefore need not be a valid path of a URL.
+#[tokio::test]
+async fn a_function_reads_ids_in_paths_that_the_gateway_has_decoded() {
+    let app = App::start().await;
+    let mut function = Function::start("get-player", &app).await;
+    let ids =
+        ["a b", "zoë", "a#b", "a?b=c", "a%b", "a%20b", "a/b", "../b", "a\\b", "a|b", "[", "{}", "a\u{1}b", "\u{1f600}"];
+    for id in ids {
+        app.did(id, "review").await;
+        let mut event: Value = serde_json::from_str(&events()["get-player"][0].event).expect("JSON");
+        event["rawPath"] = json!(format!("/integrations/player/{id}"));
+        event["requestContext"]["http"]["path"] = event["rawPath"].clone();
+        event["pathParameters"]["playerUniqueId"] = json!(id);
+        let answer = function.invoke(event).await.expect("an answer");
+        assert_eq!(answer["statusCode"], 200, "{id:?}: {answer}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+        assert_eq!(body["playerUniqueId"], id);
+        assert_eq!(app.get_player(id).await.json(), body, "serve, with the id percent-encoded");
+    }
+    function.end().await;
+}
+
 #[tokio::test]
 async fn a_function_answers_without_a_body_and_by_another_method() {
     let (app, events) = (App::start().await, events());
@@ -282,7 +306,7 @@ async fn a_log_has_a_line_of_every_request_which_names_it() {
     }
 }
 
-/// What a function wrote: metrics, and log lines.
+/// A function's output, split into metrics and log lines.
 fn metrics_and_lines(log: &str) -> (Vec<Value>, Vec<Value>) {
     let read = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
     log.lines().map(read).partition(|line: &Value| line.get("_aws").is_some())

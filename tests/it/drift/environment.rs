@@ -1,4 +1,4 @@
-//! What a function runs with: its environment, its runtime, its time.
+//! The conditions that a function runs under: its environment variables, its runtime, its timeout.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

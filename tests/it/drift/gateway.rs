@@ -18,7 +18,7 @@ use crate::{
     description::{DOCUMENT, OPERATIONS, members as json_members},
 };
 
-/// What the gateway refuses about a path, if anything.
+/// The reason for which the gateway refuses a path, if it does.
 ///
 /// - "The greedy path variable must be at the end of the resource path", and its name ends with `+`
 ///   (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>).

@@ -35,7 +35,7 @@ const FORMAT_BYTES: usize = 3 * 1024;
 /// Lambda's levels of application logs, from the most to the least detailed.
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"];
 
-/// Whether Lambda keeps a function's line of JSON from CloudWatch. A line without a level counts as INFO
+/// True if Lambda does not pass a function's line of JSON on to CloudWatch. A line without a level counts as INFO
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
 pub fn lambda_drops(binary: &str, line: &Value) -> bool {
     let template = template();

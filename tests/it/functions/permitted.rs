@@ -120,7 +120,7 @@ fn uses((operation, parameters): &(String, Value), prefix: &str, keys: &BTreeMap
     }
 }
 
-/// What a function uses, for all of these events.
+/// The items that a function touches while it answers these events.
 async fn used_for(name: &str, app: &App, events: &[String]) -> BTreeSet<Use> {
     let keys = partition_keys();
     let proxy = Proxy::start(&app.endpoint).await;
