@@ -113,10 +113,10 @@ impl Route {
         if !body.is_null() {
             headers.push(("content-type", "application/json".to_owned()));
         }
-        let ids = [("identifier", "A-1"), ("correlation_id", "c-1"), ("activity_id", "a-1")];
-        let ids = ids.into_iter().chain([("playerUniqueId", "player-1")]);
-        let path =
-            ids.fold(self.path.to_owned(), |path, (name, known)| path.replace(&format!("{{{name}}}"), &id(known)));
+        let ids = [("correlation_id", "c-1"), ("activity_id", "a-1"), ("playerUniqueId", "player-1")];
+        let path = ids
+            .into_iter()
+            .fold(self.path.to_owned(), |path, (name, known)| path.replace(&format!("{{{name}}}"), &id(known)));
         Asked { path, headers, body: if body.is_null() { String::new() } else { body.to_string() }, status }
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /client/users/{identifier}/sessions`.
+//! `POST /client/users/{correlation_id}/sessions`.
 
 use std::collections::BTreeSet;
 

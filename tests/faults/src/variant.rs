@@ -82,7 +82,9 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
             call.take_effect(&request);
             Reply::error(400, "ThrottlingException")
         }
-        Variant::ThrottleAsDuplicate | Variant::RefusedAfterWrite | Variant::StaleReads | Variant::KeptCatalog => call.take_effect(&request),
+        Variant::ThrottleAsDuplicate | Variant::RefusedAfterWrite | Variant::StaleReads | Variant::KeptCatalog => {
+            call.take_effect(&request)
+        }
     }
 }
 
