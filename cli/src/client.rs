@@ -2,10 +2,7 @@
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand, ValueEnum};
-use punchcard_models::{
-    access::{Scope, SecretDigest},
-    ids::ClientId,
-};
+use punchcard_models::access::{Scope, SecretDigest};
 use punchcard_store::{Caller, SetUp};
 use serde_json::json;
 
@@ -77,7 +74,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 }
 
 async fn add(operator: &Operator, name: &str, apis: &[Api], in_json: bool) -> Result<(), Failure> {
-    let id = ClientId::new(name).map_err(|rule| Failure::Name(name.to_owned(), rule))?;
+    let id = name.parse().map_err(|invalid| Failure::Name(name.to_owned(), invalid))?;
     let scopes: Vec<_> = apis.iter().filter_map(|api| scope(*api)).collect();
     let key_only = scopes.is_empty();
     if !key_only && scopes.len() < apis.len() {

@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, path::PathBuf};
 
 use punchcard_http::token::UnusableKey;
+use punchcard_models::ids::InvalidId;
 use punchcard_rewards::yaml::Problem;
 use punchcard_store::{AdminError, StoreError};
 
@@ -41,7 +42,7 @@ pub enum Failure {
     NotAgreed,
     /// A name isn't one.
     #[error("{0:?} is no name: it {1}")]
-    Name(String, &'static str),
+    Name(String, InvalidId),
     /// A name has somebody already.
     #[error("{0} is there already; names are not used again, revoked ones neither")]
     NameTaken(String),

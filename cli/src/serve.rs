@@ -8,7 +8,7 @@ use clap::{Args, builder::RangedU64ValueParser};
 use lambda_http::http::StatusCode;
 use punchcard_models::{
     access::{Scope, SecretDigest},
-    ids::ClientId,
+    ids::InvalidId,
 };
 use punchcard_rewards::yaml::Source;
 use punchcard_runtime::Service;
@@ -96,7 +96,7 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
         return Ok(None);
     }
     let secret = BASE64_URL_SAFE_NO_PAD.encode(random()?);
-    let client = ClientId::new(FIRST_CLIENT).map_err(|rule| Failure::Embedded(rule.to_owned()))?;
+    let client = FIRST_CLIENT.parse().map_err(|invalid: InvalidId| Failure::Embedded(invalid.to_string()))?;
     let made = admin.add_client(&client, SecretDigest::of(&secret), &Scope::ALL, now).await?;
     Ok((made == SetUp::Made).then_some(secret))
 }

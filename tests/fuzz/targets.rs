@@ -35,10 +35,11 @@ use punchcard_models::{
     decimal::Decimal,
     fault::{Fault, FaultKind, Faults, MAX_FAULTS, Noted},
     idempotency::IdempotencyKey,
-    ids::{ActivityId, ClientEventId, ClientId, CorrelationId, CustomerId, LoyaltyId, MAX_ID},
+    ids::{ActivityId, ClientEventId, ClientId, CorrelationId, CustomerId, MAX_ID},
     json::{self, At, MAX_DEPTH, Value},
-    player_events::{ChannelMerging, PlayerEvents},
+    player_events::PlayerEvents,
     session::SessionRequest,
+    settings::ChannelMerging,
     timestamp::Timestamp,
 };
 use punchcard_rewards::{Catalog, yaml};
@@ -164,7 +165,7 @@ fn client_events() {
 #[test]
 fn activities() {
     let rules = yaml::read(yaml::DEMO).expect("a catalog").into_catalog();
-    let loyalty_id = LoyaltyId::new("L-1").expect("an id");
+    let loyalty_id = "L-1".parse().expect("an id");
     let context = activity::Context {
         now: now(),
         actions: rules.actions(),
@@ -214,17 +215,17 @@ fn values() {
             assert_eq!(Decimal::parse(&spelled).map(|again| again.cmp(&number)), Some(std::cmp::Ordering::Equal));
             assert!(number.to_u64().is_none_or(|whole| Decimal::from(whole) == number));
         }
-        if let Some(id) = ClientEventId::from_text(&text) {
-            assert_eq!(ClientEventId::from_text(&id.to_string()), Some(id));
+        if let Some(id) = text.parse::<ClientEventId>().ok() {
+            assert_eq!(id.to_string().parse().ok(), Some(id));
         }
         for id in [
-            ActivityId::from_text(&text).map(|id| id.to_string()),
-            CorrelationId::from_text(&text).map(|id| id.to_string()),
+            text.parse::<ActivityId>().ok().map(|id| id.to_string()),
+            text.parse::<CorrelationId>().ok().map(|id| id.to_string()),
         ] {
-            assert!(id.is_none_or(|id| ActivityId::from_text(&id).as_deref() == Some(&*id) && id.len() <= MAX_ID));
+            assert!(id.is_none_or(|id| id.parse::<ActivityId>().as_deref() == Ok(&*id) && id.len() <= MAX_ID));
         }
-        assert!(CustomerId::new(&text).is_ok_and(|id| *id == *text) || CustomerId::new(&text).is_err());
-        assert!(IdempotencyKey::new(&text).is_ok_and(|key| *key == *text) || IdempotencyKey::new(&text).is_err());
+        assert!(text.parse::<CustomerId>().map_or(true, |id| *id == *text));
+        assert!(text.parse::<IdempotencyKey>().map_or(true, |key| *key == *text));
     });
 }
 
@@ -274,7 +275,7 @@ fn credentials() {
     let (key, public) = token::generate().expect("a key");
     let client = Client { secret: SecretDigest::of("s3cret"), scopes: Scope::ALL.to_vec(), revoked: false };
     let access = Access {
-        clients: [(ClientId::new("client").expect("an id"), client)].into(),
+        clients: [("client".parse::<ClientId>().expect("an id"), client)].into(),
         public_keys: [(key.id.clone(), public.try_into().expect("32 bytes"))].into(),
         ..Access::default()
     };

@@ -12,8 +12,9 @@ use punchcard_models::{
     client_event,
     fault::{Faults, MAX_FAULTS},
     json,
-    player_events::{ChannelMerging, PlayerEvents},
+    player_events::PlayerEvents,
     session::SessionRequest,
+    settings::ChannelMerging,
     timestamp::Timestamp,
 };
 use punchcard_rewards::{Catalog, yaml};

@@ -111,7 +111,7 @@ impl Marked {
     async fn add(app: &mut App) -> Self {
         let (secret, api_key, customer) = (canary("secret"), canary("api-key"), canary("customer"));
         let (admin, now) = (Admin::new(&app.store), punchcard_runtime::now());
-        let client = ClientId::new("marked").expect("an id");
+        let client = "marked".parse::<ClientId>().expect("an id");
         admin.add_client(&client, SecretDigest::of(&secret), &Scope::ALL, now).await.expect("a client");
         admin.add_api_key("marked-shop", SecretDigest::of(&api_key), now).await.expect("an API key");
         app.restart().await;

@@ -8,6 +8,7 @@ mod activities;
 mod app;
 mod binaries;
 mod capacity;
+mod clients;
 mod description;
 mod drift;
 mod functions;

@@ -1,8 +1,9 @@
 //! What the tests of player events share: sending events, looking at players, catalogs of one's own.
 
-use std::{collections::HashMap, fmt::Display, path::Path};
+use std::{collections::HashMap, fmt::Display, io::Write as _, path::Path};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use flate2::{Compression, write::GzEncoder};
 use punchcard::set_up;
 use punchcard_rewards::yaml;
 use punchcard_store::Admin;
@@ -96,6 +97,13 @@ impl App {
     pub async fn stored(&self) -> (usize, usize) {
         (self.items("PlayerEvents").await.len(), self.items("Members").await.len())
     }
+}
+
+/// A body compressed with gzip.
+pub fn compressed(body: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body.as_bytes()).expect("written to memory");
+    encoder.finish().expect("written to memory")
 }
 
 /// A sample event of `events/`.

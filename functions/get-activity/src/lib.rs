@@ -27,8 +27,8 @@ impl Handler for GetActivity {
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         self.admission.bearer(call, Scope::Activities).await?;
 
-        let correlation_id = call.path_id("correlation_id", CorrelationId::from_text)?;
-        let id = call.path_id("activity_id", ActivityId::from_text)?;
+        let correlation_id = call.path_id("correlation_id", |id| id.parse::<CorrelationId>().ok())?;
+        let id = call.path_id("activity_id", |id| id.parse::<ActivityId>().ok())?;
         let found = self.activities.get(&id, &correlation_id).await?;
         reply(&found.ok_or(Error::NotFound("Activity not found"))?)
     }

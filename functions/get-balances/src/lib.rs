@@ -25,7 +25,7 @@ impl Handler for GetBalances {
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         self.admission.bearer(call, Scope::Activities).await?;
 
-        let correlation_id = call.path_id("correlation_id", CorrelationId::from_text)?;
+        let correlation_id = call.path_id("correlation_id", |id| id.parse::<CorrelationId>().ok())?;
         let owner = self.sessions.owner(&correlation_id).await?;
         let account = owner.as_ref().and_then(SessionOwner::account);
         let account_id = account.map_or_else(|| correlation_id.to_string(), |account| account.account_id.to_string());

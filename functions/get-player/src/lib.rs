@@ -25,7 +25,7 @@ impl Handler for GetPlayer {
 
         let not_found = Error::NotFound("Player not found");
         // A text that cannot be an id is the id of no player.
-        let Ok(id) = PlayerId::new(call.path_parameter("playerUniqueId").unwrap_or_default()) else {
+        let Ok(id) = call.path_parameter("playerUniqueId").unwrap_or_default().parse::<PlayerId>() else {
             return Err(not_found.into());
         };
         let player = self.players.get(&id).await?.ok_or(not_found)?;

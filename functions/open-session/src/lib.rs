@@ -4,7 +4,7 @@ use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{
     access::Scope,
     fault::Faults,
-    ids::{AccountId, LoyaltyId},
+    ids::InvalidId,
     session::{ANONYMOUS, Identifier, SessionOwner, SessionRequest},
 };
 use punchcard_runtime::{Admission, Failure, Handler};
@@ -47,11 +47,11 @@ impl Handler for OpenSession {
 /// The identifier stands at the path level of correlation ids, and so in the gateway's variable of that name.
 fn identifier(call: &Call<'_>) -> Result<Identifier, Error> {
     let id = call.path_parameter("correlation_id").unwrap_or_default();
-    let invalid = |rule: &str| Error::invalid(&format!("The identifier {rule}"));
-    match call.header("x-identifier-type").unwrap_or("ACCOUNT_ID") {
+    let invalid = |invalid: InvalidId| Error::invalid(&format!("The identifier {invalid}"));
+    match call.header("x-identifier-type")?.unwrap_or("ACCOUNT_ID") {
         "ACCOUNT_ID" | "LOYALTY_ID" if id == ANONYMOUS => Ok(Identifier::Anonymous),
-        "ACCOUNT_ID" => AccountId::new(id).map(Identifier::Account).map_err(invalid),
-        "LOYALTY_ID" => LoyaltyId::new(id).map(Identifier::Loyalty).map_err(invalid),
+        "ACCOUNT_ID" => id.parse().map(Identifier::Account).map_err(invalid),
+        "LOYALTY_ID" => id.parse().map(Identifier::Loyalty).map_err(invalid),
         _ => Err(Error::invalid("X-Identifier-Type must be ACCOUNT_ID or LOYALTY_ID")),
     }
 }

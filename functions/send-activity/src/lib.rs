@@ -48,7 +48,7 @@ impl Handler for SendActivity {
         let rules = self.rules.of(admitted.catalog).await?;
 
         let body = call.body("application/json")?;
-        let correlation_id: CorrelationId = call.path_id("correlation_id", CorrelationId::from_text)?;
+        let correlation_id: CorrelationId = call.path_id("correlation_id", |id| id.parse().ok())?;
         let (id, key) = activity_id(call, &correlation_id)?;
         let owner = self.sessions.owner(&correlation_id).await?;
         let account = owner.as_ref().and_then(SessionOwner::account);
@@ -61,7 +61,7 @@ impl Handler for SendActivity {
             loyalty_id: account.map(|account| &account.loyalty_id),
         };
         let faults = Faults::default();
-        let activity = json::parse(body, &faults, |body| Activity::parse(body, context));
+        let activity = json::parse(&body, &faults, |body| Activity::parse(body, context));
         let activity = faults.none_or(activity)?;
 
         let occurrence = Occurrence {
@@ -106,7 +106,7 @@ impl Handler for SendActivity {
 /// The activity's id: the path's, or one derived from the Idempotency-Key, or a new GUID.
 fn activity_id(call: &Call<'_>, correlation_id: &CorrelationId) -> Result<(ActivityId, Option<IdempotencyKey>), Error> {
     if call.path_parameter("activity_id").is_some() {
-        return Ok((call.path_id("activity_id", ActivityId::from_text)?, None));
+        return Ok((call.path_id("activity_id", |id| id.parse().ok())?, None));
     }
     let faults = Faults::default();
     let key = call.idempotency_key(&faults);

@@ -1,7 +1,7 @@
 //! `POST /v2/events/clientEvent`: records what a customer did with ads and offers, each event exactly once.
 
 use lambda_http::http::StatusCode;
-use punchcard_http::{Call, Reply, Route, auth, route};
+use punchcard_http::{Call, Error, Reply, Route, auth, route};
 use punchcard_models::{
     access::Scope,
     client_event::{self, ClientEvent, Context},
@@ -37,7 +37,7 @@ impl Handler for SendClientEvent {
         let events = call.parse(&faults, |body| client_event::parse_batch(body, context))?;
         let (customer, events) = faults.none_or(customer.and_then(|customer| Ok((customer, events?))))?;
 
-        if call.header("x-mock-data").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        if call.header("x-mock-data").map_err(Error::from)?.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(Reply::ok(&json!({"requestId": call.request_id})));
         }
         let recorded = self.events.record(&customer, &events, call.now, call.deadline).await?;

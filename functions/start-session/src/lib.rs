@@ -9,7 +9,7 @@ use punchcard_http::{
 use punchcard_models::{
     access::Scope,
     fault::{Faults, Noted},
-    ids::ClientId,
+    ids::{self, ClientId},
     json::{At, MAX_TEXT},
 };
 use punchcard_runtime::{Admission, Failure, Handler, now, warm_up};
@@ -52,7 +52,7 @@ impl Handler for StartSession {
 
 fn credentials(body: At<'_, '_>) -> Result<(ClientId, String), Noted> {
     let body = body.object()?;
-    let id = body.required("clientId", ClientId::parse);
+    let id = body.required("clientId", ids::parse_member);
     let secret = body.required("secret", |at| at.string_up_to(MAX_TEXT).map(str::to_owned));
     Ok((id?, secret?))
 }

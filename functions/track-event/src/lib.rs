@@ -4,9 +4,10 @@
 use lambda_http::http::StatusCode;
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{
+    address::AddressDigest,
     fault::Faults,
     idempotency::PayloadDigest,
-    player_events::{AddressDigest, PlayerEvent, PlayerEvents},
+    player_events::{PlayerEvent, PlayerEvents},
 };
 use punchcard_rewards::{Award, Catalog, Member, Occurrence, Trigger, Usage};
 use punchcard_runtime::{Admission, Failure, Handler, metrics};

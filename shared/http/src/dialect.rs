@@ -30,6 +30,9 @@ pub enum Dialect {
 /// The time after which a caller should send a request again, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
+/// The supported content encoding.
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+
 impl Dialect {
     /// Renders an error.
     #[must_use]
@@ -45,6 +48,7 @@ impl Dialect {
         match error {
             Error::MethodNotAllowed(allow) => reply.with_header(header::ALLOW, allow.clone()),
             Error::Unauthorized(denied) => reply.with_header(header::WWW_AUTHENTICATE, self.challenge(*denied)),
+            Error::UnsupportedEncoding => reply.with_header(header::ACCEPT_ENCODING, GZIP),
             Error::Overloaded => reply.with_header(header::RETRY_AFTER, RETRY_AFTER_SECONDS),
             Error::Unavailable if status == StatusCode::SERVICE_UNAVAILABLE => {
                 reply.with_header(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
@@ -69,7 +73,7 @@ impl Dialect {
             (Error::MethodNotAllowed(_), _) => StatusCode::METHOD_NOT_ALLOWED,
             (Error::Unauthorized(_), _) => StatusCode::UNAUTHORIZED,
             (Error::BodyTooLarge | Error::TooLargeToStore, _) => StatusCode::PAYLOAD_TOO_LARGE,
-            (Error::UnsupportedMediaType, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            (Error::UnsupportedMediaType | Error::UnsupportedEncoding, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             (Error::Invalid(_) | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
             (Error::KeyReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -111,10 +115,12 @@ fn title(error: &Error) -> &'static str {
     match error {
         Error::NotFound(message) | Error::AlreadyExists(message) | Error::Conflict(message) => message,
         Error::MethodNotAllowed(_) => "The method is not allowed here",
+        Error::Unauthorized(Denied::NotUtf8) => "The credentials are not valid UTF-8",
         Error::Unauthorized(_) => "The credentials are missing or not valid",
         Error::BodyTooLarge => "The body must be at most 256 KiB",
         Error::TooLargeToStore => "The request holds more than can be stored at once; send it in parts",
         Error::UnsupportedMediaType => "The Content-Type is not supported here",
+        Error::UnsupportedEncoding => "The Content-Encoding must be gzip, or absent",
         Error::Invalid(_) => "The request is not valid",
         Error::KeyReused => "The Idempotency-Key was used with another payload",
         Error::Unavailable => "The service is unavailable; the request can be sent again as it is",

@@ -30,6 +30,9 @@ pub enum Error {
     /// The body is not of the type that is read here.
     #[error("unsupported media type")]
     UnsupportedMediaType,
+    /// The `Content-Encoding` is not supported.
+    #[error("unsupported content encoding")]
+    UnsupportedEncoding,
     /// The request is not valid, for these reasons.
     #[error("invalid")]
     Invalid(Vec<Fault>),
@@ -71,7 +74,7 @@ impl Error {
             Error::MethodNotAllowed(_) => "method_not_allowed",
             Error::Unauthorized(_) => "unauthorized",
             Error::BodyTooLarge | Error::TooLargeToStore => "too_large",
-            Error::UnsupportedMediaType => "unsupported_media_type",
+            Error::UnsupportedMediaType | Error::UnsupportedEncoding => "unsupported_media_type",
             Error::Invalid(_) => "invalid",
             Error::AlreadyExists(_) => "duplicate",
             Error::Conflict(_) => "conflict",

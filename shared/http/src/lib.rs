@@ -12,6 +12,7 @@
 //! ```
 
 pub mod auth;
+mod body;
 mod call;
 mod dialect;
 mod error;
@@ -19,7 +20,8 @@ mod reply;
 pub mod route;
 pub mod token;
 
-pub use call::{Call, MAX_BODY};
+pub use body::{MAX_BODY, NotUtf8};
+pub use call::Call;
 pub use dialect::Dialect;
 pub use error::Error;
 pub use lambda_http::{Body, Request, Response};

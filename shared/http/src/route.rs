@@ -71,12 +71,19 @@ pub static GET_BALANCES: Route = Route {
     paths: &["/client/users/{correlation_id}/balances"],
 };
 
-/// `POST /integrations/event`, with the paths that the vendor's published clients append.
+/// `POST /integrations/event`. Each published client of the vendor appends a path of its own to the base URL: Python, PHP,
+/// Segment and Activepieces `/api/v3.0`, Ruby and older Python versions `/api/v2.0`, Node and .NET the capitalised ones.
 pub static TRACK_EVENT: Route = Route {
     function: "track-event",
     dialect: Dialect::PlayerEvents,
     method: Method::POST,
-    paths: &["/integrations/event", "/api/v3.0/integrations/event"],
+    paths: &[
+        "/integrations/event",
+        "/api/v3.0/integrations/event",
+        "/api/v2.0/integrations/event",
+        "/api/v2.0/Integrations/Event",
+        "/v2.0/Integrations/Event",
+    ],
 };
 
 /// `GET /integrations/player/{playerUniqueId}`

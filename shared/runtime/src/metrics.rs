@@ -30,6 +30,7 @@ pub(crate) fn failed(error: &Error) {
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
+        | Error::UnsupportedEncoding
         | Error::Invalid(_) => "Invalid",
     };
     add(name, 1);

@@ -178,7 +178,7 @@ fn read_client(name: &str, item: &Item) -> Option<(ClientId, Client)> {
         scopes: scopes.iter().filter_map(|scope| Scope::from_text(scope)).collect(),
         revoked: item.contains_key("revokedAt"),
     };
-    Some((ClientId::new(name).ok()?, client))
+    Some((name.parse().ok()?, client))
 }
 
 fn read_api_key(item: &Item) -> Option<(SecretDigest, ApiKey)> {

@@ -188,7 +188,7 @@ impl ClientEventWriter {
             |id: &ClientEventId| Item::from([("customerId".into(), s(customer)), ("clientEventId".into(), s(id))]);
         let items = read_items(&self.reads, RECORD, &self.table, ids.iter().map(key).collect(), deadline).await?;
         let by_id = |item: Item| {
-            let id = item.text("clientEventId").and_then(ClientEventId::from_text);
+            let id = item.text("clientEventId").and_then(|id| id.parse::<ClientEventId>().ok());
             id.map(|id| (id, item)).ok_or(StoreError::corrupt(RECORD, "a stored event"))
         };
         items.into_iter().map(by_id).collect()
@@ -261,7 +261,7 @@ fn stored_event(item: &Item) -> Option<ClientEvent> {
         None => None,
     };
     Some(ClientEvent {
-        id: ClientEventId::from_text(item.text("clientEventId")?)?,
+        id: item.text("clientEventId")?.parse().ok()?,
         name: EventName::from_text(item.text("event")?)?,
         timestamp: Timestamp::from_text(item.text("timestamp")?)?,
         metadata: Metadata {

@@ -5,11 +5,12 @@
 
 use aws_sdk_dynamodb::Client;
 use punchcard_models::{
+    address::AddressDigest,
     idempotency::{IdempotencyKey, PayloadDigest},
     ids::PlayerId,
     json::{self, Value},
     member::MemberId,
-    player_events::{AddressDigest, PlayerEvents},
+    player_events::PlayerEvents,
     timestamp::Timestamp,
 };
 use punchcard_rewards::{Award, Usage};

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use punchcard_models::{
-    ids::{AccountId, CorrelationId, LoyaltyId},
+    ids::{AccountId, CorrelationId, InvalidId, LoyaltyId},
     member::MemberId,
     session::{Account, Identifier, SessionOwner, SessionRequest},
     timestamp::Timestamp,
@@ -191,8 +191,8 @@ fn pointer(id: &LoyaltyId) -> String {
 }
 
 fn enrol(id: &AccountId) -> Result<Account, StoreError> {
-    let loyalty_id = LoyaltyId::new(&Uuid::new_v4().simple().to_string());
-    let loyalty_id = loyalty_id.map_err(|rule| StoreError::internal(OPEN, rule))?;
+    let loyalty_id = Uuid::new_v4().simple().to_string().parse();
+    let loyalty_id = loyalty_id.map_err(|invalid: InvalidId| StoreError::internal(OPEN, invalid))?;
     Ok(Account { account_id: id.clone(), loyalty_id })
 }
 
@@ -225,7 +225,7 @@ fn owner(item: &Item) -> Option<SessionOwner> {
 
 fn account(item: &Item) -> Option<Account> {
     Some(Account {
-        account_id: AccountId::new(item.text("accountId")?).ok()?,
-        loyalty_id: LoyaltyId::new(item.text("loyaltyId")?).ok()?,
+        account_id: item.text("accountId")?.parse().ok()?,
+        loyalty_id: item.text("loyaltyId")?.parse().ok()?,
     })
 }

@@ -42,7 +42,7 @@ impl Operator {
         let now = world.clock(0);
         set_up::ensure_keys(&admin, now).await.expect("keys");
         for client in CLIENTS {
-            let id = ClientId::new(client).expect("an id");
+            let id = client.parse::<ClientId>().expect("an id");
             admin.add_client(&id, SecretDigest::of(SECRET), &Scope::ALL, now).await.expect("a client");
         }
         for key in API_KEYS {

@@ -11,7 +11,10 @@ use punchcard_models::{
 };
 use punchcard_runtime::{Admission, Failure};
 use punchcard_store::{Admin, CallerReader};
-use reqwest::Method;
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderValue},
+};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -20,7 +23,7 @@ use super::{
     ID, activation, assert_accepted, assert_error, assert_nothing_stored, enrollment, enrollments, with, without,
 };
 use crate::{
-    app::{Answer, App},
+    app::{Answer, App, header},
     proxy::Proxy,
 };
 
@@ -352,7 +355,7 @@ async fn admitted_at(
 }
 
 fn client(id: &str) -> ClientId {
-    ClientId::new(id).expect("an id")
+    id.parse::<ClientId>().expect("an id")
 }
 
 fn later(now: Timestamp, millis: i64) -> Timestamp {
@@ -412,6 +415,26 @@ async fn an_old_catalog_serves_for_five_minutes_while_it_cannot_be_read_and_no_l
     assert!(catalog.current(later(now, 300_000)).await.is_err());
     proxy.set_down(false);
     assert!(catalog.current(later(now, 300_001)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_utf_8_is_named_and_nothing_is_stored() {
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    for (name, status) in [("x-source-customer-id", 400), ("x-mock-data", 400), ("authorization", 401)] {
+        let usual = [
+            ("content-type", "application/json"),
+            ("authorization", &session.bearer),
+            ("x-source-customer-id", "customer-1"),
+        ];
+        let mut headers: HeaderMap = usual.iter().map(|(name, value)| header(name, value)).collect();
+        headers.insert(name, HeaderValue::from_bytes(b"true\xff").expect("a value"));
+        let body = json!({"clientEvents": [enrollment(ID)]}).to_string();
+        let answer = app.send_raw(Method::POST, "/v2/events/clientEvent", headers, body).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.body);
+        assert!(answer.body.contains("not valid UTF-8"), "{name}: {}", answer.body);
+        assert_nothing_stored(&app, name).await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use anyhow::{Context as _, Error, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use axum::body::Bytes;
 use dynoxide::Database;
 use punchcard::{
@@ -14,7 +14,7 @@ use punchcard::{
 use punchcard_http::token::{self, Claims};
 use punchcard_models::{
     access::{Scope, SigningKey},
-    ids::{AccountId, CorrelationId},
+    ids::CorrelationId,
     session::{Identifier, SessionRequest},
 };
 use punchcard_rewards::yaml;
@@ -144,9 +144,9 @@ impl World {
         set_up::apply(&admin, &source, now).await?;
         let version = admin.snapshot().await?.version;
 
-        let correlation_id = CorrelationId::from_text(CORRELATION_ID).context("no correlation id")?;
+        let correlation_id = CORRELATION_ID.parse::<CorrelationId>()?;
         let session = SessionRequest { correlation_id, channel: "APP".to_owned() };
-        let account = Identifier::Account(AccountId::new(ACCOUNT).map_err(Error::msg)?);
+        let account = Identifier::Account(ACCOUNT.parse()?);
         let deadline = tokio::time::Instant::now() + punchcard_runtime::REQUEST_LIMIT;
         SessionWriter::new(store).open(&account, &session, now, deadline).await?;
 

@@ -22,7 +22,7 @@ fn code(error: &Error) -> &'static str {
         Error::NotFound(_) => "NOT_FOUND",
         Error::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",
         Error::BodyTooLarge | Error::TooLargeToStore => "PAYLOAD_TOO_LARGE",
-        Error::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+        Error::UnsupportedMediaType | Error::UnsupportedEncoding => "UNSUPPORTED_MEDIA_TYPE",
         Error::Conflict(_) => "CONFLICT",
         Error::KeyReused => "IDEMPOTENCY_KEY_REUSED",
         Error::Overloaded => "TOO_MANY_REQUESTS",

@@ -27,7 +27,7 @@ fn error_type(error: &Error) -> &'static str {
         Error::NotFound(_) => "ResourceNotFoundException",
         Error::MethodNotAllowed(_) => "HttpRequestMethodNotSupported",
         Error::BodyTooLarge | Error::TooLargeToStore => "PayloadTooLargeException",
-        Error::UnsupportedMediaType => "HttpMediaTypeNotSupported",
+        Error::UnsupportedMediaType | Error::UnsupportedEncoding => "HttpMediaTypeNotSupported",
         Error::AlreadyExists(_) | Error::Conflict(_) | Error::KeyReused => "ConflictException",
         Error::Overloaded => "TooManyRequestsException",
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "InternalServerError",

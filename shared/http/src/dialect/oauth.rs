@@ -16,7 +16,6 @@ fn code(error: &Error) -> &'static str {
             Some(Fault { pointer, kind: FaultKind::Invalid, .. }) if pointer == "/grant_type" => {
                 "unsupported_grant_type"
             }
-            Some(Fault { pointer, kind: FaultKind::Invalid, .. }) if pointer == "/scope" => "invalid_scope",
             _ => "invalid_request",
         },
         Error::Unauthorized(_) => "invalid_client",
@@ -27,6 +26,7 @@ fn code(error: &Error) -> &'static str {
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
+        | Error::UnsupportedEncoding
         | Error::AlreadyExists(_)
         | Error::Conflict(_)
         | Error::KeyReused => "invalid_request",

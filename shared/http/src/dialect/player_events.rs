@@ -28,6 +28,7 @@ fn code(error: &Error, status: StatusCode) -> u16 {
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
+        | Error::UnsupportedEncoding
         | Error::AlreadyExists(_)
         | Error::Conflict(_)
         | Error::Overloaded => status.as_u16(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use punchcard_models::{idempotency::IdempotencyKey, ids::CorrelationId};
+use punchcard_models::idempotency::IdempotencyKey;
 use serde_json::Value;
 
 use super::{Evidence, sessions::ties};
@@ -24,8 +24,8 @@ fn record_id(correlation: &str, id: Option<&String>, key: Option<&String>) -> Op
     match (id, key) {
         (Some(id), _) => Some(id.clone()),
         (None, Some(key)) => {
-            let key = IdempotencyKey::new(key).ok()?;
-            Some(key.activity_id(&CorrelationId::from_text(correlation)?).to_string())
+            let key = key.parse::<IdempotencyKey>().ok()?;
+            Some(key.activity_id(&correlation.parse().ok()?).to_string())
         }
         (None, None) => None,
     }
