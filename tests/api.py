@@ -16,7 +16,7 @@ BEYOND_SCHEMAS = [
     "The Idempotency-Key was used with another payload",
     "is also the id of /clientEvents/",
     "extendedData must not have a name more than once",
-    "is there more than once, but for the blanks around it",
+    "appears more than once, apart from surrounding blanks",
     # An integer, but of more digits than an id has.
     "must be a section's name or integer id",
 ]

@@ -1,5 +1,4 @@
-# To be sourced. What sam-deploy.sh and sam-local.sh share: the build, the checks, the requests.
-source tests/tools.sh
+# To be sourced. What sam-deploy.sh, sam-local.sh and docker.sh share: the build, the checks, the requests.
 
 # Nobody's credentials, and no way to AWS: SAM asks it for the account's number at each start, and goes on without.
 unset AWS_PROFILE AWS_SESSION_TOKEN

@@ -5,6 +5,7 @@
 # left out. Needs cargo, python3 and curl, no account.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/tools.sh
 source tests/deployed.sh
 trap stop EXIT
 tool ministack ministack==1.5.33 aws-sam-translator==1.115.0

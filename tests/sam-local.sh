@@ -6,40 +6,12 @@
 # the lack of an engine is no failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source tests/tools.sh
 source tests/deployed.sh
+source tests/engine.sh
 trap stop EXIT
-
-without() {
-  if [ "${if_possible:-}" ]; then
-    echo "sam local: skipped, $1"
-    exit 0
-  fi
-  echo "sam local: $1" >&2
-  exit 1
-}
-[ "${1:-}" = --if-possible ] && if_possible=1
-
-have() { command -v "$1" >/dev/null; }
-if [ "${CI:-}" ] && [ "$(id -u)" = 0 ] && have apt-get; then
-  packages=()
-  have busybox || packages+=(busybox-static)
-  have dockerd && have iptables || docker info >/dev/null 2>&1 || packages+=(docker.io iptables)
-  if [ "${#packages[@]}" -gt 0 ]; then
-    quietly apt.log apt-get update -qq || true
-    quietly apt.log apt-get install -y -qq --no-install-recommends "${packages[@]}" || true
-  fi
-fi
-have busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1 ||
-  without "there is no static busybox for the containers; on Debian: apt-get install busybox-static"
-have docker || without "there is no docker; on Debian: apt-get install docker.io iptables"
-if ! docker info >/dev/null 2>&1; then
-  have dockerd && have iptables || without "no Docker engine answers; on Debian: apt-get install docker.io iptables"
-  [ "$(id -u)" = 0 ] || without "no Docker engine answers, and only root can start one"
-  export DOCKER_HOST="unix://$work/docker.sock"
-  background docker.log dockerd --host "$DOCKER_HOST" --data-root "$work/data" --exec-root "$work/exec" \
-    --pidfile "$work/docker.pid" --ip 127.0.0.1
-  eventually docker info || without "no Docker engine could be started"
-fi
+engine "sam local"
+static_busybox "sam local"
 
 build
 quietly cargo.log cargo build --locked
@@ -47,21 +19,10 @@ quietly cargo.log cargo build --locked
 # The image: a shell to make and start it with, the libraries that the functions ask for, the folders that Lambda has.
 image=local/provided-standin:al2023
 root="$work/image"
-mkdir -p "$root"/{bin,etc,opt,tmp,var/task,var/runtime,var/rapid}
-cp "$(command -v busybox)" "$root/bin/busybox"
-for command in sh mv cp rm chmod mkdir ls cat env id; do ln -s busybox "$root/bin/$command"; done
-for file in $(ldd .aws-sam/build/*/bootstrap | grep -oE '/[^ ]+\.so[^ ]*' | sort -u); do
-  mkdir -p "$root/$(dirname "$file")"
-  cp -L "$file" "$root/$file"
-done
-echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
-echo 'root:x:0:' >"$root/etc/group"
-echo 'hosts: files dns' >"$root/etc/nsswitch.conf"
-platform=amd64
-[ "$architecture" = x86_64 ] || platform=arm64
-tar -C "$root" -c . | docker import --platform "linux/$platform" -c 'ENTRYPOINT ["/lambda-entrypoint.sh"]' \
-  -c 'WORKDIR /var/task' -c 'ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime' \
-  - "$image" >"$work/import.log"
+root_of "$root" "sh mv cp rm chmod mkdir ls cat env id" .aws-sam/build/*/bootstrap
+mkdir -p "$root"/{opt,var/task,var/runtime,var/rapid}
+import_image "$root" "$image" -c 'ENTRYPOINT ["/lambda-entrypoint.sh"]' -c 'WORKDIR /var/task' \
+  -c 'ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime'
 
 network="punchcard-$$"
 docker network create "$network" >/dev/null

@@ -107,11 +107,11 @@ async fn apply(source: &Source, yes: bool, operator: &Operator, in_json: bool) -
     if changed && !yes && !confirmed()? {
         return Err(Failure::NotAgreed);
     }
-    let now = punchcard_http::now();
+    let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let version = if changed {
         let applying = operator.admin.apply_rules(source.to_json(), seen, now);
-        patiently("applying the catalog", applying).await?.map_err(|_| Failure::Superseded)?
+        patiently("applying the catalog", applying).await.map_err(|error| Failure::of_admin(error, ""))?
     } else {
         seen
     };

@@ -4,7 +4,7 @@ use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand, ValueEnum};
 use punchcard_models::{
     access::{Scope, SecretDigest},
-    ids::ClientId,
+    ids::{ClientId, InvalidId},
 };
 use punchcard_store::{Caller, SetUp};
 use serde_json::json;
@@ -95,9 +95,9 @@ enum Kind {
 
 impl NewCaller {
     fn new(name: String, apis: &[Api]) -> Result<Self, Failure> {
-        let id = ClientId::new(&name).map_err(|rule| Failure::Name(name.clone(), rule))?;
+        let id: ClientId = name.parse().map_err(|rule: InvalidId| Failure::Name(name.clone(), rule.to_string()))?;
         if name.chars().any(char::is_control) {
-            return Err(Failure::Name(name, "must not have control characters"));
+            return Err(Failure::Name(name, "must not have control characters".to_owned()));
         }
         for (index, api) in apis.iter().enumerate() {
             if apis[..index].contains(api) {
@@ -117,7 +117,7 @@ impl NewCaller {
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
             return Err(Failure::Name(
                 name,
-                "must have A-Z a-z 0-9 . _ - only, as HTTP Basic needs no encoding for them",
+                "must have A-Z a-z 0-9 . _ - only, as HTTP Basic needs no encoding for them".to_owned(),
             ));
         }
         Ok(NewCaller { name, kind: Kind::Client(id, scopes) })
@@ -125,8 +125,8 @@ impl NewCaller {
 }
 
 async fn revoke(operator: &Operator, name: &str, in_json: bool) -> Result<(), Failure> {
-    let revoking = operator.admin.revoke(name, punchcard_http::now());
-    patiently("revoking", revoking).await?.map_err(|_| Failure::UnknownCaller(name.to_owned()))?;
+    let revoking = operator.admin.revoke(name, punchcard_runtime::now());
+    patiently("revoking", revoking).await.map_err(|error| Failure::of_admin(error, name))?;
     if in_json {
         say!("{}", json!({"revoked": name}));
     } else {
@@ -141,7 +141,7 @@ async fn add(operator: &Operator, new: &NewCaller, in_json: bool) -> Result<(), 
     if known.iter().any(|caller| caller.name == *name) {
         return Err(Failure::NameTaken(name.clone()));
     }
-    let now = punchcard_http::now();
+    let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let secret = BASE64_URL_SAFE_NO_PAD.encode(set_up::random()?);
     let digest = SecretDigest::of(&secret);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use punchcard_models::{
     access::{Scope, SecretDigest},
-    ids::ClientId,
+    ids::InvalidId,
     timestamp::Timestamp,
 };
 use punchcard_rewards::yaml;
@@ -21,7 +21,7 @@ const API_KEY: &str = "demo-api-key";
 /// # Errors
 /// The store could not be used.
 pub async fn set_up(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
-    let client = ClientId::new(CLIENT).map_err(|rule| Failure::Embedded(rule.to_owned()))?;
+    let client = CLIENT.parse().map_err(|invalid: InvalidId| Failure::Embedded(invalid.to_string()))?;
     admin.add_client(&client, SecretDigest::of(SECRET), &Scope::ALL, now).await?;
     admin.add_api_key("demo", SecretDigest::of(API_KEY), now).await?;
     set_up::ensure_keys(admin, now).await?;

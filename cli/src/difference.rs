@@ -10,10 +10,9 @@ use std::{
 };
 
 use punchcard_models::{
-    activity::UnitStatus,
     fault::Faults,
     json::{self, Value},
-    player_events::ChannelMerging,
+    settings::{ChannelMerging, UnitStatus},
     timestamp::Timestamp,
 };
 use punchcard_rewards::Catalog;

@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use dynoxide::Database;
-use punchcard_store::Store;
+use punchcard_store::{Store, Tables};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
@@ -100,9 +100,9 @@ impl Embedded {
             reached.set_ip([127, 0, 0, 1].into());
         }
         let store = Store::local(&format!("http://{reached}"), TABLE_PREFIX);
-        let tables = store.tables();
+        let tables = Tables::new(&store);
         for (name, key) in tables::of_template()? {
-            tables.make(&name, &key).await?;
+            tables.create(&name, &key).await?;
         }
         Ok(Embedded { address, store, stop, running })
     }

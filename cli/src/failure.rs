@@ -2,9 +2,10 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use punchcard_http::{logs::InvalidRustLog, token::UnusableKey};
+use punchcard_http::token::UnusableKey;
 use punchcard_rewards::yaml::Problem;
-use punchcard_store::{ConnectionError, Outage};
+use punchcard_runtime::logs::InvalidRustLog;
+use punchcard_store::{AdminError, ConnectionError, StoreError};
 
 /// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +41,16 @@ pub enum Failure {
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// A store call failed.
-    #[error("the store could not be used: {0}")]
-    Store(#[from] Outage),
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
     /// A store call failed for a reason that an operator can act on.
-    #[error("{explanation} ({outage})")]
+    #[error("{explanation} ({error})")]
     Explained {
         /// The reason.
         explanation: String,
         /// The error itself.
         #[source]
-        outage: Outage,
+        error: StoreError,
     },
     /// Another catalog was applied at the same moment.
     #[error("another catalog was applied at the same moment; look at it and try again")]
@@ -59,7 +60,7 @@ pub enum Failure {
     NotAgreed,
     /// A name is invalid.
     #[error("invalid name {0:?}: it {1}")]
-    Name(String, &'static str),
+    Name(String, String),
     /// A name is taken.
     #[error("{0} is there already; names are not used again, revoked ones neither")]
     NameTaken(String),
@@ -87,6 +88,18 @@ pub enum Failure {
     /// Any other error of the operating system.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl Failure {
+    /// A failed change of the catalog, which was about a caller of this name if it was about one.
+    #[must_use]
+    pub fn of_admin(error: AdminError, caller: &str) -> Self {
+        match error {
+            AdminError::Superseded => Failure::Superseded,
+            AdminError::UnknownCaller => Failure::UnknownCaller(caller.to_owned()),
+            AdminError::Store(error) => Failure::Store(error),
+        }
+    }
 }
 
 fn lines(problems: &[Problem]) -> String {

@@ -39,7 +39,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 
 async fn rotate(operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let (key, public) = punchcard_http::token::generate()?;
-    let adding = operator.admin.add_signing_key(&key, &public, punchcard_http::now());
+    let adding = operator.admin.add_signing_key(&key, &public, punchcard_runtime::now());
     patiently("adding the key", adding).await?;
     if in_json {
         say!("{}", json!({"keyId": key.id}));

@@ -13,6 +13,7 @@ pub mod failure;
 pub mod key;
 pub mod operator;
 pub mod output;
+pub mod registry;
 pub mod router;
 pub mod serve;
 mod server;

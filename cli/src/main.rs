@@ -54,15 +54,15 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(options).await,
         Command::Store(options) => store::run(options).await,
         Command::Catalog(options) => {
-            punchcard_http::logs::plain(QUIET)?;
+            punchcard_runtime::logs::plain(QUIET)?;
             catalog::run(options).await
         }
         Command::Client(options) => {
-            punchcard_http::logs::plain(QUIET)?;
+            punchcard_runtime::logs::plain(QUIET)?;
             client::run(options).await
         }
         Command::Key(options) => {
-            punchcard_http::logs::plain(QUIET)?;
+            punchcard_runtime::logs::plain(QUIET)?;
             key::run(options).await
         }
         Command::Completions { shell } => {

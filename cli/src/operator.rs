@@ -58,7 +58,7 @@ impl Target {
             }
             let database = embedded::open(directory, embedded::FILE)?;
             let embedded = Embedded::start(database, embedded::hidden_address()).await?;
-            return Ok(Operator { admin: embedded.store.admin(), place: Place::Data { _embedded: embedded } });
+            return Ok(Operator { admin: Admin::new(&embedded.store), place: Place::Data { _embedded: embedded } });
         }
         let connection = Connection {
             profile: self.profile.clone(),
@@ -67,7 +67,7 @@ impl Target {
         };
         let prefix = format!("{}-", self.stack);
         let stack = patiently("resolving credentials", Store::of_operator(&prefix, connection)).await?;
-        Ok(Operator { admin: stack.store.admin(), place: Place::Stack(stack) })
+        Ok(Operator { admin: Admin::new(&stack.store), place: Place::Stack(stack) })
     }
 }
 
@@ -76,9 +76,9 @@ impl Operator {
     #[must_use]
     pub fn explain(&self, failure: Failure) -> Failure {
         match (&self.place, failure) {
-            (Place::Stack(stack), Failure::Store(outage)) => match stack.explain(&outage) {
-                Some(explanation) => Failure::Explained { explanation, outage },
-                None => Failure::Store(outage),
+            (Place::Stack(stack), Failure::Store(error)) => match stack.explain(&error) {
+                Some(explanation) => Failure::Explained { explanation, error },
+                None => Failure::Store(error),
             },
             (_, failure) => failure,
         }

@@ -14,8 +14,8 @@ use lambda_http::{
     Body, Request, RequestExt as _, Response,
     http::{HeaderMap, HeaderValue, Method, StatusCode},
 };
-use punchcard_http::{Call, Endpoint, Error, MAX_BODY, gateway_answer};
-use punchcard_store::Store;
+use punchcard_http::{Error, MAX_BODY, gateway_answer};
+use punchcard_runtime::{Service, refuse};
 use tokio::sync::Semaphore;
 
 /// What the gateway lets through at most, in bytes.
@@ -23,62 +23,32 @@ const GATEWAY_LIMIT: usize = 6 * 1024 * 1024;
 /// How long a client may take to send a request.
 const READING: Duration = Duration::from_secs(30);
 
-/// A function's endpoint and how to mount it.
-pub struct Function {
-    /// Where it is.
-    pub endpoint: Endpoint,
-    mounted: Mounted,
-}
-
-type Mounted = Arc<dyn Fn(Request) -> futures_util::future::BoxFuture<'static, Response<Body>> + Send + Sync>;
-
-macro_rules! functions {
-    ($store:expr; $($function:ident),+ $(,)?) => {
-        vec![$({
-            let state = Arc::new($function::State::open($store).await);
-            let mounted: Mounted = Arc::new(move |request| {
-                let state = state.clone();
-                Box::pin(async move { $function::handle(&state, &request).await })
-            });
-            Function { endpoint: $function::ENDPOINT, mounted }
-        }),+]
-    };
-}
-
-/// Every function of the template, on this store.
-pub async fn functions(store: &Store) -> Vec<Function> {
-    functions![
-        store;
-        start_session, send_client_event,
-        issue_token, open_session, send_activity, get_activity, get_balances,
-        track_event, get_player,
-    ]
-}
-
 /// The whole API, which works on as many requests at once as `room` says. More are refused at once: in a queue they
 /// would get old, and who waits in vain asks again.
-pub fn router(functions: Vec<Function>, room: usize) -> Router {
+pub fn router(services: Vec<Service>, room: usize) -> Router {
     let room = Arc::new(Semaphore::new(room));
     let mut router = Router::new();
-    for Function { endpoint, mounted } in functions {
-        for path in endpoint.paths {
-            let (mounted, called, room) = (mounted.clone(), endpoint.clone(), room.clone());
+    for service in services {
+        let route = service.route();
+        for &path in route.paths {
+            let (service, room) = (service.clone(), room.clone());
             let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| async move {
-                // What isn't even text is no parameter: the function says so, in its dialect.
+                // A parameter that is not text is none: the function refuses it, in its dialect.
                 let Some(request) = to_lambda(path.ok().as_ref(), request).await else {
                     return from_lambda(gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"));
                 };
                 // Asked for when all of it is here: whoever sends slowly takes no room.
                 from_lambda(match room.try_acquire() {
-                    Ok(_room) => mounted(request).await,
-                    Err(_) => Call::new(&called, &request).answer(async { Err(Error::Overloaded) }).await,
+                    Ok(_room) => service.respond(request).await,
+                    Err(_) => refuse(service.route(), &request, Error::Overloaded),
                 })
             };
-            let method = match endpoint.method {
+            let method = match route.method {
                 Method::GET => MethodFilter::GET,
                 _ => MethodFilter::POST,
             };
-            router = router.route(path, if endpoint.any { any(handler) } else { on(method, handler) });
+            router =
+                router.route(path, if route.answers_other_methods(path) { any(handler) } else { on(method, handler) });
         }
     }
     router.fallback(|| async { from_lambda(gateway_answer(StatusCode::NOT_FOUND, "Not Found")) })

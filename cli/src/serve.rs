@@ -8,9 +8,10 @@ use clap::{Args, builder::RangedU64ValueParser};
 use lambda_http::http::StatusCode;
 use punchcard_models::{
     access::{Scope, SecretDigest},
-    ids::ClientId,
+    ids::InvalidId,
 };
 use punchcard_rewards::yaml::Source;
+use punchcard_runtime::Service;
 use punchcard_store::{Admin, SetUp, Store};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -21,8 +22,7 @@ use crate::{
     ending::ctrl_c,
     failure::Failure,
     output::say,
-    router::{self, Function},
-    server,
+    registry, router, server,
     set_up::{apply, ensure_keys, random},
 };
 
@@ -57,7 +57,7 @@ pub struct Options {
 /// # Errors
 /// It can't start, or not go on.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    punchcard_http::logs::plain(crate::QUIET)?;
+    punchcard_runtime::logs::plain(crate::QUIET)?;
     if options.demo && !options.addr.ip().is_loopback() {
         return Err(Failure::DemoInPublic(options.addr));
     }
@@ -70,13 +70,13 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let address = listener.local_addr()?;
     let database = options.place.open(if options.demo { DEMO_FILE } else { FILE })?;
     let embedded = Embedded::start(database, hidden_address()).await?;
-    let new_secret = set_up(&embedded.store.admin(), &options, rules).await?;
+    let new_secret = set_up(&Admin::new(&embedded.store), &options, rules).await?;
 
-    let functions = router::functions(&embedded.store).await;
+    let services = registry::open_all(&embedded.store).await;
     // Before it says that it is ready: who reads that may end it at once.
     let asked_to_end = ctrl_c()?;
-    announce(address, &options, &functions, new_secret.as_deref());
-    let app = router::router(functions, options.concurrency).merge(health(&embedded.store)).merge(docs::router());
+    announce(address, &options, &services, new_secret.as_deref());
+    let app = router::router(services, options.concurrency).merge(health(&embedded.store)).merge(docs::router());
     server::serve(listener, app, asked_to_end).await?;
     embedded.stop().await;
     Ok(())
@@ -84,7 +84,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 
 /// Makes what the store lacks. The secret of the first client, if that is made now.
 async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Result<Option<String>, Failure> {
-    let now = punchcard_http::now();
+    let now = punchcard_runtime::now();
     if options.demo {
         demo::set_up(admin, now).await?;
         return Ok(None);
@@ -97,19 +97,19 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
         return Ok(None);
     }
     let secret = BASE64_URL_SAFE_NO_PAD.encode(random()?);
-    let client = ClientId::new(FIRST_CLIENT).map_err(|rule| Failure::Embedded(rule.to_owned()))?;
+    let client = FIRST_CLIENT.parse().map_err(|invalid: InvalidId| Failure::Embedded(invalid.to_string()))?;
     let made = admin.add_client(&client, SecretDigest::of(&secret), &Scope::ALL, now).await?;
     Ok((made == SetUp::Made).then_some(secret))
 }
 
-fn announce(address: SocketAddr, options: &Options, functions: &[Function], new_secret: Option<&str>) {
+fn announce(address: SocketAddr, options: &Options, services: &[Service], new_secret: Option<&str>) {
     say!("Punchcard  http://{address}");
     say!("reference  http://{address}/docs, of /openapi.json");
     say!("data       {}", options.place.describe());
     say!("routes");
-    for Function { endpoint, .. } in functions {
-        for path in endpoint.paths {
-            say!("  {:4} {path}", endpoint.method.as_str());
+    for route in services.iter().map(Service::route) {
+        for path in route.paths {
+            say!("  {:4} {path}", route.method.as_str());
         }
     }
     say!("  GET  /health");
@@ -125,7 +125,7 @@ fn announce(address: SocketAddr, options: &Options, functions: &[Function], new_
 
 /// Whether the store answers.
 fn health(store: &Store) -> Router {
-    let admin = store.admin();
+    let admin = Admin::new(store);
     Router::new().route(
         "/health",
         get(move || async move {

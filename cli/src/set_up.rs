@@ -29,7 +29,7 @@ pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(),
     if seen.version > 0 && seen.rules == *source.catalog() {
         return Ok(());
     }
-    admin.apply_rules(source.to_json(), seen.version, now).await?.map_err(|_| Failure::Superseded)?;
+    admin.apply_rules(source.to_json(), seen.version, now).await.map_err(|error| Failure::of_admin(error, ""))?;
     Ok(())
 }
 

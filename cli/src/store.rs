@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use clap::Args;
 
+use punchcard_store::Admin;
+
 use crate::{
     demo,
     embedded::{DEMO_FILE, Embedded, FILE, Place, TABLE_PREFIX},
@@ -33,12 +35,12 @@ pub struct Options {
 /// # Errors
 /// It can't start.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    punchcard_http::logs::plain(crate::QUIET)?;
+    punchcard_runtime::logs::plain(crate::QUIET)?;
     let database = options.place.open(if options.demo { DEMO_FILE } else { FILE })?;
     let embedded = Embedded::start(database, options.addr).await?;
     // On any address: whoever reaches this may read and write everything, and needs no credentials for it.
     if options.demo {
-        demo::set_up(&embedded.store.admin(), punchcard_http::now()).await?;
+        demo::set_up(&Admin::new(&embedded.store), punchcard_runtime::now()).await?;
     }
     let asked_to_end = ctrl_c()?;
     say!("DynamoDB   http://{}", embedded.address);

@@ -25,7 +25,7 @@ use punchcard::{
 };
 use punchcard_fuzz::{Input, bodies, corpus, spoilt};
 use punchcard_http::{
-    Body, Call, Endpoint, Request, Response, auth,
+    Body, Call, Request, Response, Route, auth,
     token::{self, Claims, Verifier},
 };
 use punchcard_models::{
@@ -35,13 +35,16 @@ use punchcard_models::{
     decimal::Decimal,
     fault::{Fault, FaultKind, Faults, MAX_FAULTS, Noted},
     idempotency::IdempotencyKey,
-    ids::{ActivityId, ClientEventId, ClientId, CorrelationId, CustomerId, LoyaltyId, MAX_ID},
+    ids::{ActivityId, ClientEventId, ClientId, CorrelationId, CustomerId, MAX_ID},
     json::{self, At, MAX_DEPTH, Value},
-    player_events::{ChannelMerging, PlayerEvents},
-    session::OpenSession,
+    player_events::PlayerEvents,
+    session::SessionRequest,
+    settings::ChannelMerging,
     timestamp::Timestamp,
 };
 use punchcard_rewards::{Catalog, yaml};
+use punchcard_runtime::Service;
+use punchcard_store::{Admin, SigningKeyReader};
 use tokio::runtime::Runtime;
 
 /// How long a target is fed in an ordinary test run; `BOLERO_RANDOM_TEST_TIME_MS` says otherwise.
@@ -162,7 +165,7 @@ fn client_events() {
 #[test]
 fn activities() {
     let rules = yaml::read(yaml::DEMO).expect("a catalog").into_catalog();
-    let loyalty_id = LoyaltyId::new("L-1").expect("an id");
+    let loyalty_id = "L-1".parse().expect("an id");
     let context = activity::Context {
         now: now(),
         actions: rules.actions(),
@@ -181,7 +184,7 @@ fn activities() {
 #[test]
 fn sessions() {
     feed!([bodies("open-session"), corpus("json")].concat(), |input: &Input| {
-        meaning(&input.0, |body| OpenSession::parse(body, Some("APP")));
+        meaning(&input.0, |body| SessionRequest::parse(body, Some("APP")));
     });
 }
 
@@ -212,17 +215,17 @@ fn values() {
             assert_eq!(Decimal::parse(&spelled).map(|again| again.cmp(&number)), Some(std::cmp::Ordering::Equal));
             assert!(number.to_u64().is_none_or(|whole| Decimal::from(whole) == number));
         }
-        if let Some(id) = ClientEventId::from_text(&text) {
-            assert_eq!(ClientEventId::from_text(&id.to_string()), Some(id));
+        if let Some(id) = text.parse::<ClientEventId>().ok() {
+            assert_eq!(id.to_string().parse().ok(), Some(id));
         }
         for id in [
-            ActivityId::from_text(&text).map(|id| id.to_string()),
-            CorrelationId::from_text(&text).map(|id| id.to_string()),
+            text.parse::<ActivityId>().ok().map(|id| id.to_string()),
+            text.parse::<CorrelationId>().ok().map(|id| id.to_string()),
         ] {
-            assert!(id.is_none_or(|id| ActivityId::from_text(&id).as_deref() == Some(&*id) && id.len() <= MAX_ID));
+            assert!(id.is_none_or(|id| id.parse::<ActivityId>().as_deref() == Ok(&*id) && id.len() <= MAX_ID));
         }
-        assert!(CustomerId::new(&text).is_ok_and(|id| *id == *text) || CustomerId::new(&text).is_err());
-        assert!(IdempotencyKey::new(&text).is_ok_and(|key| *key == *text) || IdempotencyKey::new(&text).is_err());
+        assert!(text.parse::<CustomerId>().map_or(true, |id| *id == *text));
+        assert!(text.parse::<IdempotencyKey>().map_or(true, |key| *key == *text));
     });
 }
 
@@ -252,15 +255,18 @@ fn catalogs() {
     });
 }
 
-/// A request to an endpoint.
-fn request(endpoint: &Endpoint, headers: &[(&str, &str)], body: &[u8]) -> Request {
+/// The lifetime of tokens: longer than any run.
+const LIFETIME: Duration = Duration::from_secs(1_000_000);
+
+/// A request to a route.
+fn request(route: &Route, headers: &[(&str, &str)], body: &[u8]) -> Request {
     let mut request = Request::new(Body::Binary(body.to_vec()));
-    *request.method_mut() = endpoint.method.clone();
+    *request.method_mut() = route.method.clone();
     for (name, value) in headers {
         let name = name.parse::<lambda_http::http::HeaderName>().expect("a header's name");
         request.headers_mut().insert(name, HeaderValue::from_str(value).expect("a header's value"));
     }
-    let ids = [("correlation_id", "c-1"), ("identifier", "A-1")].map(|(name, id)| (name.to_owned(), id.to_owned()));
+    let ids = [("correlation_id", "c-1")].map(|(name, id)| (name.to_owned(), id.to_owned()));
     request.with_path_parameters(HashMap::from(ids))
 }
 
@@ -269,11 +275,11 @@ fn credentials() {
     let (key, public) = token::generate().expect("a key");
     let client = Client { secret: SecretDigest::of("s3cret"), scopes: Scope::ALL.to_vec(), revoked: false };
     let access = Access {
-        clients: [(ClientId::new("client").expect("an id"), client)].into(),
+        clients: [("client".parse::<ClientId>().expect("an id"), client)].into(),
         public_keys: [(key.id.clone(), public.try_into().expect("32 bytes"))].into(),
         ..Access::default()
     };
-    let claims = Claims::new(Scope::Activities, "client", None, punchcard_http::now(), 1_000_000);
+    let claims = Claims::new(Scope::Activities, "client", None, punchcard_runtime::now(), LIFETIME);
     let good = token::sign(&claims, &key).expect("a token");
     let seeds =
         [format!("Bearer {good}"), "Basic Y2xpZW50OnMzY3JldA==".to_owned()].map(|text| Input(text.into_bytes()));
@@ -282,7 +288,12 @@ fn credentials() {
         let Ok(header) = HeaderValue::from_bytes(&input.0) else { return };
         let mut request = Request::default();
         request.headers_mut().insert("authorization", header);
-        let call = Call::new(&send_activity::ENDPOINT, &request);
+        let call = Call {
+            request: &request,
+            now: punchcard_runtime::now(),
+            deadline: tokio::time::Instant::now() + Duration::from_secs(8),
+            request_id: uuid::Uuid::nil(),
+        };
         auth::basic(&call).ok();
         for verifier in [&remembering, &Verifier::default()] {
             // Nothing but the token itself is taken for it.
@@ -308,11 +319,11 @@ impl World {
         let (embedded, [client_events, activities]) = runtime.block_on(async {
             let database = Database::memory().expect("a database in memory");
             let embedded = Embedded::start(database, ANY_PORT).await.expect("an embedded store");
-            let now = punchcard_http::now();
-            demo::set_up(&embedded.store.admin(), now).await.expect("the demo");
-            let key = embedded.store.signing_keys(now).await.newest(now).await.expect("a key");
+            let now = punchcard_runtime::now();
+            demo::set_up(&Admin::new(&embedded.store), now).await.expect("the demo");
+            let key = SigningKeyReader::new(&embedded.store).newest(now).await.expect("a key");
             let tokens = Scope::ALL.map(|scope| {
-                let claims = Claims::new(scope, "demo-client", Some("customer-1"), now, 1_000_000);
+                let claims = Claims::new(scope, "demo-client", Some("customer-1"), now, LIFETIME);
                 format!("Bearer {}", token::sign(&claims, &key).expect("a token"))
             });
             (embedded, tokens)
@@ -331,12 +342,12 @@ impl World {
 
 /// Feeds a function as a whole: from the request to the answer, with what is stored in between.
 macro_rules! feed_function {
-    ($function:ident, $world:expr, $headers:expr) => {{
+    ($handler:ty, $world:expr, $headers:expr) => {{
         let (world, headers) = ($world, $headers);
-        let state = world.runtime.block_on($function::State::open(&world.embedded.store));
-        feed!([bodies($function::ENDPOINT.function), corpus("json")].concat(), |input: &Input| {
-            let request = request(&$function::ENDPOINT, &headers, &input.0);
-            world.answers($function::handle(&state, &request));
+        let service = world.runtime.block_on(Service::open::<$handler>(&world.embedded.store));
+        feed!([bodies(service.route().function), corpus("json")].concat(), |input: &Input| {
+            let request = request(service.route(), &headers, &input.0);
+            world.answers(service.respond(request));
         });
     }};
 }
@@ -347,32 +358,36 @@ const CUSTOMER: (&str, &str) = ("x-source-customer-id", "customer-1");
 #[test]
 fn function_send_client_event() {
     let world = &World::open();
-    feed_function!(send_client_event, world, [JSON, CUSTOMER, ("authorization", &world.client_events)]);
+    feed_function!(
+        send_client_event::SendClientEvent,
+        world,
+        [JSON, CUSTOMER, ("authorization", &world.client_events)]
+    );
 }
 
 #[test]
 fn function_send_activity() {
     let world = &World::open();
-    feed_function!(send_activity, world, [JSON, ("authorization", &world.activities)]);
+    feed_function!(send_activity::SendActivity, world, [JSON, ("authorization", &world.activities)]);
 }
 
 #[test]
 fn function_open_session() {
     let world = &World::open();
-    feed_function!(open_session, world, [JSON, ("authorization", &world.activities)]);
+    feed_function!(open_session::OpenSession, world, [JSON, ("authorization", &world.activities)]);
 }
 
 #[test]
 fn function_track_event() {
-    feed_function!(track_event, &World::open(), [JSON, ("apikey", "demo-api-key")]);
+    feed_function!(track_event::TrackEvent, &World::open(), [JSON, ("apikey", "demo-api-key")]);
 }
 
 #[test]
 fn function_start_session() {
-    feed_function!(start_session, &World::open(), [JSON, CUSTOMER]);
+    feed_function!(start_session::StartSession, &World::open(), [JSON, CUSTOMER]);
 }
 
 #[test]
 fn function_issue_token() {
-    feed_function!(issue_token, &World::open(), [("content-type", "application/x-www-form-urlencoded")]);
+    feed_function!(issue_token::IssueToken, &World::open(), [("content-type", "application/x-www-form-urlencoded")]);
 }

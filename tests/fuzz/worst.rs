@@ -12,8 +12,9 @@ use punchcard_models::{
     client_event,
     fault::{Faults, MAX_FAULTS},
     json,
-    player_events::{ChannelMerging, PlayerEvents},
-    session::OpenSession,
+    player_events::PlayerEvents,
+    session::SessionRequest,
+    settings::ChannelMerging,
     timestamp::Timestamp,
 };
 use punchcard_rewards::{Catalog, yaml};
@@ -162,7 +163,7 @@ fn read_body(body: &str) {
     bounded(&|faults| drop(json::read(body, faults).map(|value| value.to_string())));
     bounded(&|faults| drop(json::parse(body, faults, |body| client_event::parse_batch(body, client_events))));
     bounded(&|faults| drop(json::parse(body, faults, |body| Activity::parse(body, activities))));
-    bounded(&|faults| drop(json::parse(body, faults, |body| OpenSession::parse(body, None))));
+    bounded(&|faults| drop(json::parse(body, faults, |body| SessionRequest::parse(body, None))));
     bounded(&|faults| drop(json::parse(body, faults, |body| PlayerEvents::parse(body, ChannelMerging::Email))));
     bounded(&|faults| drop(json::parse(body, faults, Catalog::parse)));
 }

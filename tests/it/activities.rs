@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_dynamodb::types::AttributeValue;
 use punchcard::set_up;
 use punchcard_rewards::yaml;
+use punchcard_store::Admin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -52,7 +53,7 @@ impl Programme {
     /// Applies a catalog. What has to read it first is started anew.
     pub async fn apply(&mut self, catalog: &str) {
         let source = yaml::read(catalog).unwrap_or_else(|problems| panic!("{problems:?}"));
-        set_up::apply(&self.app.store.admin(), &source, punchcard_http::now()).await.expect("applied");
+        set_up::apply(&Admin::new(&self.app.store), &source, punchcard_runtime::now()).await.expect("applied");
         self.app.restart().await;
     }
 

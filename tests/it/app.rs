@@ -10,9 +10,9 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use dynoxide::Database;
-use punchcard::{demo, embedded::Embedded, router, tables};
+use punchcard::{demo, embedded::Embedded, registry, router, tables};
 use punchcard_models::access::SigningKey;
-use punchcard_store::Store;
+use punchcard_store::{Admin, SigningKeyReader, Store, Tables};
 use reqwest::{
     Method, StatusCode,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -94,7 +94,7 @@ const ROOM: usize = 10_000;
 async fn listen(store: &Store, room: usize) -> String {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let api = router::router(router::functions(store).await, room);
+    let api = router::router(registry::open_all(store).await, room);
     tokio::spawn(async move { axum::serve(listener, api).await });
     url
 }
@@ -118,9 +118,9 @@ impl App {
         };
         let store = Store::local(&endpoint, &prefix);
         for (name, key) in tables::of_template().expect("tables in the template") {
-            store.tables().make(&name, &key).await.expect("a table");
+            Tables::new(&store).create(&name, &key).await.expect("a table");
         }
-        demo::set_up(&store.admin(), punchcard_http::now()).await.expect("the demo");
+        demo::set_up(&Admin::new(&store), punchcard_runtime::now()).await.expect("the demo");
         Self::on(endpoint, prefix, embedded).await
     }
 
@@ -197,13 +197,13 @@ impl App {
 
     /// The key that the tokens are signed with, for making others.
     pub async fn signing_key(&self) -> SigningKey {
-        let now = punchcard_http::now();
-        self.store.signing_keys(now).await.newest(now).await.expect("a key").as_ref().clone()
+        let now = punchcard_runtime::now();
+        SigningKeyReader::new(&self.store).newest(now).await.expect("a key").as_ref().clone()
     }
 
     /// Revokes a client or an API key, by its name, as an operator does.
     pub async fn revoke(&self, name: &str) {
-        self.store.admin().revoke(name, punchcard_http::now()).await.expect("a store").expect("a known caller");
+        Admin::new(&self.store).revoke(name, punchcard_runtime::now()).await.expect("a known caller");
     }
 
     /// Every item of a table, for looking at what was stored. Tests may scan; the product never does.

@@ -97,8 +97,8 @@ async fn an_activity_that_earns_nothing_takes_one_unit() {
     let mut metered = Metered::start().await;
     // The demo's offers answer to every action of an enabled unit, so the programme is disabled.
     let source = punchcard_rewards::yaml::read("rewards: disabled").expect("a catalog");
-    let admin = metered.app.store.admin();
-    punchcard::set_up::apply(&admin, &source, punchcard_http::now()).await.expect("applied");
+    let admin = punchcard_store::Admin::new(&metered.app.store);
+    punchcard::set_up::apply(&admin, &source, punchcard_runtime::now()).await.expect("applied");
     metered.app.restart().await;
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
     let what = "an activity that earns nothing";

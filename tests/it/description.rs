@@ -2,10 +2,13 @@
 //! sends over HTTP, and its answer, against that.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    io::Read as _,
     sync::LazyLock,
 };
 
+use flate2::read::MultiGzDecoder;
 use jsonschema::Validator;
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -150,9 +153,20 @@ impl Operation {
             }
         }
         if let Some(schema) = &self.body {
+            let body = &*decompressed(headers, body);
             assert_valid(schema, &serde_json::from_slice(body).unwrap_or_else(|_| form(body)), self.id);
         }
     }
+}
+
+/// A body as it was before its `Content-Encoding`.
+fn decompressed<'b>(headers: &HeaderMap, body: &'b [u8]) -> Cow<'b, [u8]> {
+    if !headers.contains_key("content-encoding") {
+        return Cow::Borrowed(body);
+    }
+    let mut plain = Vec::new();
+    MultiGzDecoder::new(body).read_to_end(&mut plain).expect("gzip");
+    Cow::Owned(plain)
 }
 
 /// A form as the object that a description describes.

@@ -1,32 +1,34 @@
-//! `template.yaml`, the workspace and what `serve` serves: that they are one.
+//! `template.yaml`, compared with what the code does and with the rules of the services that it is deployed to.
+//!
+//! Nothing else here enforces those rules: the local stand-ins accept templates that AWS refuses, and let through
+//! requests that IAM denies. Parts that need a running function are in `functions`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+mod environment;
+mod gateway;
+mod limits;
+mod logs;
+pub mod metrics;
+pub mod policies;
+mod routes;
+mod tables;
 
-use lambda_http::{Body, Request};
-use punchcard::{
-    router::{self, Function},
-    tables,
-};
-use punchcard_http::Call;
-use punchcard_store::Store;
+use std::{collections::BTreeMap, fs, sync::LazyLock};
+
 use saphyr::{LoadableYamlNode as _, Yaml};
-use serde_json::Value;
-use tokio::time::Instant;
 
-const TEMPLATE: &str = include_str!("../../template.yaml");
+pub use environment::namespace;
+pub use logs::lambda_drops;
+pub use tables::partition_keys;
 
-/// Every function that `serve` mounts. Nothing is asked of them: there is no store.
-pub async fn functions() -> Vec<Function> {
-    router::functions(&Store::local("http://127.0.0.1:1", "")).await
-}
+/// Read when the tests run: a change of the template needs no build to be checked.
+static TEMPLATE: LazyLock<String> = LazyLock::new(|| {
+    fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml")).expect("the template")
+});
 
-/// A value without its tag.
+/// The prefix of every name that has to be unique in an account.
+const STACK: &str = "${AWS::StackName}-";
+
+/// A node without its tag.
 fn untagged<'t, 'y>(node: &'t Yaml<'y>) -> &'t Yaml<'y> {
     match node {
         Yaml::Tagged(_, node) => node,
@@ -34,36 +36,69 @@ fn untagged<'t, 'y>(node: &'t Yaml<'y>) -> &'t Yaml<'y> {
     }
 }
 
-/// The value at the end of a path, if it is there.
+/// The argument of an intrinsic function: `Api` of `!Ref Api`.
+fn argument<'t, 'y>(node: &'t Yaml<'y>, intrinsic: &str) -> Option<&'t Yaml<'y>> {
+    match node {
+        Yaml::Tagged(tag, node) if tag.suffix == intrinsic => Some(node),
+        _ => None,
+    }
+}
+
+/// The resource or parameter that a node refers to by `!Ref`.
+fn referred<'t>(node: &'t Yaml) -> Option<&'t str> {
+    argument(node, "Ref").and_then(Yaml::as_str)
+}
+
+/// The node at the end of a path, with its tag.
+fn tagged<'t, 'y>(node: &'t Yaml<'y>, path: &[&str]) -> Option<&'t Yaml<'y>> {
+    path.iter().try_fold(node, |node, name| untagged(node).as_mapping_get(name))
+}
+
+/// The node at the end of a path, without its tag.
 fn find<'t, 'y>(node: &'t Yaml<'y>, path: &[&str]) -> Option<&'t Yaml<'y>> {
-    path.iter().try_fold(node, |node, name| node.as_mapping_get(name)).map(untagged)
+    tagged(node, path).map(untagged)
 }
 
 fn text(node: &Yaml, path: &[&str]) -> String {
     find(node, path).and_then(Yaml::as_str).unwrap_or_else(|| panic!("no text at {path:?}")).to_owned()
 }
 
-/// One value, or each of a list.
+fn number(node: &Yaml, path: &[&str]) -> i64 {
+    find(node, path).and_then(Yaml::as_integer).unwrap_or_else(|| panic!("no number at {path:?}"))
+}
+
+/// The nodes of a list; none if it is absent.
+fn list<'t, 'y>(node: &'t Yaml<'y>, path: &[&str]) -> &'t [Yaml<'y>] {
+    find(node, path).and_then(Yaml::as_sequence).map_or(&[], Vec::as_slice)
+}
+
+/// A text, or each of a list.
 fn texts(node: &Yaml) -> Vec<String> {
     let one = std::slice::from_ref(node);
     let nodes = node.as_sequence().map_or(one, Vec::as_slice);
     nodes.iter().map(|node| untagged(node).as_str().expect("text").to_owned()).collect()
 }
 
-fn template() -> Yaml<'static> {
-    Yaml::load_from_str(TEMPLATE).expect("YAML").remove(0)
+/// The members of a mapping, by name; none if it is absent.
+fn members<'t, 'y>(node: &'t Yaml<'y>, path: &[&str]) -> BTreeMap<String, &'t Yaml<'y>> {
+    let members = find(node, path).and_then(Yaml::as_mapping).into_iter().flatten();
+    members.map(|(name, member)| (name.as_str().expect("a name").to_owned(), member)).collect()
 }
 
-/// The resources of a type, with their names.
-fn resources(template: &Yaml<'static>, resource_type: &str) -> Vec<(String, Yaml<'static>)> {
-    let resources = find(template, &["Resources"]).and_then(Yaml::as_mapping).expect("resources").iter();
-    resources
+fn template() -> Yaml<'static> {
+    Yaml::load_from_str(&TEMPLATE).expect("YAML").remove(0)
+}
+
+/// The resources of a type, by name.
+fn resources(template: &Yaml<'static>, resource_type: &str) -> BTreeMap<String, Yaml<'static>> {
+    members(template, &["Resources"])
+        .into_iter()
         .filter(|(_, resource)| text(resource, &["Type"]) == resource_type)
-        .map(|(name, resource)| (name.as_str().expect("a name").to_owned(), resource.clone()))
+        .map(|(name, resource)| (name, resource.clone()))
         .collect()
 }
 
-/// The functions by their binary's name.
+/// The functions, by the name of their binary.
 fn template_functions() -> BTreeMap<String, Yaml<'static>> {
     let functions = resources(&template(), "AWS::Serverless::Function");
     let count = functions.len();
@@ -71,158 +106,36 @@ fn template_functions() -> BTreeMap<String, Yaml<'static>> {
         .into_iter()
         .map(|(name, function)| {
             let binary = text(&function, &["Metadata", "BuildProperties", "Binary"]);
-            let parts = binary.split('-').map(|part| part[..1].to_uppercase() + &part[1..]);
-            assert_eq!(name, parts.collect::<String>(), "a resource has its binary's name");
+            assert_eq!(name, resource_name(&binary), "a resource is named after its binary");
             (binary, function)
         })
         .collect();
-    assert_eq!(by_binary.len(), count, "a binary is one function's");
+    assert_eq!(by_binary.len(), count, "each function has a binary of its own");
     by_binary
 }
 
-/// What a function's policies allow: each as action, table, and part of the catalog where it matters.
-pub fn policy(function: &str) -> BTreeSet<(String, String, Option<String>)> {
-    let template = template_functions();
-    let policies = find(&template[function], &["Properties", "Policies"]).and_then(Yaml::as_sequence);
-    let mut allowed = BTreeSet::new();
-    for policy in policies.expect("policies") {
-        for statement in find(policy, &["Statement"]).and_then(Yaml::as_sequence).expect("statements") {
-            assert_eq!(text(statement, &["Effect"]), "Allow");
-            let parts = find(statement, &["Condition", "ForAllValues:StringEquals", "dynamodb:LeadingKeys"]);
-            let parts = parts.map_or(vec![None], |parts| texts(parts).into_iter().map(Some).collect());
-            for action in texts(find(statement, &["Action"]).expect("actions")) {
-                assert!(!action.contains('*'), "{action}");
-                for resource in texts(find(statement, &["Resource"]).expect("a resource")) {
-                    let table = resource.strip_suffix(".Arn").unwrap_or_else(|| panic!("{resource} is no table"));
-                    for part in &parts {
-                        allowed.insert((action.clone(), table.to_owned(), part.clone()));
-                    }
-                }
-            }
-        }
-    }
-    allowed
+/// The resource of a function's binary: `SendActivity` of `send-activity`.
+pub fn resource_name(binary: &str) -> String {
+    binary.split('-').map(|part| part[..1].to_uppercase() + &part[1..]).collect()
 }
 
-#[tokio::test]
-async fn the_template_the_workspace_and_the_server_have_the_same_functions() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../functions");
-    let packages: BTreeSet<_> = fs::read_dir(folder)
-        .expect("the folder of functions")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.join("Cargo.toml").is_file())
-        .map(|path| {
-            let folder = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
-            let manifest = fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
-            assert!(manifest.lines().any(|line| line == format!("name = \"{folder}\"")), "{folder} has another name");
-            assert!(path.join("src/main.rs").is_file(), "{folder} has no binary");
-            folder
-        })
-        .collect();
-    assert_eq!(template_functions().into_keys().collect::<BTreeSet<_>>(), packages);
-    let served: BTreeSet<_> =
-        functions().await.into_iter().map(|function| function.endpoint.function.to_owned()).collect();
-    assert_eq!(served, packages);
+/// A function's property: its own, or the one that all functions have.
+fn property<'t, 'y>(template: &'t Yaml<'y>, function: &'t Yaml<'y>, path: &[&str]) -> Option<&'t Yaml<'y>> {
+    let own = [&["Properties"], path].concat();
+    let shared = [&["Globals", "Function"], path].concat();
+    tagged(function, &own).or_else(|| tagged(template, &shared))
 }
 
-#[test]
-fn every_package_is_held_to_the_workspaces_lints() {
-    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let lints = fs::read_to_string(format!("{root}/Cargo.toml")).expect("a manifest");
-    assert!(lints.contains("[workspace.lints.rust]") && lints.contains("unsafe_code = \"forbid\""));
-    let metadata = ["metadata", "--no-deps", "--offline", "--format-version", "1"];
-    let metadata = Command::new(env!("CARGO")).args(metadata).current_dir(root).output().expect("cargo");
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("JSON");
-    let packages = metadata["packages"].as_array().expect("packages");
-    assert!(packages.len() > template_functions().len());
-    for package in packages {
-        let manifest = package["manifest_path"].as_str().expect("a path");
-        let text = fs::read_to_string(manifest).expect("a manifest");
-        assert!(text.contains("[lints]\nworkspace = true\n"), "{manifest} is not");
-    }
+/// The two choices of an `!If`.
+fn choices<'t, 'y>(node: &'t Yaml<'y>) -> Option<&'t [Yaml<'y>]> {
+    argument(node, "If").and_then(Yaml::as_sequence).map(|parts| &parts[1..])
 }
 
-#[tokio::test]
-async fn the_template_routes_to_each_function_what_the_server_routes_to_it() {
-    let mut served: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
-    for Function { endpoint, .. } in functions().await {
-        let routes = served.entry(endpoint.function.to_owned()).or_default();
-        for path in endpoint.paths {
-            routes.insert((endpoint.method.to_string(), (*path).to_owned()));
-            if endpoint.any {
-                routes.insert(("ANY".to_owned(), (*path).to_owned()));
-            }
-        }
+/// Every text in a tree of nodes.
+fn every_text(node: &Yaml, found: &mut Vec<String>) {
+    match untagged(node) {
+        Yaml::Mapping(members) => members.iter().for_each(|(_, member)| every_text(member, found)),
+        Yaml::Sequence(nodes) => nodes.iter().for_each(|node| every_text(node, found)),
+        node => found.extend(node.as_str().map(str::to_owned)),
     }
-    let mut any: BTreeMap<String, usize> = BTreeMap::new();
-    let mut deployed: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
-    for (binary, function) in template_functions() {
-        let events = find(&function, &["Properties", "Events"]).and_then(Yaml::as_mapping).expect("events");
-        for (name, event) in events {
-            assert_eq!(text(event, &["Type"]), "HttpApi", "{binary}: {name:?}");
-            let (method, path) = (text(event, &["Properties", "Method"]), text(event, &["Properties", "Path"]));
-            let api = text(event, &["Properties", "ApiId"]);
-            assert!(resources(&template(), "AWS::Serverless::HttpApi").iter().any(|(name, _)| *name == api), "{api}");
-            *any.entry(path.clone()).or_default() += usize::from(method == "ANY");
-            let first = deployed.entry(binary.clone()).or_default().insert((method, path));
-            assert!(first, "{binary}: {name:?} is there twice");
-        }
-    }
-    assert_eq!(deployed, served);
-    assert!(any.values().all(|count| *count == 1), "each path has one function for other methods: {any:?}");
-}
-
-#[tokio::test]
-async fn a_function_has_the_environment_that_it_reads_and_time_for_what_it_may_take() {
-    let template = template();
-    let globals = find(&template, &["Globals", "Function"]).expect("what all functions have");
-    let budget = functions()
-        .await
-        .iter()
-        .map(|function| {
-            let (request, now) = (Request::new(Body::Empty), Instant::now());
-            Call::new(&function.endpoint, &request).deadline - now
-        })
-        .max()
-        .expect("a function");
-    for (binary, function) in template_functions() {
-        let own = find(&function, &["Properties"]).expect("properties");
-        let either = |path: &[&str]| find(own, path).or_else(|| find(globals, path));
-        let prefix = either(&["Environment", "Variables", "TABLE_PREFIX"]).and_then(Yaml::as_str);
-        assert_eq!(prefix, Some("${AWS::StackName}-"), "{binary}");
-        let timeout = either(&["Timeout"]).and_then(Yaml::as_integer).expect("a timeout");
-        let timeout = Duration::from_secs(timeout.unsigned_abs());
-        assert!(timeout > budget, "{binary} is cut off after {timeout:?}, but may take {budget:?}");
-        assert_eq!(either(&["Runtime"]).and_then(Yaml::as_str), Some("provided.al2023"), "{binary}");
-        assert_eq!(text(&function, &["Metadata", "BuildMethod"]), "rust-cargolambda", "{binary}");
-    }
-}
-
-/// What an `!If` chooses between.
-fn choices<'y>(node: &'y Yaml<'y>) -> Option<&'y [Yaml<'y>]> {
-    node.as_sequence().map(|parts| &parts[1..])
-}
-
-#[tokio::test]
-async fn every_table_is_used_and_kept_and_every_policy_names_a_table() {
-    let tables: BTreeMap<_, _> = resources(&template(), "AWS::DynamoDB::Table").into_iter().collect();
-    for (name, table) in &tables {
-        let at = |path: &[&str]| find(table, path).and_then(Yaml::as_bool);
-        assert_eq!(text(table, &["Properties", "TableName"]), format!("${{AWS::StackName}}-{name}"));
-        assert_eq!(text(table, &["Properties", "BillingMode"]), "PAY_PER_REQUEST", "{name}");
-        assert_eq!(text(table, &["DeletionPolicy"]), "Retain", "{name}");
-        let recovery = ["Properties", "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled"];
-        assert_eq!(at(&recovery), Some(true), "{name}");
-        let encryption = find(table, &["Properties", "SSESpecification"]).and_then(choices).expect("an !If");
-        for choice in encryption {
-            assert_eq!(find(choice, &["SSEEnabled"]).and_then(Yaml::as_bool), Some(true), "{name}");
-        }
-        assert_eq!(text(table, &["Properties", "DeletionProtectionEnabled"]), "DeletionProtection", "{name}");
-    }
-    let names: BTreeSet<_> = tables.into_keys().collect();
-    let made: BTreeSet<_> = tables::of_template().expect("tables").into_iter().map(|(name, _)| name).collect();
-    assert_eq!(made, names, "those that the embedded store gets");
-    let used: BTreeSet<_> =
-        template_functions().keys().flat_map(|name| policy(name)).map(|(_, table, _)| table).collect();
-    assert_eq!(used, names, "those that functions may use");
 }

@@ -1,4 +1,7 @@
-//! The functions as Lambda runs them: the real binaries, driven with the events of `events/`.
+//! The functions as Lambda runs them: the real binaries, invoked with the events of `events/`.
+
+mod counted;
+mod permitted;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +10,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use punchcard_http::{Dialect, Endpoint};
+use punchcard_http::{Dialect, Route, route::ROUTES};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,9 +18,7 @@ use uuid::Uuid;
 use crate::{
     activities::activities_token,
     app::{Answer, App},
-    drift,
     lambda::Function,
-    proxy::Proxy,
 };
 
 /// The cases of each function, in the order in which they have to be sent, and what each is answered.
@@ -37,16 +38,6 @@ const CASES: [(&str, &[(&str, u16)]); 9] = [
     ("get-balances", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("track-event", &[("happy", 200), ("duplicate", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("get-player", &[("happy", 200), ("invalid", 404), ("unauthorised", 401)]),
-];
-
-/// What a policy allows and no sample event asks for, each with its reason.
-const UNASKED: [(&str, &str, &str, Option<&str>); 4] = [
-    // A member with more counters than an update can name is put whole.
-    ("send-activity", "dynamodb:PutItem", "Members", None),
-    ("track-event", "dynamodb:PutItem", "Members", None),
-    // The demo merges nobody.
-    ("track-event", "dynamodb:BatchGetItem", "Members", None),
-    ("track-event", "dynamodb:Query", "Catalog", Some("digest")),
 ];
 
 /// A case of `events/`, and its event.
@@ -70,7 +61,7 @@ fn events() -> BTreeMap<String, Vec<Case>> {
     CASES.iter().map(cases).collect()
 }
 
-/// What the events expect to be there.
+/// Stores the items that the events build on.
 async fn prepare(app: &App) {
     let bearer = format!("Bearer {}", activities_token(app).await);
     let bearer = [("authorization", bearer.as_str())];
@@ -138,13 +129,9 @@ fn comparable_headers<'h>(headers: impl IntoIterator<Item = (&'h str, &'h str)>)
     headers
 }
 
-async fn endpoints() -> Vec<Endpoint> {
-    drift::functions().await.into_iter().map(|function| function.endpoint).collect()
-}
-
 #[tokio::test]
 async fn every_function_has_its_events() {
-    let functions: BTreeSet<_> = endpoints().await.iter().map(|endpoint| endpoint.function.to_owned()).collect();
+    let functions: BTreeSet<_> = ROUTES.iter().map(|endpoint| endpoint.function.to_owned()).collect();
     assert_eq!(events().into_keys().collect::<BTreeSet<_>>(), functions);
     let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../events")).expect("the folder of events");
     let files = files.map(|entry| entry.expect("an entry").path());
@@ -159,15 +146,12 @@ async fn every_function_has_its_events() {
 }
 
 #[tokio::test]
-async fn a_function_answers_as_the_server_does_and_calls_the_store_as_its_policy_allows() {
+async fn a_function_answers_as_the_server_does() {
     for (name, cases) in events() {
         let (app, served) = (App::start().await, App::start().await);
         prepare(&app).await;
         prepare(&served).await;
-        let proxy = Proxy::start(&app.endpoint).await;
-        let mut function = Function::start(&name, &app.through(&proxy.url).await).await;
-        // What the app itself called when it started is none of the function's.
-        let before = proxy.calls().len();
+        let mut function = Function::start(&name, &app).await;
         for Case { name, status, event } in cases {
             let answer = function.invoke(filled(&event, &app).await).await.expect("an answer");
             assert_eq!(answer["statusCode"], status, "{name}: {answer}");
@@ -184,48 +168,6 @@ async fn a_function_answers_as_the_server_does_and_calls_the_store_as_its_policy
         }
         println!("{name:20} had at most {:?} KB", function.peak_memory());
         function.end().await;
-        let called: BTreeSet<_> =
-            proxy.calls().split_off(before).iter().flat_map(|call| permissions(call, &app.prefix)).collect();
-        let unasked = UNASKED.iter().filter(|(function, ..)| *function == name);
-        let unasked = unasked
-            .map(|(_, action, table, part)| ((*action).to_owned(), (*table).to_owned(), part.map(str::to_owned)));
-        let unasked: BTreeSet<_> = unasked.collect();
-        assert!(called.is_disjoint(&unasked), "{name} is asked for what nothing is said to ask for");
-        assert_eq!(&called | &unasked, drift::policy(&name), "what {name} does and what its policy allows");
-    }
-}
-
-/// What a call needs to be allowed: each as action, table, and part of the catalog where it matters.
-fn permissions((operation, parameters): &(String, Value), prefix: &str) -> Vec<(String, String, Option<String>)> {
-    let table = |name: &str| name.strip_prefix(prefix).expect("a table of ours").to_owned();
-    let part = parameters.pointer("/ExpressionAttributeValues/:part/S").and_then(Value::as_str).map(str::to_owned);
-    let needs = |action: &str, name: &str| (format!("dynamodb:{action}"), table(name), part.clone());
-    match operation.as_str() {
-        "BatchExecuteStatement" => {
-            let statements = parameters["Statements"].as_array().expect("statements").iter();
-            let insert = |statement: &Value| {
-                let text = statement["Statement"].as_str().expect("a statement");
-                assert!(text.starts_with("INSERT INTO \""), "{text}");
-                needs("PartiQLInsert", text.split('"').nth(1).expect("a table"))
-            };
-            statements.map(insert).collect()
-        }
-        "BatchGetItem" => {
-            let tables = parameters["RequestItems"].as_object().expect("tables").keys();
-            tables.map(|table| needs("BatchGetItem", table)).collect()
-        }
-        "TransactWriteItems" => {
-            let writes = parameters["TransactItems"].as_array().expect("writes").iter();
-            let writes = writes.flat_map(|write| write.as_object().expect("a write"));
-            let need = |(kind, write): (&String, &Value)| match kind.as_str() {
-                "Put" | "Update" | "Delete" => {
-                    needs(&format!("{kind}Item"), write["TableName"].as_str().expect("a table"))
-                }
-                _ => needs("ConditionCheckItem", write["TableName"].as_str().expect("a table")),
-            };
-            writes.map(need).collect()
-        }
-        _ => vec![needs(operation, parameters["TableName"].as_str().expect("a table"))],
     }
 }
 
@@ -252,24 +194,52 @@ async fn a_function_reads_a_body_in_base64() {
     function.end().await;
 }
 
+/// "API Gateway decodes URL-encoded request parameters before passing them to your backend integration"
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>), in `rawPath`
+/// too, which therefore need not be a valid path of a URL.
+#[tokio::test]
+async fn a_function_reads_ids_in_paths_that_the_gateway_has_decoded() {
+    let app = App::start().await;
+    let mut function = Function::start("get-player", &app).await;
+    let ids =
+        ["a b", "zoë", "a#b", "a?b=c", "a%b", "a%20b", "a/b", "../b", "a\\b", "a|b", "[", "{}", "a\u{1}b", "\u{1f600}"];
+    for id in ids {
+        app.did(id, "review").await;
+        let mut event: Value = serde_json::from_str(&events()["get-player"][0].event).expect("JSON");
+        event["rawPath"] = json!(format!("/integrations/player/{id}"));
+        event["requestContext"]["http"]["path"] = event["rawPath"].clone();
+        event["pathParameters"]["playerUniqueId"] = json!(id);
+        let answer = function.invoke(event).await.expect("an answer");
+        assert_eq!(answer["statusCode"], 200, "{id:?}: {answer}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().expect("a body")).expect("JSON");
+        assert_eq!(body["playerUniqueId"], id);
+        assert_eq!(app.get_player(id).await.json(), body, "serve, with the id percent-encoded");
+    }
+    function.end().await;
+}
+
 #[tokio::test]
 async fn a_function_answers_without_a_body_and_by_another_method() {
     let (app, events) = (App::start().await, events());
-    for Endpoint { function: name, method, any, allow, .. } in endpoints().await {
+    for &route in &ROUTES {
+        let Route { function: name, method: method_allowed, .. } = route;
+        let name = *name;
         let mut function = Function::start(name, &app).await;
         let mut event = filled(&events[name][0].event, &app).await;
-        if method == Method::POST {
+        if *method_allowed == Method::POST {
             event.as_object_mut().expect("an event").remove("body");
             let answer = function.invoke(event.clone()).await.expect("an answer");
             assert_eq!(answer["statusCode"], 400, "{name}: {answer}");
         }
-        for (method, status) in [("DELETE", 405), ("OPTIONS", 204)].into_iter().filter(|_| any) {
+        for (method, status) in
+            [("DELETE", 405), ("OPTIONS", 204)].into_iter().filter(|_| route.answers_other_methods(route.paths[0]))
+        {
             event["requestContext"]["http"]["method"] = json!(method);
             let answer = function.invoke(event.clone()).await.expect("an answer");
             assert_eq!(answer["statusCode"], status, "{name}: {answer}");
             // A path that another function answers too allows that one's method as well.
             let allowed = answer["headers"]["allow"].as_str().unwrap_or_default();
-            assert!(allowed.contains(allow), "{name}: {answer}");
+            assert!(allowed.contains(method_allowed.as_str()), "{name}: {answer}");
         }
         function.end().await;
     }
@@ -296,10 +266,11 @@ async fn a_function_starts_and_answers_without_the_store() {
     let app = App::start().await;
     let lost = app.through("http://127.0.0.1:1").await;
     let events = events();
-    for Endpoint { function: name, dialect, .. } in endpoints().await {
+    for Route { function: name, dialect, .. } in ROUTES {
+        let name = *name;
         let mut function = Function::start(name, &lost).await;
         let answer = function.invoke(filled(&events[name][0].event, &app).await).await.expect("an answer");
-        let status = if dialect == Dialect::ClientEvents { 500 } else { 503 };
+        let status = if *dialect == Dialect::ClientEvents { 500 } else { 503 };
         assert_eq!(answer["statusCode"], status, "{name}: {answer}");
         let log = function.end().await;
         assert!(log.contains("\"level\":\"ERROR\""), "{name}: {log}");
@@ -335,40 +306,8 @@ async fn a_log_has_a_line_of_every_request_which_names_it() {
     }
 }
 
-/// What a function wrote: metrics, and log lines.
+/// A function's output, split into metrics and log lines.
 fn metrics_and_lines(log: &str) -> (Vec<Value>, Vec<Value>) {
     let read = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
     log.lines().map(read).partition(|line: &Value| line.get("_aws").is_some())
-}
-
-#[tokio::test]
-async fn a_function_writes_what_it_counted_in_cloudwatchs_embedded_format() {
-    let app = App::start().await;
-    prepare(&app).await;
-    for (name, counted) in [
-        ("send-client-event", &[("Accepted", 2), ("Duplicate", 2), ("Invalid", 1), ("Unauthorised", 1)][..]),
-        ("send-activity", &[("Accepted", 2), ("Duplicate", 1), ("Points", 38), ("Invalid", 1), ("Unauthorised", 1)]),
-        ("track-event", &[("Accepted", 2), ("Duplicate", 1), ("Points", 75), ("Invalid", 1), ("Unauthorised", 1)]),
-    ] {
-        let mut function = Function::start(name, &app).await;
-        for case in &events()[name] {
-            function.invoke(filled(&case.event, &app).await).await.expect("an answer");
-        }
-        let log = function.end().await;
-        let (metrics, _) = metrics_and_lines(&log);
-        let sum = |metric: &str| metrics.iter().filter_map(|line| line[metric].as_u64()).sum::<u64>();
-        for (metric, expected) in counted.iter().chain(&[("ColdStart", 1)]) {
-            assert_eq!(sum(metric), *expected, "{name}: {metric}: {log}");
-        }
-        for line in &metrics {
-            let directive = &line["_aws"]["CloudWatchMetrics"][0];
-            assert_eq!(directive["Namespace"], "Punchcard/test", "{line}");
-            assert_eq!(directive["Dimensions"], json!([["Function"]]), "{line}");
-            assert_eq!(line["Function"], name, "{line}");
-        }
-        let latency =
-            metrics.iter().filter_map(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().cloned());
-        let latency = latency.flatten().find(|metric| metric["Name"] == "StoreLatency").expect("the store's latency");
-        assert_eq!(latency["Unit"], "Milliseconds", "{log}");
-    }
 }

@@ -9,12 +9,14 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use punchcard::set_up;
-use punchcard_http::logs::discreet;
+use punchcard_http::route::ROUTES;
 use punchcard_models::{
     access::{Scope, SecretDigest},
     ids::ClientId,
 };
 use punchcard_rewards::yaml;
+use punchcard_runtime::logs::discreet;
+use punchcard_store::Admin;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -23,7 +25,6 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    drift,
     lambda::Function,
     players::sample,
     proxy::{Fault, Proxy},
@@ -109,8 +110,8 @@ struct Marked {
 impl Marked {
     async fn add(app: &mut App) -> Self {
         let (secret, api_key, customer) = (canary("secret"), canary("api-key"), canary("customer"));
-        let (admin, now) = (app.store.admin(), punchcard_http::now());
-        let client = ClientId::new("marked").expect("an id");
+        let (admin, now) = (Admin::new(&app.store), punchcard_runtime::now());
+        let client = "marked".parse::<ClientId>().expect("an id");
         admin.add_client(&client, SecretDigest::of(&secret), &Scope::ALL, now).await.expect("a client");
         admin.add_api_key("marked-shop", SecretDigest::of(&api_key), now).await.expect("an API key");
         app.restart().await;
@@ -244,11 +245,11 @@ async fn a_log_holds_nothing_that_was_sent_whatever_becomes_of_the_request() {
     let mut app = App::start().await;
     let catalog = yaml::DEMO.replace("channelMerging: none", "channelMerging: email");
     let catalog = yaml::read(&catalog).expect("a catalog");
-    set_up::apply(&app.store.admin(), &catalog, punchcard_http::now()).await.expect("applied");
+    set_up::apply(&Admin::new(&app.store), &catalog, punchcard_runtime::now()).await.expect("applied");
     let marked = Marked::add(&mut app).await;
     let mut canaries = 0;
-    for function in drift::functions().await {
-        let name = function.endpoint.function;
+    for route in ROUTES {
+        let name = route.function;
         let proxy = Proxy::start(&app.endpoint).await;
         let mut running = Function::start(name, &app.through(&proxy.url).await).await;
         let event = marked.event(name);

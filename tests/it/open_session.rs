@@ -1,14 +1,17 @@
-//! `POST /client/users/{identifier}/sessions`.
+//! `POST /client/users/{correlation_id}/sessions`.
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use reqwest::Method;
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderValue},
+};
 use serde_json::{Value, json};
 
 use crate::{
     activities::{Programme, activity, assert_error, assert_headers, assert_invalid, points, text, with},
-    app::Answer,
+    app::{Answer, header},
 };
 
 const SESSIONS: &str = "/client/users/A-1/sessions";
@@ -179,7 +182,7 @@ async fn a_session_that_is_not_valid_is_told_what_is_wrong_and_not_opened() {
         (r#"{"correlationId":"c-1"}"#, "Channel not found"),
         (r#"{"correlationId":"c-1","channel":null}"#, "Channel not found"),
         (r#"{"correlationId":"c-1","channel":" "}"#, "Channel not found"),
-        (r#"{"correlationId":"c-1","channel":"A","channel":"A"}"#, "channel is there more than once"),
+        (r#"{"correlationId":"c-1","channel":"A","channel":"A"}"#, "channel appears more than once"),
     ] {
         assert_invalid(&programme.post(SESSIONS, &[], body).await, message);
     }
@@ -200,6 +203,13 @@ async fn a_session_that_is_not_valid_is_told_what_is_wrong_and_not_opened() {
         let answer = programme.post(&format!("/client/users/{identifier}/sessions"), &[], &valid).await;
         assert_invalid(&answer, "The identifier must have 1 to 128 characters, not only blanks, and no NUL");
     }
+    let mut headers: HeaderMap = [("content-type", "application/json"), ("authorization", &programme.bearer())]
+        .iter()
+        .map(|(name, value)| header(name, value))
+        .collect();
+    headers.insert("x-identifier-type", HeaderValue::from_bytes(b"ACCOUNT_ID\xff").expect("a value"));
+    let answer = programme.app.send_raw(Method::POST, SESSIONS, headers, valid).await;
+    assert_invalid(&answer, "The header x-identifier-type is not valid UTF-8");
     assert_eq!(programme.stored().await, [0, 0, 0]);
 }
 
@@ -223,6 +233,6 @@ async fn of_several_faults_the_first_of_method_token_size_and_type_answers() {
     let answer = send(Method::POST, &bearer, text_plain, &large).await;
     assert_error(&answer, 413, "PAYLOAD_TOO_LARGE", "The body must be at most 256 KiB");
     let answer = send(Method::POST, &bearer, text_plain, "{}").await;
-    assert_error(&answer, 415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type is not the one that is read here");
+    assert_error(&answer, 415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type is not supported here");
     assert_eq!(programme.stored().await, [0, 0, 0]);
 }

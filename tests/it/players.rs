@@ -1,10 +1,12 @@
 //! What the tests of player events share: sending events, looking at players, catalogs of one's own.
 
-use std::{collections::HashMap, fmt::Display, path::Path};
+use std::{collections::HashMap, fmt::Display, io::Write as _, path::Path};
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use flate2::{Compression, write::GzEncoder};
 use punchcard::set_up;
 use punchcard_rewards::yaml;
+use punchcard_store::Admin;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -35,7 +37,7 @@ impl App {
     /// Applies another catalog. JSON is YAML too.
     pub async fn apply(&mut self, catalog: &Value) {
         let catalog = yaml::read(&catalog.to_string()).unwrap_or_else(|problems| panic!("{problems:?}"));
-        set_up::apply(&self.store.admin(), &catalog, punchcard_http::now()).await.expect("a catalog to apply");
+        set_up::apply(&Admin::new(&self.store), &catalog, punchcard_runtime::now()).await.expect("a catalog to apply");
         self.restart().await;
     }
 
@@ -95,6 +97,13 @@ impl App {
     pub async fn stored(&self) -> (usize, usize) {
         (self.items("PlayerEvents").await.len(), self.items("Members").await.len())
     }
+}
+
+/// A body compressed with gzip.
+pub fn compressed(body: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body.as_bytes()).expect("written to memory");
+    encoder.finish().expect("written to memory")
 }
 
 /// A sample event of `events/`.

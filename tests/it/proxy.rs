@@ -26,6 +26,8 @@ pub enum Fault {
     NoAnswer,
     /// The call is refused, for a reason of this name.
     Refused(&'static str),
+    /// The transaction is cancelled, because another one writes its first item.
+    Conflict,
     /// All but the last statement of a batch are carried out; that one is refused, for a reason of this name.
     LastMember(&'static str),
     /// A read of many items reads none, and says so.
@@ -142,6 +144,14 @@ async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body
             let internal = code == "InternalServerError";
             let status = if internal { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
             answer((status, json!({"__type": kind, "message": "the table punchcard-secret"})))
+        }
+        Some(Fault::Conflict) => {
+            let writes = parameters["TransactItems"].as_array().expect("writes").len();
+            let mut reasons = vec![json!({"Code": "None"}); writes];
+            reasons[0] = json!({"Code": "TransactionConflict", "Message": "the table punchcard-secret"});
+            let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+            let body = json!({"__type": kind, "message": "cancelled", "CancellationReasons": reasons});
+            answer((StatusCode::BAD_REQUEST, body))
         }
         Some(Fault::LastMember(code)) => {
             let statements = parameters["Statements"].as_array_mut().expect("statements");

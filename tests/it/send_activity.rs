@@ -128,7 +128,7 @@ async fn the_error_table_of_the_seed() {
 async fn each_attribute_has_its_rule() {
     let programme = Programme::start().await;
     let own = programme.tie("A-1", "c-1").await;
-    let ahead = |millis| Timestamp::from_millis(punchcard_http::now().as_millis() + millis).to_string();
+    let ahead = |millis| Timestamp::from_millis(punchcard_runtime::now().as_millis() + millis).to_string();
     let channel = "Channel not found";
     let action = "Action not found";
     let when = "When not found";
@@ -309,7 +309,7 @@ async fn the_body_is_strict_json() {
     let answer = programme.call(Method::POST, PATH, &[("content-type", "application/json")], not_utf8).await;
     assert_error(&answer, 400, "MALFORMED_JSON", "invalid UTF-8 at line 1 column 73");
 
-    let twice = "is there more than once";
+    let twice = "appears more than once";
     assert_invalid(&programme.post(PATH, &[], &plus(r#""action":"APP_CHECKIN""#)).await, &format!("action {twice}"));
     assert_invalid(
         &programme.post(PATH, &[], &plus(r#""x":{"y":[{"z":1,"z":1}]}"#)).await,
@@ -355,7 +355,7 @@ async fn of_several_faults_the_first_of_path_method_token_size_type_and_body_ans
         let answer = send(post, path, &bearer, text_plain, &large).await;
         assert_error(&answer, 413, "PAYLOAD_TOO_LARGE", "The body must be at most 256 KiB");
         let answer = send(post, path, &bearer, text_plain, "{").await;
-        assert_error(&answer, 415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type is not the one that is read here");
+        assert_error(&answer, 415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type is not supported here");
         assert_eq!(send(post, path, &bearer, json_type, "{").await.status, 400);
     }
     assert_eq!(programme.stored().await, [0, 0, 0]);

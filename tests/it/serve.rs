@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
     Client,
     config::{BehaviorVersion, Credentials, Region},
 };
-use punchcard_store::Store;
+use punchcard_store::{Admin, Store};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -305,7 +305,7 @@ async fn the_store_alone_has_the_demo_if_it_is_asked_for() {
     for (demo, items) in [(&["--demo"][..], true), (&[], false)] {
         let args = [&["store", "--memory", "--addr", "127.0.0.1:0"], demo].concat();
         let mut store = Running::start(&args, "tables").await;
-        let admin = Store::local(store.url(), "punchcard-").admin();
+        let admin = Admin::new(&Store::local(store.url(), "punchcard-"));
         let callers: Vec<_> = admin.callers().await.expect("callers").into_iter().map(|caller| caller.name).collect();
         assert_eq!(callers.contains(&"demo-client".to_owned()), items, "{callers:?}");
         assert_eq!(admin.rules_json().await.expect("rules").is_some(), items);

@@ -8,17 +8,25 @@ use punchcard::tables;
 use punchcard_models::access::SecretDigest;
 use reqwest::{
     Method,
-    header::{HeaderMap, HeaderValue},
+    header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Answer, App},
-    players::{API_KEY, EVENT, JSON, assert_tracked, campaign, fault, json, limited, text},
+    app::{Answer, App, header},
+    players::{API_KEY, EVENT, JSON, assert_tracked, campaign, compressed, fault, json, limited, text},
 };
 
 /// 256 KiB, the longest body.
 const LONGEST: usize = 262_144;
+
+const PATHS: [&str; 5] = [
+    EVENT,
+    "/api/v3.0/integrations/event",
+    "/api/v2.0/integrations/event",
+    "/api/v2.0/Integrations/Event",
+    "/v2.0/Integrations/Event",
+];
 
 /// The first example: `place_order` with two metadata keys, review with none.
 const FIRST_EXAMPLE: &str = r#"{
@@ -106,15 +114,15 @@ mod requests {
     use super::*;
 
     #[tokio::test]
-    async fn both_paths_are_one() {
+    async fn all_paths_are_one() {
         let app = App::start().await;
-        for path in [EVENT, "/api/v3.0/integrations/event"] {
+        for path in PATHS {
             let send = |method, headers| app.send(method, path, headers, FIRST_EXAMPLE);
             assert_tracked(&send(Method::POST, &[API_KEY, JSON]).await);
             assert_eq!(fault(&send(Method::POST, &[JSON]).await).1, 1000);
             assert_eq!(fault(&send(Method::GET, &[]).await).1, 405);
         }
-        assert_eq!(app.totals("player123").await, (150, 4));
+        assert_eq!(app.totals("player123").await, (365, 10));
     }
 
     #[tokio::test]
@@ -126,11 +134,71 @@ mod requests {
     }
 
     #[tokio::test]
-    async fn null_metadata_is_none() {
+    async fn null_and_an_empty_array_are_empty_metadata() {
+        for metadata in ["null", "[]"] {
+            let app = App::start().await;
+            let body = format!(r#"{{"playerUniqueId":"p","events":{{"review":{metadata}}}}}"#);
+            assert_tracked(&app.track(body).await);
+            assert_eq!(text(&app.items("PlayerEvents").await[0], "events"), r#"{"review":{}}"#);
+            assert_eq!(app.totals("p").await, (5, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_player_id_counts_in_the_absence_of_a_unique_id() {
         let app = App::start().await;
-        assert_tracked(&app.track(r#"{"playerUniqueId":"p","events":{"review":null}}"#).await);
-        assert_eq!(text(&app.items("PlayerEvents").await[0], "events"), r#"{"review":{}}"#);
-        assert_eq!(app.totals("p").await, (5, 1));
+        assert_tracked(&app.track(r#"{"playerId":"p","events":{"review":{}}}"#).await);
+        assert_tracked(&app.track(r#"{"playerUniqueId":null,"playerId":"p","events":{"review":{}}}"#).await);
+        assert_tracked(&app.track(r#"{"playerUniqueId":"p","playerId":"another","events":{"review":{}}}"#).await);
+        assert_eq!(app.totals("p").await, (15, 3));
+        assert_eq!(app.get_player("another").await.status, 404);
+    }
+
+    #[tokio::test]
+    async fn a_gzip_body_is_the_same_request() {
+        let app = App::start().await;
+        let gzip = ("content-encoding", "gzip");
+        let key = ("idempotency-key", "a key");
+        let headers = [API_KEY, JSON, gzip, key];
+        assert_tracked(&app.send(Method::POST, EVENT, &headers, compressed(FIRST_EXAMPLE)).await);
+        let replayed = app.track_once("a key", FIRST_EXAMPLE).await;
+        assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
+        assert_eq!(app.totals("player123").await, (75, 2));
+    }
+
+    #[tokio::test]
+    async fn nested_metadata_is_recorded_and_conditions_test_it_for_presence_only() {
+        let campaign =
+            |id: &str, condition: Value| json!({"id": id, "event": "order", "points": 1, "conditions": [condition]});
+        let app = App::with_catalog(&json!({"campaigns": [
+            campaign("PRESENT", json!({"field": "products", "exists": true})),
+            campaign("CONTAINS", json!({"field": "products", "contains": 1})),
+            campaign("OTHER", json!({"field": "products", "ne": 7})),
+            campaign("ABSENT", json!({"field": "products", "exists": false})),
+        ]}))
+        .await;
+        for (index, (products, paid)) in [
+            (r#"[{"price":9.5,"sku":"a"}]"#, &["PRESENT"][..]),
+            (r#"{"a":{"b":[[]]}}"#, &["PRESENT"]),
+            ("[1,null]", &["PRESENT"]),
+            ("[[1]]", &["PRESENT"]),
+            ("[1]", &["CONTAINS", "PRESENT"]),
+            ("1", &["OTHER", "PRESENT"]),
+            ("null", &["ABSENT"]),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let body = format!(r#"{{"playerUniqueId":"p{index}","events":{{"order":{{"products":{products}}}}}}}"#);
+            assert_tracked(&app.track(body).await);
+            let records = app.items("PlayerEvents").await;
+            let record = records.iter().find(|record| text(record, "playerId") == format!("p{index}"));
+            let record = record.expect("a record");
+            assert_eq!(text(record, "events"), format!(r#"{{"order":{{"products":{products}}}}}"#));
+            let earned = json(record, "earned");
+            let earned: Vec<_> = earned["order"].as_object().into_iter().flatten().map(|(name, _)| name).collect();
+            assert_eq!(earned, paid, "{products}");
+        }
     }
 
     #[tokio::test]
@@ -290,11 +358,11 @@ mod refusals {
     #[tokio::test]
     async fn one_message_tells_everything_that_is_wrong() {
         let app = App::start().await;
-        let answer = app.track(r#"{"mobile":5,"events":{"e":{"k":null,"k2":{}}}}"#).await;
+        let answer = app.track(r#"{"mobile":5,"events":{"e":[1],"f":"x"}}"#).await;
         let (status, code, message) = fault(&answer);
         assert_eq!((status, code), (400, 4));
         assert!(message.starts_with("The PlayerUniqueId field is required. "), "{message}");
-        for place in ["mobile must be a string.", "events/e/k must be", "events/e/k2 must be"] {
+        for place in ["mobile must be a string.", "events/e must be an object.", "events/f must be an object."] {
             assert!(message.contains(place), "{place}: {message}");
         }
     }
@@ -350,17 +418,15 @@ mod refusals {
             (named(""), 7, "1 to 128 characters"),
             (named(" \\t "), 7, "1 to 128 characters"),
             (named(&"é".repeat(129)), 7, "1 to 128 characters"),
-            (metadata("[]"), 7, "events/buy"),
+            (metadata("[1]"), 7, "events/buy"),
+            (metadata("[{}]"), 7, "events/buy"),
             (metadata("\"x\""), 7, "events/buy"),
             (metadata("5"), 7, "events/buy"),
             (metadata("true"), 7, "events/buy"),
-            (value("null"), 7, "events/buy/key"),
-            (value("{}"), 7, "events/buy/key"),
-            (value("[[1]]"), 7, "events/buy/key/0"),
-            (value("[1,null]"), 7, "events/buy/key/1"),
-            (value("[1,{}]"), 7, "events/buy/key/1"),
             (value(&format!("\"{}\"", "x".repeat(4097))), 7, "events/buy/key"),
             (value(&format!("[\"{}\"]", "x".repeat(4097))), 7, "events/buy/key/0"),
+            (value(&format!("[{{\"a\":\"{}\"}}]", "x".repeat(4097))), 7, "events/buy/key/0/a"),
+            (value(&format!("{{\"{}\":1}}", "x".repeat(4097))), 7, "4096 bytes"),
             ("[]".into(), 7, "object"),
             ("null".into(), 7, "object"),
             // It is not JSON.
@@ -373,7 +439,7 @@ mod refusals {
             (with(r#""events":{"review":{"stars":01}}"#), 3016, "line"),
             (with(&nested(16)), 3016, "nesting"),
             (format!("{FIRST_EXAMPLE}{FIRST_EXAMPLE}"), 3016, "line"),
-            (format!("\u{feff}{FIRST_EXAMPLE}"), 3016, "line"),
+            (format!("\u{feff}{FIRST_EXAMPLE}"), 3016, "byte order mark at line 1"),
             // A name or key is there twice.
             (named("review"), 3017, "events/review"),
             (named("r\\u0065view"), 3017, "events/review"),
@@ -418,7 +484,7 @@ mod refusals {
     #[tokio::test]
     async fn other_methods_are_refused_with_allow() {
         let app = App::start().await;
-        for path in [EVENT, "/api/v3.0/integrations/event"] {
+        for path in PATHS {
             for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
                 let answer = app.send(method.clone(), path, &[API_KEY, JSON], FIRST_EXAMPLE).await;
                 let (status, code, _) = fault(&answer);
@@ -427,7 +493,12 @@ mod refusals {
             let preflight = app.send(Method::OPTIONS, path, &[("origin", "https://shop.example")], "").await;
             assert_eq!(preflight.status, 204);
             assert_eq!(preflight.header("access-control-allow-origin"), Some("*"));
-            assert!(preflight.header("access-control-allow-headers").is_some_and(|names| names.contains("APIKey")));
+            let allowed = preflight.header("access-control-allow-headers").expect("headers");
+            // Those that published clients send.
+            for name in ["APIKey", "Content-Type", "Content-Encoding", "Lang", "SecretKey", "X-GB-TOKEN", "x-gb-agent"]
+            {
+                assert!(allowed.split(", ").any(|allowed| allowed == name), "{name} is not in {allowed}");
+            }
             assert_eq!(preflight.header("access-control-allow-credentials"), None);
         }
         assert_eq!(app.stored().await, (0, 0));
@@ -447,6 +518,46 @@ mod refusals {
     }
 
     #[tokio::test]
+    async fn an_encoding_that_is_not_supported_is_named() {
+        let app = App::start().await;
+        for encoding in ["br", "deflate", "zstd", "gzip, gzip"] {
+            let headers = [API_KEY, JSON, ("content-encoding", encoding)];
+            let answer = app.send(Method::POST, EVENT, &headers, compressed(FIRST_EXAMPLE)).await;
+            let (status, code, message) = fault(&answer);
+            assert_eq!((status, code, answer.header("accept-encoding")), (415, 415, Some("gzip")), "{encoding}");
+            assert_eq!(message, "The Content-Encoding must be gzip, or absent");
+        }
+        let gzip = [API_KEY, JSON, ("content-encoding", "gzip")];
+        for (body, status, code, words) in [
+            (FIRST_EXAMPLE.into(), 400, 3016, "the body is not valid gzip"),
+            (compressed("{"), 400, 3016, "line 1"),
+            (compressed(&" ".repeat(LONGEST + 1)), 413, 413, "256 KiB"),
+        ] {
+            let answer = app.send(Method::POST, EVENT, &gzip, body).await;
+            let (got_status, got_code, message) = fault(&answer);
+            assert_eq!((got_status, got_code, answer.header("accept-encoding")), (status, code, None), "{message}");
+            assert!(message.contains(words), "{message}");
+        }
+        assert_eq!(app.stored().await, (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_header_that_is_not_utf_8_is_named() {
+        let app = App::start().await;
+        for (name, status, code, expected) in [
+            ("idempotency-key", 400, 7, "The header Idempotency-Key is not valid UTF-8."),
+            ("apikey", 401, 1000, "The credentials are not valid UTF-8"),
+        ] {
+            let mut headers: HeaderMap = [API_KEY, JSON].iter().map(|(name, value)| header(name, value)).collect();
+            let name = HeaderName::from_static(name);
+            headers.insert(name, HeaderValue::from_bytes(b"k\xe9y").expect("a value"));
+            let answer = app.send_raw(Method::POST, EVENT, headers, FIRST_EXAMPLE).await;
+            assert_eq!(fault(&answer), (status, code, expected.to_owned()));
+        }
+        assert_eq!(app.stored().await, (0, 0));
+    }
+
+    #[tokio::test]
     async fn of_several_faults_the_first_in_the_contracts_order_answers() {
         let app = App::start().await;
         assert_tracked(&app.track_once("used", FIRST_EXAMPLE).await);
@@ -461,7 +572,7 @@ mod refusals {
             (Method::POST, &[API_KEY, text, key], "{", 415, 415),
             (Method::POST, &[API_KEY, JSON, key], "{", 400, 3016),
             (Method::POST, &[API_KEY, JSON, key], "{}", 400, 4),
-            (Method::POST, &[API_KEY, JSON, key], &other, 422, 2001),
+            (Method::POST, &[API_KEY, JSON, key], &other, 422, 2002),
         ] {
             let (got, got_code, _) = fault(&app.send(method, EVENT, headers, body).await);
             assert_eq!((got, got_code), (status, code));
@@ -484,7 +595,7 @@ mod refusals {
         assert!(app.items("Members").await.is_empty());
         // A request that is answered 5xx may be sent again as it stands.
         for (name, key) in tables::of_template().expect("tables") {
-            app.store.tables().make(&name, &key).await.expect("a table");
+            punchcard_store::Tables::new(&app.store).create(&name, &key).await.expect("a table");
         }
         let again = app.track_once("a key", FIRST_EXAMPLE).await;
         assert_tracked(&again);
@@ -737,7 +848,7 @@ mod idempotency {
             r#"{"playerUniqueId":"p","events":{}}"#,
         ] {
             let (status, code, message) = fault(&app.track_once("a key", other).await);
-            assert_eq!((status, code), (422, 2001), "{other}");
+            assert_eq!((status, code), (422, 2002), "{other}");
             assert!(message.contains("Idempotency-Key"), "{message}");
         }
         assert_eq!((app.items("PlayerEvents").await, app.items("Members").await), before);

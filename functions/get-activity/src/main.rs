@@ -1,8 +1,5 @@
 //! The function as Lambda runs it.
 
-use get_activity::{ENDPOINT, State, handle};
-use punchcard_store::{ConfigError, Store};
-
 fn main() -> Result<(), lambda_http::Error> {
-    punchcard_http::run(&ENDPOINT, async || Ok::<_, ConfigError>(State::open(&Store::from_env()?).await), handle)
+    punchcard_runtime::run::<get_activity::GetActivity>()
 }

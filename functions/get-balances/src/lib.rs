@@ -1,59 +1,35 @@
-//! `GET /client/users/{correlation_id}/balances`: what the account of a correlation id has.
+//! `GET /client/users/{correlation_id}/balances`: the balances of a correlation id's account.
 
-use lambda_http::http::Method;
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, token::Verifier};
-use punchcard_models::{access::Scope, ids::CorrelationId, member::MemberId};
-use punchcard_store::{BalanceReader, CatalogReader, Sessions, Store};
+use punchcard_http::{Call, Reply, Route, route};
+use punchcard_models::{access::Scope, ids::CorrelationId, member::MemberId, session::SessionOwner};
+use punchcard_runtime::{Admission, Failure, Handler};
+use punchcard_store::{BalanceReader, SessionReader, Store};
 use serde_json::json;
 
-/// Where it is, and in which dialect.
-pub const ENDPOINT: Endpoint = Endpoint {
-    function: "get-balances",
-    dialect: Dialect::Activities,
-    method: Method::GET,
-    paths: &["/client/users/{correlation_id}/balances"],
-    any: true,
-    allow: "GET",
-};
-
-/// What it needs: the catalog, to look up sessions, and to look up balances.
+/// Reads balances.
 #[derive(Debug)]
-pub struct State {
-    catalog: CatalogReader,
-    tokens: Verifier,
-    sessions: Sessions,
+pub struct GetBalances {
+    admission: Admission,
+    sessions: SessionReader,
     balances: BalanceReader,
 }
 
-impl State {
-    /// Opens it, once for all requests.
-    pub async fn open(store: &Store) -> Self {
-        State {
-            catalog: store.catalog(punchcard_http::now()).await,
-            tokens: Verifier::default(),
-            sessions: store.sessions(),
-            balances: store.balances(),
-        }
+impl Handler for GetBalances {
+    const ROUTE: &'static Route = &route::GET_BALANCES;
+
+    async fn open(store: &Store) -> Self {
+        let admission = Admission::open(store).await;
+        GetBalances { admission, sessions: SessionReader::new(store), balances: BalanceReader::new(store) }
     }
-}
 
-/// Answers a request.
-pub async fn handle(state: &State, request: &Request) -> Response<Body> {
-    let call = Call::new(&ENDPOINT, request);
-    call.answer(read(state, &call)).await
-}
+    async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
+        self.admission.bearer(call, Scope::Activities).await?;
 
-async fn read(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted =
-        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::Activities)).await;
-    admitted.map_err(Error::unavailable)??;
-
-    let correlation_id = call.path_id("correlation_id", CorrelationId::from_text)?;
-    let account = state.sessions.account(&correlation_id).await.map_err(Error::unavailable)?;
-    let (account_id, member) = match account {
-        Some(account) => (account.account_id.to_string(), MemberId::Account(account.account_id)),
-        None => (correlation_id.to_string(), MemberId::Correlation(correlation_id)),
-    };
-    let balances = state.balances.of(&member).await.map_err(Error::unavailable)?;
-    Ok(Reply::ok(&json!({"accountId": account_id, "balances": balances})))
+        let correlation_id = call.path_id("correlation_id", |id| id.parse::<CorrelationId>().ok())?;
+        let owner = self.sessions.owner(&correlation_id).await?;
+        let account = owner.as_ref().and_then(SessionOwner::account);
+        let account_id = account.map_or_else(|| correlation_id.to_string(), |account| account.account_id.to_string());
+        let balances = self.balances.of(&MemberId::of(owner.as_ref(), &correlation_id)).await?;
+        Ok(Reply::ok(&json!({"accountId": account_id, "balances": balances})))
+    }
 }

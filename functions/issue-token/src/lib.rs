@@ -1,80 +1,76 @@
 //! `POST /oauth2/token`: OAuth 2.0 client credentials (RFC 6749, 4.4) for activities.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use lambda_http::http::Method;
 use punchcard_http::{
-    Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth,
+    Call, Error, Reply, Route, auth, route,
     token::{self, Claims},
 };
 use punchcard_models::{
     access::{Denied, Scope},
     fault::{FaultKind, Faults, Pointer},
     ids::ClientId,
+    json::starts_with_byte_order_mark,
 };
-use punchcard_store::{CatalogReader, SigningKeys, Store};
+use punchcard_runtime::{Admission, Failure, Handler, now, warm_up};
+use punchcard_store::{SigningKeyReader, Store};
 use serde_json::json;
 
-/// Where it is, and in which dialect.
-pub const ENDPOINT: Endpoint = Endpoint {
-    function: "issue-token",
-    dialect: Dialect::OAuth,
-    method: Method::POST,
-    paths: &["/oauth2/token"],
-    any: true,
-    allow: "POST",
-};
+const TOKEN_LIFETIME: Duration = Duration::from_hours(1);
 
-/// How long a token is valid, in seconds.
-const VALID: i64 = 60 * 60;
-
-/// What it needs: the catalog, and the private keys.
+/// Issues access tokens.
 #[derive(Debug)]
-pub struct State {
-    catalog: CatalogReader,
-    keys: SigningKeys,
+pub struct IssueToken {
+    admission: Admission,
+    keys: SigningKeyReader,
 }
 
-impl State {
-    /// Opens it, once for all requests.
-    pub async fn open(store: &Store) -> Self {
-        let now = punchcard_http::now();
-        State { catalog: store.catalog(now).await, keys: store.signing_keys(now).await }
+impl Handler for IssueToken {
+    const ROUTE: &'static Route = &route::ISSUE_TOKEN;
+
+    async fn open(store: &Store) -> Self {
+        let keys = SigningKeyReader::new(store);
+        warm_up(keys.newest(now())).await;
+        IssueToken { admission: Admission::open(store).await, keys }
+    }
+
+    async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
+        let client = match auth::basic(call)? {
+            // Checked before the body: 401 comes before 413, 415 and 400.
+            Some((id, secret)) => Some(self.admit(call, &id, &secret).await?),
+            None => None,
+        };
+        let body = call.body("application/x-www-form-urlencoded")?;
+        let form = Form::read(&body)?;
+        let client = match (client, form.credentials()) {
+            (Some(client), None) => client,
+            (None, Some((id, secret))) => self.admit(call, id, secret).await?,
+            (None, None) => return Err(Denied::Missing.into()),
+            (Some(_), Some(_)) => {
+                return Err(Error::invalid("The client must authenticate in one way only").into());
+            }
+        };
+        form.check()?;
+
+        let key = self.keys.newest(call.now).await?;
+        let claims = Claims::new(Scope::Activities, &client, None, call.now, TOKEN_LIFETIME);
+        // The grant is the same for every request. A client that asked for other scopes learns it from `scope`
+        // (RFC 6749, 3.3 and 5.1).
+        Ok(Reply::ok(&json!({
+            "access_token": token::sign(&claims, &key)?,
+            "token_type": "Bearer",
+            "expires_in": TOKEN_LIFETIME.as_secs(),
+            "scope": Scope::Activities.as_str(),
+        })))
     }
 }
 
-/// Answers a request.
-pub async fn handle(state: &State, request: &Request) -> Response<Body> {
-    let call = Call::new(&ENDPOINT, request);
-    call.answer(issue(state, &call)).await
-}
-
-async fn issue(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let client = match auth::basic(call)? {
-        // Credentials that can be read are judged before the rest: 401 comes before 400.
-        Some((id, secret)) => Some(admit(state, call, &id, &secret).await?),
-        None => None,
-    };
-    let form = Form::read(call.body("application/x-www-form-urlencoded")?);
-    let client = match (client, form.credentials()) {
-        (Some(client), None) => client,
-        (None, Some((id, secret))) => admit(state, call, id, secret).await?,
-        (None, None) => return Err(Denied::Missing.into()),
-        (Some(_), Some(_)) => return Err(Error::invalid("The client must prove itself in one way only")),
-    };
-    form.check()?;
-
-    let key = state.keys.newest(call.now).await.map_err(Error::unavailable)?;
-    let claims = Claims::new(Scope::Activities, &client, None, call.now, VALID);
-    let token = token::sign(&claims, &key).map_err(Error::unavailable)?;
-    Ok(Reply::ok(&json!({"access_token": token, "token_type": "Bearer", "expires_in": VALID})))
-}
-
-async fn admit(state: &State, call: &Call<'_>, id: &str, secret: &str) -> Result<ClientId, Error> {
-    let id = ClientId::new(id).map_err(|_| Denied::Malformed)?;
-    let check = state.catalog.admit(call.now, |access| access.client(&id, secret, Scope::Activities)).await;
-    check.map_err(Error::unavailable)??;
-    Ok(id)
+impl IssueToken {
+    async fn admit(&self, call: &Call<'_>, id: &str, secret: &str) -> Result<ClientId, Failure> {
+        let id = id.parse().map_err(|_| Denied::Malformed)?;
+        self.admission.client(call, &id, secret, Scope::Activities).await?;
+        Ok(id)
+    }
 }
 
 /// The parameters of a token request.
@@ -84,17 +80,20 @@ struct Form {
 }
 
 impl Form {
-    fn read(body: &[u8]) -> Self {
+    fn read(body: &[u8]) -> Result<Self, Error> {
+        if starts_with_byte_order_mark(body) {
+            return Err(Error::invalid("The body must not start with a byte order mark"));
+        }
         let mut form = Form { values: HashMap::new(), repeated: None };
         for (name, value) in form_urlencoded::parse(body) {
             if form.values.insert(name.clone().into_owned(), value.into_owned()).is_some() {
                 form.repeated = Some(name.into_owned());
             }
         }
-        form
+        Ok(form)
     }
 
-    /// What is there and not empty: an empty parameter is none (RFC 6749, 3.2).
+    /// Returns a parameter. An empty one counts as absent (RFC 6749, 3.2).
     fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -109,15 +108,12 @@ impl Form {
             faults.note(Pointer::Member(&Pointer::Root, name), kind, message.to_owned());
         };
         if let Some(name) = &self.repeated {
-            note(name, FaultKind::Repeated, "is there more than once");
+            note(name, FaultKind::Repeated, "appears more than once");
         }
         match self.value("grant_type") {
             Some("client_credentials") => {}
             Some(_) => note("grant_type", FaultKind::Invalid, "must be client_credentials"),
             None => note("grant_type", FaultKind::Missing, "is required"),
-        }
-        if self.value("scope").is_some_and(|scope| scope != Scope::Activities.as_str()) {
-            note("scope", FaultKind::Invalid, "must be activities, or left out");
         }
         faults.none_or(Ok(()))
     }

@@ -1,79 +1,73 @@
-//! `POST /client/users/{identifier}/sessions`: ties a correlation id to an account, which is enrolled if it is new.
+//! `POST /client/users/{correlation_id}/sessions`: ties a correlation id to an account, which is enrolled if it is new.
 
-use lambda_http::http::Method;
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, token::Verifier};
+use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{
     access::Scope,
     fault::Faults,
-    ids::{AccountId, LoyaltyId},
-    session::{Identifier, OpenSession},
+    ids::InvalidId,
+    session::{ANONYMOUS, Identifier, SessionOwner, SessionRequest},
 };
-use punchcard_store::{CatalogReader, Opened, SessionOpener, Store};
+use punchcard_runtime::{Admission, Failure, Handler};
+use punchcard_store::{Opened, RulesReader, SessionWriter, Store};
 use serde_json::json;
 
-/// Where it is, and in which dialect.
-pub const ENDPOINT: Endpoint = Endpoint {
-    function: "open-session",
-    dialect: Dialect::Activities,
-    method: Method::POST,
-    paths: &["/client/users/{identifier}/sessions"],
-    any: true,
-    allow: "POST",
-};
-
-/// What it needs: the catalog, and to open sessions.
+/// Opens sessions.
 #[derive(Debug)]
-pub struct State {
-    catalog: CatalogReader,
-    tokens: Verifier,
-    sessions: SessionOpener,
+pub struct OpenSession {
+    admission: Admission,
+    rules: RulesReader,
+    sessions: SessionWriter,
 }
 
-impl State {
-    /// Opens it, once for all requests.
-    pub async fn open(store: &Store) -> Self {
-        State {
-            catalog: store.catalog(punchcard_http::now()).await,
-            tokens: Verifier::default(),
-            sessions: store.session_opener(),
+impl Handler for OpenSession {
+    const ROUTE: &'static Route = &route::OPEN_SESSION;
+
+    async fn open(store: &Store) -> Self {
+        let (admission, rules) = Admission::open_with_rules(store).await;
+        OpenSession { admission, rules, sessions: SessionWriter::new(store) }
+    }
+
+    async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
+        let admitted = self.admission.bearer(call, Scope::Activities).await?;
+        let rules = self.rules.of(admitted.catalog).await?;
+
+        let faults = Faults::default();
+        let session = call.parse(&faults, |body| SessionRequest::parse(body, rules.default_channel()))?;
+        let identifier = identifier(call)?;
+        let session = faults.none_or(session)?;
+
+        match self.sessions.open(&identifier, &session, call.now, call.deadline).await? {
+            Opened::Open(owner) => Ok(reply(&session, &owner)),
+            Opened::UnknownLoyaltyId => Err(Error::NotFound("LoyaltyId not found").into()),
+            Opened::OfAnother => Err(Error::Conflict("CorrelationID already belongs to another account").into()),
         }
     }
 }
 
-/// Answers a request.
-pub async fn handle(state: &State, request: &Request) -> Response<Body> {
-    let call = Call::new(&ENDPOINT, request);
-    call.answer(open(state, &call)).await
-}
-
-async fn open(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted =
-        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::Activities)).await;
-    let (catalog, _client) = admitted.map_err(Error::unavailable)??;
-
-    let faults = Faults::default();
-    let session = call.parse(&faults, |body| OpenSession::parse(body, catalog.rules.default_channel()))?;
-    let identifier = identifier(call)?;
-    let session = faults.none_or(session)?;
-
-    let opened = state.sessions.open(&identifier, &session, call.now, call.deadline).await;
-    match opened.map_err(Error::unavailable)? {
-        Opened::Open(account) => Ok(Reply::ok(&json!({
-            "correlationId": &*session.correlation_id,
-            "accountId": &*account.account_id,
-            "loyaltyId": &*account.loyalty_id,
-        }))),
-        Opened::UnknownLoyaltyId => Err(Error::NotFound("LoyaltyId not found")),
-        Opened::OfAnother => Err(Error::Conflict("CorrelationID already belongs to another account")),
+/// The identifier stands at the path level of correlation ids, and so in the gateway's variable of that name.
+fn identifier(call: &Call<'_>) -> Result<Identifier, Error> {
+    let id = call.path_parameter("correlation_id").unwrap_or_default();
+    let invalid = |invalid: InvalidId| Error::invalid(&format!("The identifier {invalid}"));
+    match call.header("x-identifier-type")?.unwrap_or("ACCOUNT_ID") {
+        "ACCOUNT_ID" | "LOYALTY_ID" if id == ANONYMOUS => Ok(Identifier::Anonymous),
+        "ACCOUNT_ID" => id.parse().map(Identifier::Account).map_err(invalid),
+        "LOYALTY_ID" => id.parse().map(Identifier::Loyalty).map_err(invalid),
+        _ => Err(Error::invalid("X-Identifier-Type must be ACCOUNT_ID or LOYALTY_ID")),
     }
 }
 
-fn identifier(call: &Call<'_>) -> Result<Identifier, Error> {
-    let id = call.path_parameter("identifier").unwrap_or_default();
-    let invalid = |rule: &str| Error::invalid(&format!("The identifier {rule}"));
-    match call.header("x-identifier-type").unwrap_or("ACCOUNT_ID") {
-        "ACCOUNT_ID" => AccountId::new(id).map(Identifier::Account).map_err(invalid),
-        "LOYALTY_ID" => LoyaltyId::new(id).map(Identifier::Loyalty).map_err(invalid),
-        _ => Err(Error::invalid("X-Identifier-Type must be ACCOUNT_ID or LOYALTY_ID")),
+fn reply(session: &SessionRequest, owner: &SessionOwner) -> Reply {
+    match owner {
+        SessionOwner::Account(account) => Reply::ok(&json!({
+            "correlationId": &*session.correlation_id,
+            "accountId": &*account.account_id,
+            "loyaltyId": &*account.loyalty_id,
+        })),
+        SessionOwner::Anonymous => Reply::ok(&json!({
+            "correlationId": &*session.correlation_id,
+            "loyaltyId": ANONYMOUS,
+            "membershipType": "N",
+            "status": "NO_CARD",
+        })),
     }
 }

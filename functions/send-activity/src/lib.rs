@@ -1,8 +1,7 @@
-//! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: records what a member did, once, and pays what it
+//! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: records what a member did, once, and books what it
 //! earned in the same write.
 
-use lambda_http::http::Method;
-use punchcard_http::{Body, Call, Dialect, Endpoint, Error, Reply, Request, Response, auth, metering, token::Verifier};
+use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{
     access::Scope,
     activity::{Activity, Context},
@@ -11,118 +10,103 @@ use punchcard_models::{
     ids::{ActivityId, CorrelationId},
     json,
     member::MemberId,
+    session::SessionOwner,
 };
-use punchcard_rewards::{Member, Occurrence, Trigger};
-use punchcard_store::{Activities, ActivityRecorded, CatalogReader, NewActivity, Sessions, Store, StoredActivity};
+use punchcard_rewards::{Award, Member, Occurrence, Trigger};
+use punchcard_runtime::{Admission, Failure, Handler, metrics};
+use punchcard_store::{
+    ActivityRecorded, ActivityWriter, NewActivity, RulesReader, SessionReader, Store, StoredActivity,
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-/// Where it is, and in which dialect.
-pub const ENDPOINT: Endpoint = Endpoint {
-    function: "send-activity",
-    dialect: Dialect::Activities,
-    method: Method::POST,
-    paths: &["/client/users/{correlation_id}/activities", "/client/users/{correlation_id}/activities/{activity_id}"],
-    any: true,
-    allow: "POST",
-};
-
-/// What it needs: the catalog, to look up sessions, and to record activities.
+/// Records activities.
 #[derive(Debug)]
-pub struct State {
-    catalog: CatalogReader,
-    tokens: Verifier,
-    sessions: Sessions,
-    activities: Activities,
+pub struct SendActivity {
+    admission: Admission,
+    rules: RulesReader,
+    sessions: SessionReader,
+    activities: ActivityWriter,
 }
 
-impl State {
-    /// Opens it, once for all requests.
-    pub async fn open(store: &Store) -> Self {
-        State {
-            catalog: store.catalog(punchcard_http::now()).await,
-            tokens: Verifier::default(),
-            sessions: store.sessions(),
-            activities: store.activities(),
+impl Handler for SendActivity {
+    const ROUTE: &'static Route = &route::SEND_ACTIVITY;
+
+    async fn open(store: &Store) -> Self {
+        let (admission, rules) = Admission::open_with_rules(store).await;
+        let (sessions, activities) = (SessionReader::new(store), ActivityWriter::new(store));
+        SendActivity { admission, rules, sessions, activities }
+    }
+
+    fn is_repeatable(call: &Call<'_>) -> bool {
+        call.path_parameter("activity_id").is_some() || call.has_idempotency_key()
+    }
+
+    async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
+        let admitted = self.admission.bearer(call, Scope::Activities).await?;
+        let rules = self.rules.of(admitted.catalog).await?;
+
+        let body = call.body("application/json")?;
+        let correlation_id: CorrelationId = call.path_id("correlation_id", |id| id.parse().ok())?;
+        let (id, key) = activity_id(call, &correlation_id)?;
+        let owner = self.sessions.owner(&correlation_id).await?;
+        let account = owner.as_ref().and_then(SessionOwner::account);
+
+        let context = Context {
+            now: call.now,
+            actions: rules.actions(),
+            business_units: rules.business_units(),
+            default_channel: rules.default_channel(),
+            loyalty_id: account.map(|account| &account.loyalty_id),
+        };
+        let faults = Faults::default();
+        let activity = json::parse(&body, &faults, |body| Activity::parse(body, context));
+        let activity = faults.none_or(activity)?;
+
+        let occurrence = Occurrence {
+            trigger: Trigger::Action(&activity.action),
+            channel: Some(&activity.channel),
+            business_unit: activity.business_unit.as_deref(),
+            at: activity.when,
+            data: &activity.extended_data,
+        };
+        let member = Member {
+            account: account.map(|account| &account.account_id),
+            loyalty: account.map(|account| &account.loyalty_id),
+        };
+        let new = NewActivity {
+            id: &id,
+            correlation_id: &correlation_id,
+            member: &MemberId::of(owner.as_ref(), &correlation_id),
+            activity: &activity,
+            payload: key.as_ref().map(|_| PayloadDigest::of(&activity.to_json())),
+            now: call.now,
+        };
+        let recorded = self.activities.record(new, call.deadline, |usage| match &owner {
+            Some(SessionOwner::Anonymous) => Award::default(),
+            Some(SessionOwner::Account(_)) | None => rules.evaluate(&occurrence, member, usage),
+        });
+        match (recorded.await?, key) {
+            (ActivityRecorded::New(stored), _) => {
+                metrics::accepted(1);
+                reply(&stored)
+            }
+            (ActivityRecorded::TooLarge, _) => Err(Error::TooLargeToStore.into()),
+            (ActivityRecorded::Exists { .. }, None) => Err(Error::AlreadyExists("ActivityID already exists").into()),
+            (ActivityRecorded::Exists { stored, same_payload: true }, Some(_)) => {
+                metrics::duplicate(1);
+                Ok(reply(&stored)?.replayed())
+            }
+            (ActivityRecorded::Exists { same_payload: false, .. }, Some(_)) => Err(Error::KeyReused.into()),
         }
     }
 }
 
-/// Answers a request.
-pub async fn handle(state: &State, request: &Request) -> Response<Body> {
-    let call = Call::new(&ENDPOINT, request);
-    // An activity can be read back where it was sent with its id.
-    let call = if call.path_parameter("activity_id").is_some() { call.allowing("GET, POST") } else { call };
-    call.answer(record(state, &call)).await
-}
-
-async fn record(state: &State, call: &Call<'_>) -> Result<Reply, Error> {
-    let admitted =
-        state.catalog.admit(call.now, |access| auth::bearer(call, &state.tokens, access, Scope::Activities)).await;
-    let (catalog, _client) = admitted.map_err(Error::unavailable)??;
-    let rules = &catalog.rules;
-
-    let body = call.body("application/json")?;
-    let correlation_id: CorrelationId = call.path_id("correlation_id", CorrelationId::from_text)?;
-    let (id, key) = activity_id(call, &correlation_id)?;
-    let account = state.sessions.account(&correlation_id).await.map_err(Error::unavailable)?;
-
-    let context = Context {
-        now: call.now,
-        actions: rules.actions(),
-        business_units: rules.business_units(),
-        default_channel: rules.default_channel(),
-        loyalty_id: account.as_ref().map(|account| &account.loyalty_id),
-    };
-    let faults = Faults::default();
-    let activity = json::parse(body, &faults, |body| Activity::parse(body, context));
-    let activity = faults.none_or(activity)?;
-
-    let member_id = match &account {
-        Some(account) => MemberId::Account(account.account_id.clone()),
-        None => MemberId::Correlation(correlation_id.clone()),
-    };
-    let new = NewActivity {
-        id: &id,
-        correlation_id: &correlation_id,
-        member: &member_id,
-        activity: &activity,
-        payload: key.as_ref().map(|_| PayloadDigest::of(&activity.to_json())),
-        now: call.now,
-    };
-    let occurrence = Occurrence {
-        trigger: Trigger::Action(&activity.action),
-        channel: Some(&activity.channel),
-        business_unit: activity.business_unit.as_deref(),
-        at: activity.when,
-        data: &activity.extended_data,
-    };
-    let member = Member {
-        account: account.as_ref().map(|account| &account.account_id),
-        loyalty: account.as_ref().map(|account| &account.loyalty_id),
-    };
-    let recorded =
-        state.activities.record(new, call.deadline, |usage| rules.evaluate(&occurrence, member, usage)).await;
-    match (recorded.map_err(Error::unavailable)?, key) {
-        (ActivityRecorded::New(stored), _) => {
-            metering::accepted(1);
-            answer(&stored)
-        }
-        (ActivityRecorded::TooLarge, _) => Err(Error::TooLargeToStore),
-        (ActivityRecorded::Exists { .. }, None) => Err(Error::AlreadyExists("ActivityID already exists")),
-        (ActivityRecorded::Exists { stored, same_payload: true }, Some(_)) => {
-            metering::duplicate(1);
-            Ok(answer(&stored)?.replayed())
-        }
-        (ActivityRecorded::Exists { same_payload: false, .. }, Some(_)) => Err(Error::KeyReused),
-    }
-}
-
-/// The activity's id: the path's, or the one that the Idempotency-Key asks for, or a new GUID.
+/// The activity's id: the path's, or one derived from the Idempotency-Key, or a new GUID.
 fn activity_id(call: &Call<'_>, correlation_id: &CorrelationId) -> Result<(ActivityId, Option<IdempotencyKey>), Error> {
     if call.path_parameter("activity_id").is_some() {
-        return Ok((call.path_id("activity_id", ActivityId::from_text)?, None));
+        return Ok((call.path_id("activity_id", |id| id.parse().ok())?, None));
     }
     let faults = Faults::default();
     let key = call.idempotency_key(&faults);
@@ -131,14 +115,14 @@ fn activity_id(call: &Call<'_>, correlation_id: &CorrelationId) -> Result<(Activ
     Ok((id, key))
 }
 
-fn answer(stored: &StoredActivity) -> Result<Reply, Error> {
+fn reply(stored: &StoredActivity) -> Result<Reply, Failure> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
-    struct Answer<'a> {
+    struct Body<'a> {
         activity_id: &'a str,
         r#type: &'a str,
         earned: &'a RawValue,
     }
-    let earned = serde_json::from_str(&stored.earned).map_err(Error::unavailable)?;
-    Ok(Reply::ok(&Answer { activity_id: &stored.activity_id, r#type: &stored.action, earned }))
+    let earned = serde_json::from_str(&stored.earned)?;
+    Ok(Reply::ok(&Body { activity_id: &stored.activity_id, r#type: &stored.action, earned }))
 }

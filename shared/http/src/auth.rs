@@ -1,60 +1,69 @@
-//! How callers prove themselves.
+//! Authentication: bearer tokens, HTTP Basic and API keys.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use punchcard_models::{
     access::{Access, Denied, Scope},
     fault::{FaultKind, Faults, Noted, Pointer},
-    ids::{ClientId, CustomerId},
+    ids::{ClientId, CustomerId, InvalidId},
 };
 
 use crate::{call::Call, token::Verifier};
 
 const CUSTOMER: &str = "x-source-customer-id";
 
-/// Verifies `Authorization: Bearer` for an API: says to which client the token was issued. A token that is bound to
-/// a customer proves nothing for another.
+/// Verifies the token of `Authorization: Bearer` for an API, and returns the client that it was issued to. A token of
+/// client events is bound to a customer and not valid for any other.
 ///
 /// # Errors
-/// Why the caller is not let in.
+/// The reason why authentication failed.
 pub fn bearer(call: &Call<'_>, tokens: &Verifier, access: &Access, scope: Scope) -> Result<ClientId, Denied> {
     let claims = tokens.verify(credential(call, "Bearer")?, access, scope, call.now)?;
-    let client = ClientId::new(&claims.sub).map_err(|_| Denied::BadToken)?;
+    let client = claims.sub.parse().map_err(|_| Denied::BadToken)?;
     access.still_allowed(&client, scope)?;
-    let customer = call.header(CUSTOMER).filter(|sent| !sent.trim().is_empty());
+    // A header that is not valid UTF-8 names no customer, which is a fault of the request and not of the token.
+    let customer = call.header(CUSTOMER).ok().flatten().filter(|sent| !sent.trim().is_empty());
     match (scope, claims.cid.as_deref(), customer) {
-        // Nobody gets such a token from us.
+        // No such token is issued.
         (Scope::ClientEvents, None, _) => Err(Denied::BadToken),
         (Scope::ClientEvents, Some(bound), Some(sent)) if bound != sent => Err(Denied::OtherCustomer),
         (Scope::ClientEvents | Scope::Activities, _, _) => Ok(client),
     }
 }
 
-/// The customer that `x-source-customer-id` names.
+/// Returns the customer named by `x-source-customer-id`.
 ///
 /// # Errors
-/// The header is missing or blank, or no id.
+/// The header is absent, blank or not a valid id, which is noted in `faults`.
 pub fn customer(call: &Call<'_>, faults: &Faults) -> Result<CustomerId, Noted> {
-    let (kind, message) = match call.header(CUSTOMER).map(CustomerId::new) {
-        Some(Ok(customer)) => return Ok(customer),
-        Some(Err(rule)) => (FaultKind::Invalid, rule),
-        None => (FaultKind::Missing, "is required"),
+    let (kind, message) = match call.header(CUSTOMER) {
+        Ok(Some(id)) => match id.parse() {
+            Ok(customer) => return Ok(customer),
+            Err(invalid) => (FaultKind::Invalid, invalid_customer(invalid)),
+        },
+        Ok(None) => (FaultKind::Missing, format!("the header {CUSTOMER} is required")),
+        Err(not_utf8) => (FaultKind::Invalid, not_utf8.to_string()),
     };
-    faults.note(Pointer::Root, kind, format!("the header {CUSTOMER} {message}"));
+    faults.note(Pointer::Root, kind, message);
     Err(Noted)
 }
 
-/// The id and secret of `Authorization: Basic`, if there is one.
+fn invalid_customer(invalid: InvalidId) -> String {
+    format!("the header {CUSTOMER} {invalid}")
+}
+
+/// Returns the id and secret of `Authorization: Basic`, or `None` if the header is absent.
 ///
 /// # Errors
-/// It is there and can't be read.
+/// The header is not valid.
 pub fn basic(call: &Call<'_>) -> Result<Option<(String, String)>, Denied> {
-    if call.header("authorization").is_none() {
-        return Ok(None);
-    }
-    let decoded = BASE64_STANDARD.decode(credential(call, "Basic")?).map_err(|_| Denied::Malformed)?;
+    let credential = match credential(call, "Basic") {
+        Err(Denied::Missing) => return Ok(None),
+        credential => credential?,
+    };
+    let decoded = BASE64_STANDARD.decode(credential).map_err(|_| Denied::Malformed)?;
     let decoded = String::from_utf8(decoded).map_err(|_| Denied::Malformed)?;
     let (id, secret) = decoded.split_once(':').ok_or(Denied::Malformed)?;
-    // RFC 6749 has both form-encoded before they are joined.
+    // RFC 6749, 2.3.1: both are form-encoded before they are joined.
     let decode = |text: &str| -> String {
         form_urlencoded::parse(format!("={}", text.replace('&', "%26")).as_bytes()).map(|(_, value)| value).collect()
     };
@@ -64,14 +73,14 @@ pub fn basic(call: &Call<'_>) -> Result<Option<(String, String)>, Denied> {
 /// Verifies the `APIKey` header.
 ///
 /// # Errors
-/// Why the caller is not let in.
+/// The reason why authentication failed.
 pub fn api_key(call: &Call<'_>, access: &Access) -> Result<(), Denied> {
-    let key = call.header("apikey").filter(|key| !key.is_empty()).ok_or(Denied::Missing)?;
+    let key = call.header("apikey")?.filter(|key| !key.is_empty()).ok_or(Denied::Missing)?;
     access.api_key(key).map(|_| ())
 }
 
 fn credential<'r>(call: &Call<'r>, scheme: &str) -> Result<&'r str, Denied> {
-    let header = call.header("authorization").ok_or(Denied::Missing)?;
+    let header = call.header("authorization")?.ok_or(Denied::Missing)?;
     let (sent, credential) = header.split_once(' ').ok_or(Denied::Malformed)?;
     if !sent.eq_ignore_ascii_case(scheme) {
         return Err(Denied::Malformed);

@@ -1,71 +1,88 @@
-//! What goes wrong with a request, blind to how a dialect tells it.
+//! Errors as a caller sees them, before a dialect renders them.
+//!
+//! An error holds the caller's message and nothing else. Details for the log (a store error's cause, a panic's location)
+//! stay with the runtime, which turns them into [`Error::Unavailable`], [`Error::OutcomeUnknown`] or [`Error::Internal`].
 
-use std::error::Error as StdError;
-
+use lambda_http::http::HeaderValue;
 use punchcard_models::{
     access::Denied,
     fault::{Fault, FaultKind, Faults},
 };
 
-/// Why a request gets no success.
-#[derive(Debug)]
+/// A failed request.
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such thing; the text says what.
+    /// Nothing of this name exists; with the message.
+    #[error("not found")]
     NotFound(&'static str),
-    /// The path is known, the method isn't one of its own.
-    MethodNotAllowed,
-    /// The caller isn't let in.
+    /// The path exists, but not with this method; with the value of `Allow`.
+    #[error("method not allowed")]
+    MethodNotAllowed(HeaderValue),
+    /// The caller's credentials do not hold.
+    #[error("unauthorized")]
     Unauthorized(Denied),
-    /// The body is over the limit.
+    /// The body is larger than the limit.
+    #[error("body too large")]
     BodyTooLarge,
-    /// The body is within the limit, what it means is more than the store can hold in one item.
+    /// The request needs more than one item or transaction can hold.
+    #[error("too large to store")]
     TooLargeToStore,
-    /// The body isn't said to be JSON.
+    /// The body is not of the type that is read here.
+    #[error("unsupported media type")]
     UnsupportedMediaType,
-    /// The request is wrong, in these ways.
+    /// The `Content-Encoding` is not supported.
+    #[error("unsupported content encoding")]
+    UnsupportedEncoding,
+    /// The request is not valid, for these reasons.
+    #[error("invalid")]
     Invalid(Vec<Fault>),
-    /// Something of this id is there, and that is an error in this dialect; the text says what.
+    /// The id is taken, and the dialect treats that as an error; with the message.
+    #[error("already exists")]
     AlreadyExists(&'static str),
-    /// It contradicts what is there; the text says how.
+    /// The request contradicts what is stored; with the message.
+    #[error("conflict")]
     Conflict(&'static str),
-    /// The Idempotency-Key came before, with another payload.
+    /// The Idempotency-Key was used with another payload.
+    #[error("idempotency key reused")]
     KeyReused,
-    /// The store could not be used.
-    Unavailable(Box<dyn StdError + Send + Sync>),
-    /// More requests are under way than there is room for.
+    /// Nothing was recorded, or the request has an id of its own: it can be sent again.
+    #[error("unavailable")]
+    Unavailable,
+    /// The request has no id of its own and may have been recorded.
+    #[error("outcome unknown")]
+    OutcomeUnknown,
+    /// Too many requests are under way.
+    #[error("overloaded")]
     Overloaded,
-    /// A fault of ours.
-    Panicked,
+    /// A bug, a corrupt item or a wrong configuration.
+    #[error("internal error")]
+    Internal,
 }
 
 impl Error {
-    /// The store could not be used. What the error says goes to the log, never to the caller.
-    pub fn unavailable(error: impl StdError + Send + Sync + 'static) -> Self {
-        Error::Unavailable(Box::new(error))
-    }
-
-    /// A fault of the request as a whole, told in a sentence.
+    /// A fault of the request as a whole, with its message.
     #[must_use]
     pub fn invalid(sentence: &str) -> Self {
         Error::Invalid(vec![Fault { pointer: String::new(), kind: FaultKind::Invalid, message: sentence.to_owned() }])
     }
 
-    /// A word for metrics and logs.
+    /// The outcome in metrics and logs.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
             Error::NotFound(_) => "not_found",
-            Error::MethodNotAllowed => "method_not_allowed",
+            Error::MethodNotAllowed(_) => "method_not_allowed",
             Error::Unauthorized(_) => "unauthorized",
             Error::BodyTooLarge | Error::TooLargeToStore => "too_large",
-            Error::UnsupportedMediaType => "unsupported_media_type",
+            Error::UnsupportedMediaType | Error::UnsupportedEncoding => "unsupported_media_type",
             Error::Invalid(_) => "invalid",
             Error::AlreadyExists(_) => "duplicate",
             Error::Conflict(_) => "conflict",
             Error::KeyReused => "key_reused",
-            Error::Unavailable(_) => "unavailable",
+            Error::Unavailable => "unavailable",
+            Error::OutcomeUnknown => "outcome_unknown",
             Error::Overloaded => "overloaded",
-            Error::Panicked => "panicked",
+            Error::Internal => "internal",
         }
     }
 }

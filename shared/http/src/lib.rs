@@ -1,21 +1,29 @@
-//! The edge: what every endpoint shares between the wire and its own rules.
+//! The HTTP edge: routes, dialects, headers, body reading and credentials. It knows no store.
 //!
-//! An endpoint makes a [`Call`] of each request and answers it with a [`Reply`] or an [`Error`]; errors know nothing
-//! of HTTP until the endpoint's [`Dialect`] renders them, as the last step.
+//! A handler reads its request through a [`Call`] and returns a [`Reply`] or an [`Error`]. An error knows nothing of HTTP
+//! until the route's [`Dialect`] renders it.
+//!
+//! ```
+//! use punchcard_http::{Dialect, Error};
+//! use uuid::Uuid;
+//!
+//! let reply = Dialect::Activities.render(&Error::NotFound("Activity not found"), Uuid::new_v4());
+//! assert_eq!(reply.status(), 404);
+//! ```
 
 pub mod auth;
+mod body;
 mod call;
 mod dialect;
 mod error;
-mod lambda;
-pub mod logs;
-pub mod metering;
 mod reply;
+pub mod route;
 pub mod token;
 
-pub use call::{Arrived, BUDGET, Call, Endpoint, MAX_BODY, now};
+pub use body::{MAX_BODY, NotUtf8};
+pub use call::Call;
 pub use dialect::Dialect;
 pub use error::Error;
-pub use lambda::run;
 pub use lambda_http::{Body, Request, Response};
 pub use reply::{Reply, gateway_answer};
+pub use route::Route;

@@ -1,4 +1,4 @@
-//! Answers, with the headers that every one of them carries.
+//! Responses and the headers that all of them carry.
 
 use lambda_http::{
     Body, Response,
@@ -7,10 +7,10 @@ use lambda_http::{
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Names the request, by which an answer can be found in the log.
+/// The request id, which the log has as well.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// On every answer.
+/// The headers of every response.
 const HEADERS: [(&str, &str); 13] = [
     ("access-control-allow-origin", "*"),
     ("access-control-expose-headers", "Allow, Idempotent-Replayed, Retry-After, WWW-Authenticate, x-amzn-RequestId"),
@@ -22,7 +22,7 @@ const HEADERS: [(&str, &str); 13] = [
     ("expect-ct", "max-age=86400"),
     ("feature-policy", "vibrate 'none'; geolocation 'none'"),
     ("permissions-policy", "vibrate=(), geolocation=()"),
-    // RFC 6749 asks for it beside Cache-Control where a token is.
+    // RFC 6749, 5.1: required beside Cache-Control in a response with a token.
     ("pragma", "no-cache"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=31536000"),
@@ -31,16 +31,20 @@ const HEADERS: [(&str, &str); 13] = [
     ("x-xss-protection", "1;mode=block"),
 ];
 
-/// What a browser is told before it sends a request from another origin. Credentials are never allowed with `*`.
+/// The headers of a CORS preflight response. They allow every request header that a published client of the vendors
+/// sends, and never credentials, which are not allowed with `*`.
 const PREFLIGHT: [(&str, &str); 3] = [
     ("access-control-allow-methods", "GET, POST, OPTIONS"),
     (
         "access-control-allow-headers",
-        "Authorization, APIKey, Content-Type, Idempotency-Key, X-Identifier-Type, x-cdlx-request-id, x-mock-data, \
-         x-source-customer-id",
+        "Authorization, APIKey, Content-Encoding, Content-Type, Idempotency-Key, Lang, SecretKey, X-GB-TOKEN, \
+         X-Identifier-Type, x-cdlx-request-id, x-gb-agent, x-mock-data, x-source-customer-id",
     ),
     ("access-control-max-age", "86400"),
 ];
+
+/// The body of a response that could not be serialised.
+const INTERNAL_ERROR: &str = r#"{"message":"Internal Server Error"}"#;
 
 /// A status and a body.
 #[derive(Debug)]
@@ -51,54 +55,59 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An answer in JSON.
+    /// Creates a JSON response.
     #[must_use]
     pub fn json(status: StatusCode, body: &impl Serialize) -> Self {
-        // Our own answers have string keys and no failing Serialize.
-        Reply::json_text(status, serde_json::to_string(body).unwrap_or_default())
+        match serde_json::to_string(body) {
+            Ok(body) => Reply::json_text(status, body),
+            // A response that cannot be serialised must not look like a success.
+            Err(_) => Reply::json_text(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL_ERROR.to_owned()),
+        }
     }
 
-    /// An answer whose JSON is written already.
+    /// Creates a response from JSON text.
     #[must_use]
     pub fn json_text(status: StatusCode, body: String) -> Self {
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Reply { status, body, headers: vec![content_type] }
     }
 
-    /// 200 in JSON.
+    /// Creates a JSON response with status 200.
     #[must_use]
     pub fn ok(body: &impl Serialize) -> Self {
         Reply::json(StatusCode::OK, body)
     }
 
-    /// The answer to a browser that asks before it sends.
-    pub(crate) fn preflight(allow: &'static str) -> Self {
+    /// Creates the response to a CORS preflight request.
+    #[must_use]
+    pub fn preflight(allow: HeaderValue) -> Self {
         let headers = PREFLIGHT.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let reply = Reply { status: StatusCode::NO_CONTENT, body: String::new(), headers: headers.into() };
         reply.with_header(header::ALLOW, allow)
     }
 
-    /// The answer, marked as one that was given before.
+    /// Marks the response as the replay of an earlier one.
     #[must_use]
     pub fn replayed(self) -> Self {
-        self.with_header(HeaderName::from_static("idempotent-replayed"), "true")
+        self.with_header(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))
     }
 
-    /// The answer with one header more.
+    /// Adds a header.
     #[must_use]
-    pub(crate) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
-        self.headers.push((name, HeaderValue::from_static(value)));
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
         self
     }
 
-    /// The status.
+    /// Returns the status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The answer as it leaves, with the headers of every answer.
-    pub(crate) fn into_response(self, request_id: Uuid) -> Response<Body> {
+    /// Converts it to an HTTP response with the common headers.
+    #[must_use]
+    pub fn into_response(self, request_id: Uuid) -> Response<Body> {
         let body = if self.body.is_empty() { Body::Empty } else { Body::Text(self.body) };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -112,7 +121,7 @@ impl Reply {
     }
 }
 
-/// What no endpoint answers, in the gateway's own words, since deployed it is the gateway's answer.
+/// Creates the response to a request that reaches no handler. It has the gateway's form: deployed, the gateway sends it.
 #[must_use]
 pub fn gateway_answer(status: StatusCode, message: &str) -> Response<Body> {
     Reply::json(status, &serde_json::json!({"message": message})).into_response(Uuid::new_v4())

@@ -1,8 +1,10 @@
-//! Tokens: JWTs signed with Ed25519, for one API, client and, for client events, customer.
+//! Tokens: JWTs signed with Ed25519. Each is issued for one API and one client, and those of client events for one
+//! customer.
 
 use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use jsonwebtoken::{
@@ -22,30 +24,30 @@ use uuid::Uuid;
 
 const ISSUER: &str = "punchcard";
 
-/// What a token says. All of it is there in every token of ours.
+/// The claims of a token. All of them are required, except the customer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
-    /// Who issued it.
+    /// The issuer.
     pub iss: String,
-    /// The API that it is for.
+    /// The API that it is valid for.
     pub aud: String,
-    /// The client that it was issued to.
+    /// The client.
     pub sub: String,
     /// The customer that it is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cid: Option<String>,
-    /// When it was issued, in seconds since 1970.
+    /// The time of issue, in seconds since 1970.
     pub iat: i64,
-    /// From when on it no longer counts, in seconds since 1970.
+    /// The time of expiry, in seconds since 1970.
     pub exp: i64,
-    /// Tells it from the client's others.
+    /// A unique id.
     pub jti: Uuid,
 }
 
 impl Claims {
-    /// What a token for `client` says that is valid for `seconds` from `now` on.
+    /// Creates the claims of a token that is valid from `now` on.
     #[must_use]
-    pub fn new(scope: Scope, client: &str, customer: Option<&str>, now: Timestamp, seconds: i64) -> Self {
+    pub fn new(scope: Scope, client: &str, customer: Option<&str>, now: Timestamp, valid: Duration) -> Self {
         let iat = now.as_millis().div_euclid(1000);
         Claims {
             iss: ISSUER.to_owned(),
@@ -53,13 +55,13 @@ impl Claims {
             sub: client.to_owned(),
             cid: customer.map(str::to_owned),
             iat,
-            exp: iat + seconds,
+            exp: iat.saturating_add_unsigned(valid.as_secs()),
             jti: Uuid::new_v4(),
         }
     }
 }
 
-/// A key can't be used for signing.
+/// A key that cannot be used for signing.
 #[derive(Debug, thiserror::Error)]
 #[error("the signing key could not be used: {0}")]
 pub struct UnusableKey(&'static str);
@@ -67,7 +69,7 @@ pub struct UnusableKey(&'static str);
 /// Signs a token.
 ///
 /// # Errors
-/// The key isn't one.
+/// The key is not an Ed25519 key pair.
 pub fn sign(claims: &Claims, key: &SigningKey) -> Result<String, UnusableKey> {
     install_ring();
     let header = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::EdDSA) };
@@ -75,15 +77,15 @@ pub fn sign(claims: &Claims, key: &SigningKey) -> Result<String, UnusableKey> {
         .map_err(|_| UnusableKey("not an Ed25519 key pair in PKCS#8"))
 }
 
-/// How many tokens a [`Verifier`] remembers.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
+/// The number of tokens that a [`Verifier`] caches.
+const CACHED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
-/// Verifies tokens, and remembers those that it has verified: a client sends each many times, and its signature costs
-/// as much as all else that the request computes.
+/// Verifies tokens and caches the verified ones: a client sends a token many times, and verifying the signature takes as
+/// long as everything else that a request computes.
 #[derive(Debug)]
 pub struct Verifier(Mutex<LruCache<SecretDigest, Verified>>);
 
-/// A token that was once found good, and by which key.
+/// A token whose signature was verified, and the key that verified it.
 #[derive(Debug, Clone)]
 struct Verified {
     claims: Arc<Claims>,
@@ -93,26 +95,26 @@ struct Verified {
 
 impl Default for Verifier {
     fn default() -> Self {
-        Verifier(Mutex::new(LruCache::new(REMEMBERED)))
+        Verifier(Mutex::new(LruCache::new(CACHED)))
     }
 }
 
 impl Verifier {
-    /// Verifies a token for an API. The signature of a remembered one isn't computed again; whether its key still
-    /// counts, what it is for and how long is looked at each time.
+    /// Verifies a token for an API. Only the signature's verification is cached: the key's presence and the claims are
+    /// checked every time.
     ///
     /// # Errors
-    /// Why it proves nothing.
+    /// The reason why the token is not valid.
     pub fn verify(&self, token: &str, access: &Access, scope: Scope, now: Timestamp) -> Result<Arc<Claims>, Denied> {
         let digest = SecretDigest::of(token);
-        let seen = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let remembered = seen().get(&digest).filter(|token| token.is_still_known(access)).cloned();
-        let claims = if let Some(token) = remembered {
+        let cache = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = cache().get(&digest).filter(|token| token.has_known_key(access)).cloned();
+        let claims = if let Some(token) = cached {
             token.claims
         } else {
-            let token = check_signature(token, access)?;
+            let token = verify_signature(token, access)?;
             let claims = token.claims.clone();
-            seen().put(digest, token);
+            cache().put(digest, token);
             claims
         };
         if claims.iss != ISSUER {
@@ -129,18 +131,18 @@ impl Verifier {
 }
 
 impl Verified {
-    fn is_still_known(&self, access: &Access) -> bool {
+    fn has_known_key(&self, access: &Access) -> bool {
         access.public_keys.get(&self.key_id) == Some(&self.key)
     }
 }
 
-/// Whether one of our keys has signed it, whatever it says.
-fn check_signature(token: &str, access: &Access) -> Result<Verified, Denied> {
+/// Verifies the signature of a token. Its claims are not checked.
+fn verify_signature(token: &str, access: &Access) -> Result<Verified, Denied> {
     install_ring();
     let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Malformed)?;
     let key_id = header.kid.ok_or(Denied::Malformed)?;
     let key = *access.public_keys.get(&key_id).ok_or(Denied::UnknownKey)?;
-    // What the claims say is not for the library to judge: it would ask a clock of its own.
+    // The claims are checked by the caller: the library would read a clock of its own.
     let mut rules = Validation::new(Algorithm::EdDSA);
     rules.validate_exp = false;
     rules.validate_aud = false;
@@ -149,10 +151,10 @@ fn check_signature(token: &str, access: &Access) -> Result<Verified, Denied> {
     Ok(Verified { claims: Arc::new(token.claims), key_id, key })
 }
 
-/// Makes a new key: the pair to sign with, and the public key to verify with.
+/// Generates a key: the pair for signing, and the public key for verification.
 ///
 /// # Errors
-/// The system has no randomness.
+/// The system's random number generator failed.
 pub fn generate() -> Result<(SigningKey, Vec<u8>), UnusableKey> {
     let random = ring::rand::SystemRandom::new();
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| UnusableKey("no randomness"))?;
@@ -161,7 +163,7 @@ pub fn generate() -> Result<(SigningKey, Vec<u8>), UnusableKey> {
     Ok((SigningKey { id: Uuid::now_v7().to_string(), pkcs8: pkcs8.as_ref().to_vec() }, public))
 }
 
-/// Ed25519 by ring, which TLS uses already; a token of any other algorithm, or of none, finds no verifier.
+/// Ed25519 by ring, which TLS uses as well. No other algorithm has a verifier.
 static RING: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| match algorithm {
         Algorithm::EdDSA => match Ed25519KeyPair::from_pkcs8(key.as_bytes()) {
@@ -178,7 +180,7 @@ static RING: CryptoProvider = CryptoProvider {
 };
 
 fn install_ring() {
-    // Installing what is installed already is no error to us.
+    // Fails only if a provider, which is this one, is already installed.
     RING.install_default().ok();
 }
 
@@ -215,9 +217,10 @@ mod tests {
     use super::*;
 
     const NOW: i64 = 4_000_000_000_000;
+    const VALID: Duration = Duration::from_mins(15);
 
     fn claims() -> Claims {
-        Claims::new(Scope::ClientEvents, "client", Some("customer"), Timestamp::from_millis(NOW), 900)
+        Claims::new(Scope::ClientEvents, "client", Some("customer"), Timestamp::from_millis(NOW), VALID)
     }
 
     fn access(id: &str, public: &[u8]) -> Access {
@@ -230,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_proves_what_it_says_to_its_own_api_only() {
+    fn a_token_is_valid_for_its_own_api_only() {
         let (key, public) = generate().expect("a key");
         let access = access(&key.id, &public);
         let token = sign(&claims(), &key).expect("a token");
@@ -240,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_refused_when_it_is_not_ours_not_now_or_not_whole() {
+    fn a_token_that_is_foreign_expired_or_incomplete_is_refused() {
         let (key, public) = generate().expect("a key");
         let (other, _) = generate().expect("a key");
         let access = access(&key.id, &public);
@@ -250,7 +253,7 @@ mod tests {
         assert_eq!(denied(&sign(&claims(), &forged).expect("a token")), Some(Denied::BadToken));
         assert_eq!(denied(&sign(&claims(), &other).expect("a token")), Some(Denied::UnknownKey));
 
-        let old = Claims::new(Scope::ClientEvents, "client", None, Timestamp::from_millis(NOW - 900_000), 900);
+        let old = Claims::new(Scope::ClientEvents, "client", None, Timestamp::from_millis(NOW - 900_000), VALID);
         assert_eq!(denied(&sign(&old, &key).expect("a token")), Some(Denied::Expired));
         let foreign = Claims { iss: "somebody".to_owned(), ..claims() };
         assert_eq!(denied(&sign(&foreign, &key).expect("a token")), Some(Denied::BadToken));
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_remembered_token_proves_no_more_than_a_new_one() {
+    fn a_cached_token_is_checked_like_a_new_one() {
         let (key, public) = generate().expect("a key");
         let (_, other) = generate().expect("a key");
         let tokens = Verifier::default();
@@ -286,14 +289,14 @@ mod tests {
     }
 
     #[test]
-    fn a_verifier_remembers_no_more_than_it_is_meant_to() {
+    fn the_cache_of_a_verifier_is_bounded() {
         let (key, public) = generate().expect("a key");
         let access = access(&key.id, &public);
         let verifier = Verifier::default();
-        for _ in 0..=REMEMBERED.get() {
+        for _ in 0..=CACHED.get() {
             let token = sign(&claims(), &key).expect("a token");
             verifier.verify(&token, &access, Scope::ClientEvents, Timestamp::from_millis(NOW)).expect("valid");
         }
-        assert_eq!(verifier.0.lock().expect("not poisoned").len(), REMEMBERED.get());
+        assert_eq!(verifier.0.lock().expect("not poisoned").len(), CACHED.get());
     }
 }

@@ -1,34 +1,31 @@
-//! Who may call: API clients, API keys and the keys that tokens are verified with.
+//! API clients, API keys and the keys that tokens are verified with.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, error::Error, fmt};
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::ids::ClientId;
 
-/// The SHA-256 of a secret: what is stored of it. Compared in constant time.
+/// The SHA-256 of a secret. Only the digest is stored, and it is compared in constant time.
 #[derive(Clone, Copy, Hash)]
-#[expect(
-    clippy::derived_hash_with_manual_eq,
-    reason = "equality is the derived one in meaning; only its time is constant"
-)]
+#[expect(clippy::derived_hash_with_manual_eq, reason = "equal to the derived equality, but in constant time")]
 pub struct SecretDigest([u8; 32]);
 
 impl SecretDigest {
-    /// The digest of a secret.
+    /// Computes the digest of a secret.
     #[must_use]
     pub fn of(secret: &str) -> Self {
         SecretDigest(Sha256::digest(secret.as_bytes()).into())
     }
 
-    /// A digest as it was stored.
+    /// Restores a digest from the store.
     #[must_use]
     pub fn stored(bytes: &[u8]) -> Option<Self> {
         bytes.try_into().ok().map(SecretDigest)
     }
 
-    /// The bytes to store.
+    /// Returns the bytes to store.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -43,7 +40,7 @@ impl PartialEq for SecretDigest {
 
 impl Eq for SecretDigest {}
 
-/// In hexadecimal.
+/// Hexadecimal.
 impl fmt::Display for SecretDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -56,7 +53,7 @@ impl fmt::Debug for SecretDigest {
     }
 }
 
-/// An API that a client may call, or a token is for.
+/// An API that a client may call or a token is issued for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// Client events.
@@ -66,10 +63,10 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Every scope.
+    /// All scopes.
     pub const ALL: [Scope; 2] = [Scope::ClientEvents, Scope::Activities];
 
-    /// Its name, in tokens and in the store.
+    /// Returns the name, which tokens and the store use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,40 +75,40 @@ impl Scope {
         }
     }
 
-    /// The scope of this name.
+    /// Returns the scope with this name.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
         Scope::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 }
 
-/// A program that proves itself by id and secret.
+/// A program that authenticates with an id and a secret.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Of its secret.
+    /// The digest of its secret.
     pub secret: SecretDigest,
-    /// What it may call.
+    /// The APIs that it may call.
     pub scopes: Vec<Scope>,
-    /// Whether it may no longer.
+    /// True once it is revoked.
     pub revoked: bool,
 }
 
-/// A key that is itself the proof.
+/// A key that authenticates its bearer.
 #[derive(Debug, Clone)]
 pub struct ApiKey {
-    /// What people call it.
+    /// The operator's name for it.
     pub name: String,
-    /// Whether it no longer counts.
+    /// True once it is revoked.
     pub revoked: bool,
 }
 
 /// An Ed25519 public key: 32 bytes.
 pub type PublicKey = [u8; 32];
 
-/// A token's private key. Its text never reaches a log.
+/// A private key for signing tokens. `Debug` leaves the key itself out.
 #[derive(Clone)]
 pub struct SigningKey {
-    /// Names the public key that verifies.
+    /// The id, which is also the public key's.
     pub id: String,
     /// The Ed25519 key pair as PKCS#8.
     pub pkcs8: Vec<u8>,
@@ -123,52 +120,77 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Everyone who may call, or once might.
+/// All API clients, API keys and public keys, revoked ones included.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     /// The API clients.
     pub clients: HashMap<ClientId, Client>,
-    /// The API keys, by their digest. Finding one takes no constant time, and need not: what that tells is of the digest,
-    /// from which nobody gets a key.
+    /// The API keys by digest. The lookup need not take constant time: its timing depends on the digest, from which the
+    /// key cannot be derived.
     pub api_keys: HashMap<SecretDigest, ApiKey>,
-    /// The public keys, by key id.
+    /// The public keys by key id.
     pub public_keys: HashMap<String, PublicKey>,
 }
 
-/// Why a caller is not let in. The caller is told only that it isn't.
+/// The reason why authentication failed.
+///
+/// It has no text of the request, so it is safe to log. Responses must not reveal more than the dialect does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// No credential at all.
+    /// The request has no credential.
     Missing,
-    /// Something, but not a credential of this API.
+    /// The credential does not have the form that this API expects.
     Malformed,
-    /// No client or API key of this name is known. It may be new.
+    /// The header of the credential is not valid UTF-8.
+    NotUtf8,
+    /// The client or API key is unknown. It may be new.
     UnknownCaller,
-    /// No key of this id is known. It may be new.
+    /// The token's key id is unknown. The key may be new.
     UnknownKey,
-    /// The client is known, its secret is another. To whoever waits for the answer it is as an unknown one is.
+    /// The client is known, but the secret is wrong. The response and its timing equal those of an unknown client.
     WrongSecret,
-    /// The signature or a claim of the token doesn't hold.
+    /// The token's signature or one of its claims is wrong.
     BadToken,
-    /// The token was good once.
+    /// The token has expired.
     Expired,
-    /// The token or client is for another API.
+    /// The token or client is not allowed to call this API.
     WrongScope,
-    /// The token is for another customer.
+    /// The token was issued for another customer.
     OtherCustomer,
-    /// The client or API key was revoked.
+    /// The client or API key is revoked.
     Revoked,
 }
 
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Denied::Missing => "no credential",
+            Denied::Malformed => "malformed credential",
+            Denied::NotUtf8 => "credential is not valid UTF-8",
+            Denied::UnknownCaller => "unknown client or API key",
+            Denied::UnknownKey => "unknown signing key",
+            Denied::WrongSecret => "wrong secret",
+            Denied::BadToken => "token does not verify",
+            Denied::Expired => "token has expired",
+            Denied::WrongScope => "not allowed for this API",
+            Denied::OtherCustomer => "token of another customer",
+            Denied::Revoked => "revoked",
+        })
+    }
+}
+
+impl Error for Denied {}
+
 impl Denied {
-    /// Whether a newer catalog could know better.
+    /// Returns true if a newer version of the catalog could allow the request.
     #[must_use]
     pub fn may_be_new(self) -> bool {
         match self {
-            // A wrong secret asks too: an answer that came sooner would tell that the client is there.
+            // A wrong secret is included: a faster response would reveal that the client exists.
             Denied::UnknownCaller | Denied::WrongSecret | Denied::UnknownKey => true,
             Denied::Missing
             | Denied::Malformed
+            | Denied::NotUtf8
             | Denied::BadToken
             | Denied::Expired
             | Denied::WrongScope
@@ -179,12 +201,12 @@ impl Denied {
 }
 
 impl Access {
-    /// The client, if the secret is its own and it may call `scope`.
+    /// Authenticates a client and checks that it may call `scope`.
     ///
     /// # Errors
-    /// Why it may not.
+    /// The client is unknown, revoked or not allowed, or the secret is wrong.
     pub fn client(&self, id: &ClientId, secret: &str, scope: Scope) -> Result<(), Denied> {
-        // Before the client is looked for, so that an unknown one takes as long.
+        // Computed before the lookup, so that an unknown client takes as long.
         let sent = SecretDigest::of(secret);
         let client = self.clients.get(id).ok_or(Denied::UnknownCaller)?;
         if client.secret != sent {
@@ -193,10 +215,10 @@ impl Access {
         self.still_allowed(id, scope)
     }
 
-    /// Whether a client that has proved itself before may call `scope` still.
+    /// Checks that a client, authenticated before, may still call `scope`.
     ///
     /// # Errors
-    /// Why it may not.
+    /// The client is unknown, revoked or not allowed.
     pub fn still_allowed(&self, id: &ClientId, scope: Scope) -> Result<(), Denied> {
         match self.clients.get(id) {
             None => Err(Denied::UnknownCaller),
@@ -206,10 +228,10 @@ impl Access {
         }
     }
 
-    /// The holder of an API key.
+    /// Authenticates an API key.
     ///
     /// # Errors
-    /// Why it counts no more, or never did.
+    /// The key is unknown or revoked.
     pub fn api_key(&self, key: &str) -> Result<&ApiKey, Denied> {
         match self.api_keys.get(&SecretDigest::of(key)) {
             None => Err(Denied::UnknownCaller),
@@ -224,8 +246,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_needs_its_own_secret_the_scope_and_not_to_be_revoked() {
-        let id = |text: &str| ClientId::new(text).expect("an id");
+    fn a_client_needs_its_secret_the_scope_and_not_to_be_revoked() {
+        let id = |text: &str| text.parse::<ClientId>().expect("an id");
         let client =
             |revoked| Client { secret: SecretDigest::of("s3cret"), scopes: vec![Scope::ClientEvents], revoked };
         let access =

@@ -1,4 +1,4 @@
-//! Activities: what a loyalty programme's members did.
+//! Activities of a loyalty programme's members.
 
 use std::{
     borrow::Cow,
@@ -6,71 +6,62 @@ use std::{
 };
 
 use crate::{
+    channel,
     data::{Datum, OpenData, Scalar},
     fault::{FaultKind, Noted},
     ids::LoyaltyId,
-    json::{At, MAX_TEXT, Members, Value},
+    json::{At, MAX_TEXT, Value},
+    settings::UnitStatus,
     timestamp::Timestamp,
 };
 
-/// The longest channel, in characters.
-pub const MAX_CHANNEL: usize = 64;
-const MAX_EXTENDED: usize = 20;
+const MAX_EXTENDED_ENTRIES: usize = 20;
 const MAX_EXTENDED_BYTES: usize = 5120;
 
-/// Whether a business unit takes part.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnitStatus {
-    /// Its offers count.
-    Enabled,
-    /// It is known, but nothing can be sent for it and its offers don't count.
-    Disabled,
-}
-
-/// What parsing an activity has to know.
+/// The settings and state that an activity is validated against.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The time of the request.
+    /// The time of arrival.
     pub now: Timestamp,
-    /// The actions that there are.
+    /// The catalog's actions.
     pub actions: &'a BTreeSet<String>,
-    /// The business units that there are.
+    /// The catalog's business units.
     pub business_units: &'a BTreeMap<String, UnitStatus>,
-    /// The channel of an activity that names none.
+    /// The channel of activities that name none.
     pub default_channel: Option<&'a str>,
-    /// The loyalty id of the account whose activity it is, if that has one.
+    /// The loyalty id of the account that the activity belongs to, if it has one.
     pub loyalty_id: Option<&'a LoyaltyId>,
 }
 
-/// An activity as it is recorded and rewarded.
+/// A valid activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Activity {
-    /// What was done.
+    /// The action, one of the catalog's.
     pub action: String,
-    /// Where it was done.
+    /// The channel.
     pub channel: String,
-    /// When it was done.
+    /// The time of the activity, by the client's clock.
     pub when: Timestamp,
-    /// The unit whose offers count; all units' if there is none.
+    /// The unit whose offers are evaluated. If absent, the offers of all units are.
     pub business_unit: Option<String>,
-    /// The loyalty id that was sent along.
+    /// The loyalty id, if the client sent it. It is the account's.
     pub loyalty_id: Option<String>,
-    /// A remark.
+    /// The client's note.
     pub note: Option<String>,
-    /// Further data; single values only.
+    /// The further data: scalars only.
     pub extended_data: OpenData,
 }
 
 impl Activity {
-    /// Parses an activity. The faults are noted in the order in which the dialect tells them, each as the sentence
-    /// that it tells.
+    /// Parses an activity. The dialect reports one fault, the first of the contract's order, so faults are noted in that
+    /// order and as whole sentences.
     ///
     /// # Errors
-    /// Anything wrong.
+    /// The faults of the activity.
     pub fn parse(body: At<'_, '_>, context: Context<'_>) -> Result<Self, Noted> {
         let body = body.object()?;
         let sentence = |message: &str| body.at.fault_of_whole(FaultKind::Invalid, message);
-        let channel = parse_channel(&body, context.default_channel);
+        let channel = channel::parse(&body, context.default_channel);
         let action = body.with("action", |given| given.and_then(text).filter(|name| context.actions.contains(name)));
         let action = action.ok_or_else(|| sentence("Action not found"));
         let when = body.with("when", |given| {
@@ -106,7 +97,7 @@ impl Activity {
         })
     }
 
-    /// What was sent, in the words of the dialect; members that weren't sent are left out.
+    /// Returns the activity in the dialect's form. Absent members are left out.
     #[must_use]
     pub fn to_json(&self) -> Value<'_> {
         let mut members = vec![
@@ -124,7 +115,7 @@ impl Activity {
         Value::Object(members)
     }
 
-    /// The further data as it was sent, if any was.
+    /// Returns the further data in the dialect's form, if there is any.
     #[must_use]
     pub fn extended_data_to_json(&self) -> Option<Value<'_>> {
         let entries = self.extended_data.iter().map(|(name, value)| {
@@ -132,18 +123,6 @@ impl Activity {
         });
         (!self.extended_data.is_empty()).then(|| Value::Array(entries.collect()))
     }
-}
-
-/// Parses `channel`: the default where it is missing, but not where it is `null` or blank.
-///
-/// # Errors
-/// There is none.
-pub fn parse_channel(body: &Members<'_, '_>, default: Option<&str>) -> Result<String, Noted> {
-    let channel = body.with("channel", |given| match given {
-        None => default.map(str::to_owned),
-        Some(at) => text(at).filter(|text| !text.trim().is_empty() && text.chars().nth(MAX_CHANNEL).is_none()),
-    });
-    channel.ok_or_else(|| body.at.fault_of_whole(FaultKind::Invalid, "Channel not found"))
 }
 
 fn string(text: &str) -> Value<'_> {
@@ -158,7 +137,7 @@ fn text(at: At<'_, '_>) -> Option<String> {
 }
 
 fn parse_extended_data(at: At<'_, '_>) -> Result<OpenData, Noted> {
-    let entries = at.items(0..=MAX_EXTENDED, |entry| {
+    let entries = at.items(0..=MAX_EXTENDED_ENTRIES, |entry| {
         let entry = entry.object()?;
         let name = entry.required("name", |name| name.string().map(str::to_owned));
         let value = entry.optional("value", Scalar::parse).map(|value| value.unwrap_or(Scalar::Null));
@@ -169,7 +148,7 @@ fn parse_extended_data(at: At<'_, '_>) -> Result<OpenData, Noted> {
         other => other.to_json().to_string().len(),
     };
     if entries.iter().map(|(name, value)| name.len() + size(value)).sum::<usize>() > MAX_EXTENDED_BYTES {
-        return Err(at.invalid(format!("must be at most {MAX_EXTENDED_BYTES} bytes in all")));
+        return Err(at.invalid(format!("must have at most {MAX_EXTENDED_BYTES} bytes of names and values in all")));
     }
     let mut names = BTreeSet::new();
     if !entries.iter().all(|(name, _)| names.insert(name)) {
@@ -189,7 +168,7 @@ mod tests {
         let actions = BTreeSet::from(["APP_CHECKIN".to_owned()]);
         let business_units =
             [("XYZ", UnitStatus::Enabled), ("OLD", UnitStatus::Disabled)].map(|(name, unit)| (name.to_owned(), unit));
-        let loyalty_id = LoyaltyId::new("L-1").expect("an id");
+        let loyalty_id = "L-1".parse().expect("an id");
         let context = Context {
             now: Timestamp::from_text(WHEN).expect("a time"),
             actions: &actions,
@@ -207,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn an_activity_is_told_as_it_was_sent() {
+    fn an_activity_is_returned_as_it_was_sent() {
         let sent = body(
             r#","businessUnit":"XYZ","loyaltyId":"L-1","note":"n","extendedData":[{"name":"k","value":1.50},{"name":""}],"more":{}"#,
         );
@@ -219,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn the_faults_are_told_in_the_order_of_the_dialect() {
+    fn faults_are_noted_in_the_order_of_the_contract() {
         let sent = r#"{"note":5,"loyaltyId":"L-2","businessUnit":"NEW","when":"now","action":"x","channel":""}"#;
         assert_eq!(
             parse(sent, Some("APP")).expect_err("faults"),
@@ -235,17 +214,17 @@ mod tests {
     }
 
     #[test]
-    fn the_default_channel_is_for_activities_that_name_none() {
+    fn an_activity_without_a_channel_gets_the_default() {
         let without = format!(r#"{{"action":"APP_CHECKIN","when":"{WHEN}"}}"#);
         assert_eq!(parse(&without, Some("WEB")).expect("an activity").channel, "WEB");
         assert_eq!(parse(&without, None).expect_err("faults"), ["Channel not found"]);
-        for channel in ["null", "\"\"", "\" \"", "5", &format!("\"{}\"", "é".repeat(65))] {
-            let sent = format!(r#"{{"action":"APP_CHECKIN","when":"{WHEN}","channel":{channel}}}"#);
-            assert_eq!(parse(&sent, Some("WEB")).expect_err("faults"), ["Channel not found"], "{channel}");
-        }
-        let longest = "é".repeat(64);
-        let sent = format!(r#"{{"action":"APP_CHECKIN","when":"{WHEN}","channel":"{longest}"}}"#);
-        assert_eq!(parse(&sent, None).expect("an activity").channel, longest);
+    }
+
+    #[test]
+    fn an_activity_may_be_ahead_by_exactly_24_hours() {
+        let at = |when: &str| format!(r#"{{"action":"APP_CHECKIN","channel":"APP","when":"{when}"}}"#);
+        assert!(parse(&at("2024-10-02T07:00:00.000Z"), None).is_ok());
+        assert_eq!(parse(&at("2024-10-02T07:00:00.001Z"), None).expect_err("faults"), ["When not found"]);
     }
 
     #[test]
@@ -270,6 +249,10 @@ mod tests {
         let text = |length: usize| format!("\"{}\"", "x".repeat(length));
         let numbered = |count: usize| (0..count).map(|n| entry(&format!("k{n}"), "true")).collect::<Vec<_>>();
         assert!(data(&numbered(20)).is_ok());
+        // Names and values have no limit of their own, and any scalar is a value.
+        let any = [entry("", "null"), entry("\\u0000", "\"\\u0000\""), entry(&"n".repeat(4100), "-1.5e300")];
+        assert!(data(&any).is_ok());
+        assert!(data(&[r#"{"name":"without a value"}"#.to_owned()]).is_ok());
         assert!(data(&[entry("é", &text(MAX_EXTENDED_BYTES - 2))]).is_ok());
         for entries in [
             numbered(21),
@@ -277,10 +260,17 @@ mod tests {
             vec![entry("k", "1"), entry("\\u006b", "2")],
             vec![entry("k", "{}")],
             vec![entry("k", "[]")],
+            vec![r#"{"name":null,"value":1}"#.to_owned()],
+            vec![r#"{"name":5,"value":1}"#.to_owned()],
             vec![r#"{"value":1}"#.to_owned()],
             vec!["5".to_owned()],
         ] {
             assert_eq!(data(&entries).expect_err("a fault").len(), 1, "{entries:?}");
         }
+        assert_eq!(data(&numbered(21)).expect_err("a fault"), ["must have at most 20 items"]);
+        assert_eq!(
+            data(&[entry("é", &text(MAX_EXTENDED_BYTES - 1))]).expect_err("a fault"),
+            ["must have at most 5120 bytes of names and values in all"]
+        );
     }
 }

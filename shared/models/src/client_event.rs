@@ -1,10 +1,10 @@
-//! Client events: what customers did with the ads and offers they were shown.
+//! Client events: what customers did with the ads and offers shown to them.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::{
     fault::{FaultKind, Noted},
-    ids::{ClientEventId, MAX_ID, parse_id},
+    ids::{self, ClientEventId, MAX_ID, parse_id},
     json::{At, MAX_TEXT, Members, Value},
     timestamp::Timestamp,
 };
@@ -13,66 +13,66 @@ use crate::{
 pub const MAX_BATCH: usize = 100;
 const MAX_IMAGE_SLOTS: usize = 32;
 
-/// What parsing a client event has to know.
+/// The settings and state that a client event is validated against.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
-    /// The time of the request.
+    /// The time of arrival.
     pub now: Timestamp,
-    /// The institution's own sections, beside the built-in ones.
+    /// The catalog's sections, in addition to the built-in ones.
     pub sections: &'a HashSet<String>,
 }
 
-/// A client event as it is recorded.
+/// A valid client event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientEvent {
-    /// Unique for the customer.
+    /// The id, unique per customer.
     pub id: ClientEventId,
-    /// What happened.
+    /// The event. It determines the type.
     pub name: EventName,
-    /// When it happened.
+    /// The time of the event, by the client's clock.
     pub timestamp: Timestamp,
-    /// With which ad, and where. Complete for ad events, as far as given for the others.
+    /// The ad and its place. Complete for the events that require it, partial for others.
     pub metadata: Metadata,
 }
 
-/// `clientEventMetadata`.
+/// The value of `clientEventMetadata`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// The token that came with the ad.
+    /// The token delivered with the ad.
     pub serve_token: Option<String>,
     /// The section of the institution's user interface.
     pub section: Option<Section>,
     /// The channel through which the ad was delivered.
     pub channel: Option<Channel>,
-    /// The ad's images that were shown.
+    /// The image slots that were shown.
     pub image_slots: Option<Vec<String>>,
     /// The ad's category.
     pub category_id: Option<String>,
-    /// The curation that the ad was part of.
+    /// The curation that the ad belongs to.
     pub curation_id: Option<String>,
     /// The ad's position in its section, from 0.
     pub display_position: Option<u64>,
 }
 
-/// An enum whose variants are the wire's own names.
+/// Defines an enum whose variants have their names on the wire.
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($variant:ident),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[expect(missing_docs, reason = "the names are the vendor's own words")]
+        #[expect(missing_docs, reason = "the vendor documents the names")]
         pub enum $name { $($variant),+ }
 
         impl $name {
-            /// Every one, in the vendor's order.
+            /// All values, in the vendor's order.
             pub const ALL: &[$name] = &[$($name::$variant),+];
 
-            /// The name on the wire.
+            /// Returns the name on the wire.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => stringify!($variant)),+ }
             }
 
-            /// The one of this name.
+            /// Returns the value with this name.
             #[must_use]
             pub fn from_text(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.as_str() == text)
@@ -89,12 +89,12 @@ macro_rules! named {
 }
 
 named! {
-    /// `clientEventType`.
+    /// The value of `clientEventType`.
     EventType { AdImpression, AdInteraction, CustomerProfileAction, SessionAction }
 }
 
 named! {
-    /// `clientEvent`. Each belongs to one type.
+    /// The value of `clientEvent`. Each event belongs to one type.
     EventName {
         AdViewableImpression,
         DisplayElementExpanded, DisplayElementCollapsed, UrlLinkClicked, ActivateOffer, ParkOffer,
@@ -105,12 +105,12 @@ named! {
 }
 
 named! {
-    /// `channel`.
+    /// The value of `channel`.
     Channel { Email, SMS, MMS, OLB, MobileWeb, MobileApp, MobileWallet }
 }
 
 impl EventName {
-    /// The type that the event belongs to.
+    /// Returns the type that the event belongs to.
     #[must_use]
     pub fn event_type(self) -> EventType {
         use EventName as N;
@@ -130,11 +130,33 @@ impl EventName {
             N::LogEnrollment | N::UnParkAllOffers => EventType::SessionAction,
         }
     }
+
+    /// Returns true if the event's metadata must name the ad and its place. The ad events that only the vendor's own
+    /// documentation lists do not: `ExpiredOffersLinkClicked`, for example, concerns no ad.
+    fn requires_complete_metadata(self) -> bool {
+        use EventName as N;
+        match self {
+            N::AdViewableImpression
+            | N::DisplayElementExpanded
+            | N::DisplayElementCollapsed
+            | N::UrlLinkClicked
+            | N::ActivateOffer
+            | N::ParkOffer => true,
+            N::UrlLinkContinue
+            | N::UnParkOffer
+            | N::ExpiredOffersLinkClicked
+            | N::RewardSummaryLinkClicked
+            | N::LearnMoreLinkClicked
+            | N::FaqLinkClicked
+            | N::LogEnrollment
+            | N::UnParkAllOffers => false,
+        }
+    }
 }
 
 impl EventType {
-    /// Whether an event of this type is about an ad, and so has to say which.
-    fn is_about_an_ad(self) -> bool {
+    /// Returns true if events of this type must have metadata.
+    fn requires_metadata(self) -> bool {
         match self {
             EventType::AdImpression | EventType::AdInteraction => true,
             EventType::CustomerProfileAction | EventType::SessionAction => false,
@@ -142,7 +164,7 @@ impl EventType {
     }
 }
 
-/// Where in the user interface: a built-in section, or the institution's own id for one.
+/// A section of the user interface: a built-in one, or one of the institution's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section(String);
 
@@ -167,13 +189,13 @@ impl Section {
         "Map",
     ];
 
-    /// A section as it was stored.
+    /// Restores a section from the store.
     #[must_use]
     pub fn stored(text: String) -> Self {
         Section(text)
     }
 
-    /// The section's name or id.
+    /// Returns the section's name or id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -193,10 +215,10 @@ impl Section {
     }
 }
 
-/// Parses `{"clientEvents": […]}`: 1 to 100 events, no id twice.
+/// Parses `{"clientEvents": […]}`: 1 to 100 events, none of which has the id of another.
 ///
 /// # Errors
-/// Anything wrong in any of them.
+/// The faults of all events.
 pub fn parse_batch(body: At<'_, '_>, context: Context<'_>) -> Result<Vec<ClientEvent>, Noted> {
     body.object()?.required("clientEvents", |events| {
         let mut seen = HashMap::new();
@@ -206,8 +228,8 @@ pub fn parse_batch(body: At<'_, '_>, context: Context<'_>) -> Result<Vec<ClientE
             index += 1;
             let event = event.object()?;
             let parsed = ClientEvent::parse(&event, context);
-            // Noted even where the event is otherwise faulty: one answer tells everything.
-            let id = event.with("clientEventId", |id| id.and_then(|id| text_of(id).and_then(ClientEventId::from_text)));
+            // Checked even if the event has other faults: one response lists everything.
+            let id = event.with("clientEventId", |id| id.and_then(|id| text_of(id)?.parse::<ClientEventId>().ok()));
             if let Some(first) = id.and_then(|id| seen.insert(id, here)) {
                 return Err(event.fault(
                     "clientEventId",
@@ -229,7 +251,7 @@ fn text_of<'v>(at: At<'v, '_>) -> Option<&'v str> {
 
 impl ClientEvent {
     fn parse(event: &Members<'_, '_>, context: Context<'_>) -> Result<Self, Noted> {
-        let id = event.required("clientEventId", ClientEventId::parse);
+        let id = event.required("clientEventId", ids::parse_member);
         let event_type = event.required("clientEventType", EventType::parse);
         let name = event.required("clientEvent", |at| {
             let name = EventName::parse(at)?;
@@ -241,14 +263,11 @@ impl ClientEvent {
             }
         });
         let timestamp = event.required("clientEventTimestamp", |at| Timestamp::parse(at, context.now));
-        let about_an_ad = event_type.is_ok_and(EventType::is_about_an_ad);
-        let metadata = if about_an_ad {
-            event.required("clientEventMetadata", |at| Metadata::parse(&at.object()?, true, context.sections))
-        } else {
-            event
-                .optional("clientEventMetadata", |at| Metadata::parse(&at.object()?, false, context.sections))
-                .map(Option::unwrap_or_default)
-        };
+        let is_required = event_type.is_ok_and(EventType::requires_metadata);
+        // An unknown event is validated as the documented ones of its type are.
+        let is_complete = is_required && name.map_or(true, EventName::requires_complete_metadata);
+        let parse = |at: At<'_, '_>| Metadata::parse(&at.object()?, is_complete, context.sections);
+        let metadata = expected(event, is_required, "clientEventMetadata", parse).map(Option::unwrap_or_default);
         Ok(ClientEvent { id: id?, name: name?, timestamp: timestamp?, metadata: metadata? })
     }
 }
@@ -275,7 +294,7 @@ impl Metadata {
     }
 }
 
-/// A member that an ad event has to have, and another may.
+/// Parses a member that is required under a condition.
 fn expected<'a, T>(
     given: &Members<'_, 'a>,
     required: bool,
@@ -343,7 +362,59 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_is_told_at_once() {
+    fn only_the_documented_ad_events_require_complete_metadata() {
+        let faults = |event: &str, metadata: &str| {
+            let body = format!(
+                r#"{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12",{event},
+                "clientEventTimestamp":"2024-10-01T07:00:00Z"{metadata}}}]}}"#
+            );
+            let faults = parse(&body).err().unwrap_or_default();
+            let member =
+                |fault: String| fault.split(' ').next().and_then(|it| it.rsplit('/').next()).map(str::to_owned);
+            faults.into_iter().filter_map(member).collect::<Vec<_>>()
+        };
+        let complete = ["serveToken", "section", "channel"];
+        let interaction = |name: &str| format!(r#""clientEventType":"AdInteraction","clientEvent":"{name}""#);
+        for name in
+            ["DisplayElementExpanded", "DisplayElementCollapsed", "UrlLinkClicked", "ActivateOffer", "ParkOffer"]
+        {
+            assert_eq!(faults(&interaction(name), r#","clientEventMetadata":{}"#), complete, "{name}");
+            assert_eq!(faults(&interaction(name), ""), ["clientEventMetadata"], "{name}");
+        }
+        let impression = r#""clientEventType":"AdImpression","clientEvent":"AdViewableImpression""#;
+        assert_eq!(faults(impression, r#","clientEventMetadata":{}"#), complete);
+        for name in ["UrlLinkContinue", "UnParkOffer", "ExpiredOffersLinkClicked"] {
+            let event = interaction(name);
+            let none: [&str; 0] = [];
+            assert_eq!(faults(&event, r#","clientEventMetadata":{}"#), none, "{name}");
+            assert_eq!(
+                faults(&event, r#","clientEventMetadata":{"section":5,"channel":"OLB","serveToken":null}"#),
+                none
+            );
+            assert_eq!(faults(&event, ""), ["clientEventMetadata"], "{name}");
+            assert_eq!(
+                faults(&event, r#","clientEventMetadata":{"section":true,"channel":"TV"}"#),
+                ["section", "channel"]
+            );
+        }
+        let session = r#""clientEventType":"SessionAction","clientEvent":"LogEnrollment""#;
+        for metadata in ["", r#","clientEventMetadata":null"#, r#","clientEventMetadata":{}"#] {
+            assert!(faults(session, metadata).is_empty(), "{metadata}");
+        }
+    }
+
+    #[test]
+    fn an_event_may_be_ahead_by_exactly_24_hours() {
+        let body = impression(r#"{"serveToken":"t","section":"5","channel":"OLB"}"#);
+        assert!(parse(&body.replace("2024-10-01T07:00:00Z", "2024-10-03T00:00:00.000Z")).is_ok());
+        assert_eq!(
+            parse(&body.replace("2024-10-01T07:00:00Z", "2024-10-03T00:00:00.001Z")).expect_err("a fault"),
+            ["/clientEvents/0/clientEventTimestamp must not be more than 24 hours in the future"]
+        );
+    }
+
+    #[test]
+    fn all_faults_of_all_events_are_noted() {
         let faults = parse(
             r#"{"clientEvents":[
                 {"clientEventId":"1","clientEventType":"AdClick","clientEvent":"Nothing","clientEventTimestamp":"yesterday"},
@@ -380,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn spelling_does_not_make_another_event() {
+    fn another_spelling_is_the_same_event() {
         let one = parse(&impression(r#"{"serveToken":"t","section":"5","channel":"OLB","displayPosition":10}"#));
         let other = parse(
             &impression(r#"{"channel":"OLB","displayPosition":1e1,"section":5,"serveToken":"\u0074","color":{"x":1}}"#)

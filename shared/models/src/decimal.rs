@@ -1,21 +1,21 @@
-//! Exact decimals: what a JSON number says, without a double's rounding.
+//! Exact decimals: the value of a JSON number without a double's rounding.
 
 use std::{borrow::Cow, cmp::Ordering, fmt};
 
-/// A decimal number: `±digits × 10^exponent`, normalised, so that equal numbers are equal values.
+/// A decimal number `±digits × 10^exponent`, normalised: equal numbers are equal values.
 ///
-/// Of any size that JSON text can spell, so not one of the fixed-width decimal types; it is compared and printed,
-/// never calculated with.
+/// It has any size that JSON text can express, which no fixed-width decimal type has. It is only compared and displayed,
+/// so it has no arithmetic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decimal<'a> {
     negative: bool,
-    /// Neither leading nor trailing zeros; empty for zero.
+    /// Without leading and trailing zeros. Empty for zero.
     digits: Cow<'a, str>,
     exponent: i64,
 }
 
 impl<'a> Decimal<'a> {
-    /// Reads the text of a JSON number, which the caller knows to be one.
+    /// Reads the text of a JSON number. The caller guarantees that it is one.
     pub(crate) fn from_json(text: &'a str) -> Self {
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -43,7 +43,7 @@ impl<'a> Decimal<'a> {
         Decimal { negative, digits, exponent: exponent.saturating_add(shift) }
     }
 
-    /// Reads text that may be a number as JSON spells it, such as a string member's.
+    /// Parses text in the syntax of a JSON number, for example the text of a string.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
@@ -63,7 +63,7 @@ impl<'a> Decimal<'a> {
         spelled_as_json.then(|| Decimal::from_json(text))
     }
 
-    /// The number, if it is whole, not negative and fits.
+    /// Returns the number if it is whole, not negative and fits.
     #[must_use]
     pub fn to_u64(&self) -> Option<u64> {
         if self.digits.is_empty() {
@@ -76,19 +76,19 @@ impl<'a> Decimal<'a> {
         self.digits.parse::<u64>().ok()?.checked_mul(scale)
     }
 
-    /// Whether it is a whole number.
+    /// Returns true for a whole number.
     #[must_use]
     pub fn is_integer(&self) -> bool {
         self.exponent >= 0
     }
 
-    /// The same number, independent of the text it was read from.
+    /// Returns the same number, independent of the text that it was read from.
     #[must_use]
     pub fn into_owned(self) -> Decimal<'static> {
         Decimal { negative: self.negative, digits: Cow::Owned(self.digits.into_owned()), exponent: self.exponent }
     }
 
-    /// The exponent of the first digit: numbers of one sign are first told apart by it.
+    /// Returns the exponent of the first digit, by which numbers of one sign compare first.
     fn magnitude(&self) -> i64 {
         self.exponent.saturating_add(i64::try_from(self.digits.len()).unwrap_or(i64::MAX))
     }
@@ -100,7 +100,8 @@ impl From<u64> for Decimal<'static> {
     }
 }
 
-/// An exponent too large for an `i64` belongs to zero or to a number below any that could be told from it.
+/// Parses an exponent. One that exceeds an `i64` belongs to zero, or to a number too small to be told from zero: a number
+/// beyond a double's range is refused before.
 fn saturating_exponent(text: &str) -> i64 {
     text.parse().unwrap_or(if text.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 })
 }
@@ -120,7 +121,7 @@ impl Ord for Decimal<'_> {
         };
         let by_size = || {
             self.magnitude().cmp(&other.magnitude()).then_with(|| {
-                // Of one magnitude, digits compare like the fractions they begin: "15" is more than "1".
+                // With equal magnitudes, digits compare as fractions do: "15" is greater than "1".
                 self.digits.as_bytes().cmp(other.digits.as_bytes())
             })
         };
@@ -132,7 +133,7 @@ impl Ord for Decimal<'_> {
     }
 }
 
-/// The canonical spelling: plain for numbers of ordinary size, with an exponent beyond.
+/// The canonical spelling: plain for numbers of ordinary size, with an exponent for others.
 impl fmt::Display for Decimal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const PLAIN: i64 = 24;
@@ -154,7 +155,7 @@ impl fmt::Display for Decimal<'_> {
             (..0, TINY..=0) => {
                 let places = usize::try_from(self.exponent.unsigned_abs()).unwrap_or(0);
                 f.write_str("0.")?;
-                // By hand: a format's width ends at 65,535, and a number may have more digits.
+                // Not by a format width, whose maximum is 65,535: a number may have more digits.
                 (digits.len()..places).try_for_each(|_| f.write_str("0"))?;
                 f.write_str(digits)
             }
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_would_not_call_a_number_is_none() {
+    fn text_that_is_not_a_json_number_is_refused() {
         for text in
             ["", "-", "+1", "01", ".5", "1.", "1e", "1e+", "0x1", " 1", "1 ", "NaN", "Infinity", "１", "1_0", "1,5"]
         {
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_fit_or_they_do_not() {
+    fn only_whole_numbers_in_range_convert_to_u64() {
         assert_eq!(decimal("18446744073709551615").to_u64(), Some(u64::MAX));
         assert_eq!(decimal("18446744073709551616").to_u64(), None);
         assert_eq!(decimal("1.5").to_u64(), None);
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_may_be_as_long_as_a_body() {
+    fn a_number_may_have_as_many_digits_as_a_body_holds() {
         let digits = "7".repeat(200_000);
         for text in [format!("0.{digits}"), format!("0.00{digits}"), digits.clone(), format!("-{digits}.{digits}")] {
             assert_eq!(decimal(&text).to_string(), text);
@@ -219,20 +220,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_is_that_of_integers(a in any::<i64>(), b in any::<i64>()) {
+        fn integers_compare_by_value(a in any::<i64>(), b in any::<i64>()) {
             let (x, y) = (a.to_string(), b.to_string());
             prop_assert_eq!(decimal(&x).cmp(&decimal(&y)), a.cmp(&b));
         }
 
         #[test]
-        fn order_is_that_of_fractions(a in -100_000i64..100_000, b in -100_000i64..100_000, p in 0i32..6, q in 0i32..6) {
+        fn fractions_compare_by_value(a in -100_000i64..100_000, b in -100_000i64..100_000, p in 0i32..6, q in 0i32..6) {
             let (x, y) = (format!("{a}e-{p}"), format!("{b}e-{q}"));
             let exact = |n: i64, places: i32| i128::from(n) * 10i128.pow(6 - places.unsigned_abs());
             prop_assert_eq!(decimal(&x).cmp(&decimal(&y)), exact(a, p).cmp(&exact(b, q)));
         }
 
         #[test]
-        fn the_canonical_spelling_is_the_same_number(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?") {
+        fn the_canonical_spelling_reads_as_the_same_number(text in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,30})?(e[+-]?[0-9]{1,3})?") {
             let number = decimal(&text);
             let spelled = number.to_string();
             prop_assert_eq!(decimal(&spelled), number);

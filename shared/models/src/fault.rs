@@ -1,66 +1,87 @@
-//! What is wrong with a request, collected: one answer lists everything.
+//! The faults of a request. They are collected, because one response lists everything that is wrong.
 
-use std::{cell::RefCell, fmt};
+use std::{
+    cell::{Cell, RefCell},
+    error::Error,
+    fmt,
+};
 
-/// The most faults that are listed; the last one then says how many more there are.
+/// The most faults that are listed. One more entry then counts the rest.
 pub const MAX_FAULTS: usize = 100;
 
-/// The longest place or message that is told, in bytes: both may have a client's own words in them.
-const MAX_TOLD: usize = 512;
+/// The longest pointer and message, in bytes. Both may quote the client's own text.
+const MAX_TEXT: usize = 512;
 
 fn clipped(mut text: String) -> String {
-    if text.len() > MAX_TOLD {
-        text.truncate(text.floor_char_boundary(MAX_TOLD));
+    if text.len() > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
         text.push('…');
     }
     text
 }
 
-/// One thing that is wrong, and where.
+/// One fault and its place.
+///
+/// It may quote the client's text, so it belongs in the response and not in a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The place in the body as a JSON pointer (RFC 6901); empty for the body as a whole and for headers.
+    /// The place in the body as a JSON pointer (RFC 6901). Empty for the body as a whole and for headers.
     pub pointer: String,
-    /// What kind of wrong.
+    /// The kind of fault, for which dialects have codes.
     pub kind: FaultKind,
-    /// What is wrong, as the predicate of a sentence whose subject is the place: `must be a string`.
+    /// The predicate of a sentence whose subject is the place (`must be a string`), or a whole sentence if the pointer
+    /// is empty.
     pub message: String,
 }
 
-/// What kind of thing is wrong. Dialects have codes for these.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pointer.as_str() {
+            "" => f.write_str(&self.message),
+            pointer => write!(f, "{} {}", pointer.trim_start_matches('/'), self.message),
+        }
+    }
+}
+
+impl Error for Fault {}
+
+/// The kind of a fault. Dialects have a code for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The text isn't JSON.
+    /// The body is not JSON.
     Malformed,
-    /// A key, name or id is there more than once.
+    /// A key, name or id appears more than once.
     Repeated,
-    /// A required member isn't there.
+    /// A required member is absent.
     Missing,
     /// A required member is `null`.
     Null,
-    /// A member has a value that it can't have.
+    /// A value is not valid.
     Invalid,
 }
 
 /// The faults found so far, in the order found.
 #[derive(Debug, Default)]
-pub struct Faults(RefCell<Vec<Fault>>, std::cell::Cell<usize>);
+pub struct Faults {
+    listed: RefCell<Vec<Fault>>,
+    unlisted: Cell<usize>,
+}
 
 impl Faults {
     /// Adds a fault.
     pub fn note(&self, pointer: Pointer<'_>, kind: FaultKind, message: String) {
-        let mut faults = self.0.borrow_mut();
-        if faults.len() < MAX_FAULTS {
-            faults.push(Fault { pointer: clipped(pointer.to_string()), kind, message: clipped(message) });
+        let mut listed = self.listed.borrow_mut();
+        if listed.len() < MAX_FAULTS {
+            listed.push(Fault { pointer: clipped(pointer.to_string()), kind, message: clipped(message) });
         } else {
-            self.1.set(self.1.get() + 1);
+            self.unlisted.set(self.unlisted.get() + 1);
         }
     }
 
-    /// What was parsed, if nothing is wrong, neither with it nor with what was parsed before it.
+    /// Returns the parsed value if no fault was found, neither in it nor in anything parsed with the same list.
     ///
     /// # Errors
-    /// Everything that is wrong.
+    /// All faults found.
     pub fn none_or<T>(self, parsed: Result<T, Noted>) -> Result<T, Faults> {
         match parsed {
             Ok(value) if self.is_empty() => Ok(value),
@@ -68,11 +89,29 @@ impl Faults {
         }
     }
 
-    /// Whether nothing is wrong.
+    /// Returns true if no fault was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.listed.borrow().is_empty()
     }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.listed.borrow().iter().enumerate() {
+            write!(f, "{}{fault}", if index == 0 { "" } else { "; " })?;
+        }
+        match self.unlisted.get() {
+            0 => Ok(()),
+            count => write!(f, "; {}", more(count)),
+        }
+    }
+}
+
+impl Error for Faults {}
+
+fn more(count: usize) -> String {
+    format!("and {count} more faults")
 }
 
 impl IntoIterator for Faults {
@@ -80,23 +119,28 @@ impl IntoIterator for Faults {
     type IntoIter = std::vec::IntoIter<Fault>;
 
     fn into_iter(self) -> Self::IntoIter {
-        let mut faults = self.0.into_inner();
-        if self.1.get() > 0 {
-            faults.push(Fault {
-                pointer: String::new(),
-                kind: FaultKind::Invalid,
-                message: format!("and {} more faults", self.1.get()),
-            });
+        let mut faults = self.listed.into_inner();
+        if self.unlisted.get() > 0 {
+            let message = more(self.unlisted.get());
+            faults.push(Fault { pointer: String::new(), kind: FaultKind::Invalid, message });
         }
         faults.into_iter()
     }
 }
 
-/// Something was wrong, and [`Faults`] has it.
+/// The error of a parser whose faults are in [`Faults`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Noted;
 
-/// A place in a body, as a path from the root. Costs nothing until it is printed.
+impl fmt::Display for Noted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request is not valid")
+    }
+}
+
+impl Error for Noted {}
+
+/// A place in a body, as a path from the root. It is only rendered when a fault is noted.
 #[derive(Debug, Clone, Copy)]
 pub enum Pointer<'p> {
     /// The whole body.
@@ -124,16 +168,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_is_bounded_whatever_was_sent() {
+    fn the_list_is_bounded_for_any_request() {
         let name = "~ä".repeat(100_000);
         let faults = Faults::default();
         for _ in 0..1000 {
             let place = Pointer::Member(&Pointer::Root, &name);
             faults.note(place, FaultKind::Invalid, format!("is {name}"));
         }
-        let told: Vec<_> = faults.into_iter().collect();
-        assert_eq!(told.len(), MAX_FAULTS + 1);
-        assert!(told.iter().all(|fault| fault.pointer.len() + fault.message.len() < 2 * MAX_TOLD + 10));
-        assert_eq!(told[MAX_FAULTS].message, "and 900 more faults");
+        assert!(faults.to_string().ends_with("; and 900 more faults"));
+        let listed: Vec<_> = faults.into_iter().collect();
+        assert_eq!(listed.len(), MAX_FAULTS + 1);
+        assert!(listed.iter().all(|fault| fault.pointer.len() + fault.message.len() < 2 * MAX_TEXT + 10));
+        assert_eq!(listed[MAX_FAULTS].message, "and 900 more faults");
+    }
+
+    #[test]
+    fn faults_are_displayed_as_sentences() {
+        let faults = Faults::default();
+        faults.note(Pointer::Member(&Pointer::Root, "events"), FaultKind::Missing, "is required".to_owned());
+        faults.note(Pointer::Root, FaultKind::Invalid, "Channel not found".to_owned());
+        assert_eq!(faults.to_string(), "events is required; Channel not found");
     }
 }

@@ -1,6 +1,6 @@
-//! Ids: what names a thing, and how alike two spellings may be.
+//! Identifiers, and which spellings of one are the same.
 
-use std::{fmt, ops::Deref};
+use std::{error::Error, fmt, ops::Deref, str::FromStr};
 
 use uuid::Uuid;
 
@@ -9,28 +9,67 @@ use crate::{fault::Noted, json::At};
 /// The longest id, in characters.
 pub const MAX_ID: usize = 128;
 
-/// Why a text is no id; the predicate of a sentence.
-const ID_RULE: &str = "must have 1 to 128 characters, not only blanks, and no NUL";
+/// Describes valid ids of a path; the predicate of a sentence.
+pub const PATH_ID_RULE: &str = "must be 1 to 128 of A-Z a-z 0-9 . _ : -";
 
-fn id(text: &str) -> Option<&str> {
-    let fits = !text.trim().is_empty() && !text.contains('\0') && text.chars().nth(MAX_ID).is_none();
-    fits.then_some(text)
+/// A text that is not a valid id. Displayed as the predicate of a sentence whose subject is the id's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InvalidId {
+    /// Not a valid opaque id: blank, too long, or with a NUL.
+    Opaque,
+    /// Not a valid id of a path: empty, too long, or with other characters.
+    Path,
+    /// Not a GUID with hyphens.
+    Guid,
 }
 
-/// Parses a member that is an id: 1 to 128 characters.
+impl fmt::Display for InvalidId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            InvalidId::Opaque => "must have 1 to 128 characters, not only blanks, and no NUL",
+            InvalidId::Path => PATH_ID_RULE,
+            InvalidId::Guid => "must be a GUID: 8-4-4-4-12 hexadecimal digits",
+        })
+    }
+}
+
+impl Error for InvalidId {}
+
+fn opaque(text: &str) -> Result<String, InvalidId> {
+    let fits = !text.trim().is_empty() && !text.contains('\0') && text.chars().nth(MAX_ID).is_none();
+    if fits { Ok(text.to_owned()) } else { Err(InvalidId::Opaque) }
+}
+
+/// Parses a member that is an opaque id of a kind without a type of its own.
 ///
 /// # Errors
-/// Not a string, blank, longer, or with a NUL.
+/// Not a string, blank, longer than [`MAX_ID`], or with a NUL.
 pub fn parse_id(at: At<'_, '_>) -> Result<String, Noted> {
-    id(at.string()?).map(str::to_owned).ok_or_else(|| at.invalid(ID_RULE))
+    opaque(at.string()?).map_err(|invalid| at.invalid(invalid.to_string()))
 }
 
-/// What every id is that is a text.
+/// Parses a member that is an id.
+///
+/// # Errors
+/// Not a string, or not a valid id.
+pub fn parse_member<T: FromStr<Err = InvalidId>>(at: At<'_, '_>) -> Result<T, Noted> {
+    at.string()?.parse().map_err(|invalid: InvalidId| at.invalid(invalid.to_string()))
+}
+
+/// Defines an id that is a text, and the function that validates and normalises it.
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident: $validate:path) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(String);
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                $validate(text).map($name)
+            }
+        }
 
         impl Deref for $name {
             type Target = str;
@@ -48,68 +87,57 @@ macro_rules! text_id {
     };
 }
 
-macro_rules! opaque_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        text_id! { $(#[$doc])* $name }
-
-        impl $name {
-            /// Reads an id, which is never changed.
-            ///
-            /// # Errors
-            /// Blank, longer than 128 characters, or with a NUL: says so as the predicate of a sentence.
-            pub fn new(text: &str) -> Result<Self, &'static str> {
-                id(text).map(|text| $name(text.to_owned())).ok_or(ID_RULE)
-            }
-
-            /// Parses a member.
-            ///
-            /// # Errors
-            /// Not a string, or not an id.
-            pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
-                parse_id(at).map($name)
-            }
-        }
-    };
+text_id! {
+    /// A customer of the institution, as named by `x-source-customer-id`. Opaque: never changed.
+    CustomerId: opaque
 }
-
-opaque_id! {
-    /// The institution's customer, as `x-source-customer-id` names it.
-    CustomerId
-}
-opaque_id! {
+text_id! {
     /// An API client: a program that has credentials.
-    ClientId
+    ClientId: opaque
 }
-opaque_id! {
-    /// A player, as `playerUniqueId` names it.
-    PlayerId
+text_id! {
+    /// A player, as named by `playerUniqueId`. Opaque: never changed.
+    PlayerId: opaque
 }
-opaque_id! {
-    /// An account that a session names.
-    AccountId
+text_id! {
+    /// An account that a session names. Opaque: never changed.
+    AccountId: opaque
 }
-opaque_id! {
-    /// A loyalty id, given to an account when it is enrolled.
-    LoyaltyId
+text_id! {
+    /// A loyalty id, assigned to an account on enrolment.
+    LoyaltyId: opaque
+}
+text_id! {
+    /// An activity, unique in the whole system: 1 to 128 of `[A-Za-z0-9._:-]`, a GUID in lower case.
+    ActivityId: path_id
+}
+text_id! {
+    /// The id that ties activities to an account: 1 to 128 of `[A-Za-z0-9._:-]`, a GUID in lower case.
+    CorrelationId: path_id
 }
 
-/// A client event's id: a GUID, compared without case.
+/// Validates an id of a path. GUIDs are compared without case, so they become lower case.
+fn path_id(text: &str) -> Result<String, InvalidId> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let fits = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(allowed);
+    if fits { Ok(guid(text).map_or_else(|| text.to_owned(), |guid| guid.to_string())) } else { Err(InvalidId::Path) }
+}
+
+impl From<Uuid> for ActivityId {
+    fn from(guid: Uuid) -> Self {
+        ActivityId(guid.to_string())
+    }
+}
+
+/// A client event: a GUID, compared without case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientEventId(Uuid);
 
-impl ClientEventId {
-    /// Reads a GUID: 8-4-4-4-12 with hyphens.
-    #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        guid(text).map(ClientEventId)
-    }
+impl FromStr for ClientEventId {
+    type Err = InvalidId;
 
-    /// Parses a member.
-    ///
-    /// # Errors
-    /// Not a string, or not a GUID with hyphens.
-    pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
-        Self::from_text(at.string()?).ok_or_else(|| at.invalid("must be a GUID: 8-4-4-4-12 hexadecimal digits"))
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        guid(text).map(ClientEventId).ok_or(InvalidId::Guid)
     }
 }
 
@@ -119,49 +147,10 @@ impl fmt::Display for ClientEventId {
     }
 }
 
-/// A GUID with hyphens, which is what the vendors send; `uuid` alone would also take braces and URNs.
+/// Parses a GUID with hyphens, the vendors' form. The library alone would also accept braces and URNs.
 #[must_use]
 pub fn guid(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
-}
-
-/// Why a text can't stand in a path; the predicate of a sentence.
-pub const PATH_ID_RULE: &str = "must be 1 to 128 of A-Z a-z 0-9 . _ : -";
-
-macro_rules! path_id {
-    ($(#[$doc:meta])* $name:ident) => {
-        text_id! {
-            $(#[$doc])*
-            ///
-            /// 1 to 128 of `[A-Za-z0-9._:-]`; a GUID is kept in lower case.
-            $name
-        }
-
-        impl $name {
-            /// Reads an id from a path.
-            #[must_use]
-            pub fn from_text(text: &str) -> Option<Self> {
-                let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-                let fits = (1..=MAX_ID).contains(&text.len()) && text.bytes().all(allowed);
-                fits.then(|| $name(guid(text).map_or_else(|| text.to_owned(), |guid| guid.to_string())))
-            }
-        }
-
-        impl From<Uuid> for $name {
-            fn from(guid: Uuid) -> Self {
-                $name(guid.to_string())
-            }
-        }
-    };
-}
-
-path_id! {
-    /// An activity's id, unique in the whole system.
-    ActivityId
-}
-path_id! {
-    /// What ties activities to an account.
-    CorrelationId
 }
 
 #[cfg(test)]
@@ -169,14 +158,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guid_is_one_however_it_is_spelled() {
+    fn a_guid_is_compared_without_case() {
         let lower = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9";
-        assert_eq!(ClientEventId::from_text(&lower.to_uppercase()).expect("a GUID").to_string(), lower);
-        assert_eq!(&*ActivityId::from_text(&lower.to_uppercase()).expect("an id"), lower);
+        let upper = lower.to_uppercase();
+        assert_eq!(upper.parse().map(|id: ClientEventId| id.to_string()).as_deref(), Ok(lower));
+        assert_eq!(upper.parse().map(|id: ActivityId| id.to_string()).as_deref(), Ok(lower));
+        assert_eq!(upper.parse().map(|id: CorrelationId| id.to_string()).as_deref(), Ok(lower));
     }
 
     #[test]
-    fn a_guid_has_its_hyphens_and_nothing_around() {
+    fn a_guid_has_hyphens_and_nothing_around_it() {
         for text in [
             "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
             "{0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9}",
@@ -186,24 +177,25 @@ mod tests {
             " a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
             "",
         ] {
-            assert_eq!(ClientEventId::from_text(text), None, "{text}");
+            assert_eq!(text.parse::<ClientEventId>(), Err(InvalidId::Guid), "{text}");
         }
     }
 
     #[test]
-    fn an_opaque_id_is_kept_as_it_is() {
-        assert_eq!(CustomerId::new(" Ünïque ").as_deref(), Ok(" Ünïque "));
-        assert!(CustomerId::new(&"é".repeat(128)).is_ok());
+    fn an_opaque_id_is_never_changed() {
+        assert_eq!(" Ünïque ".parse::<CustomerId>().as_deref(), Ok(" Ünïque "));
+        assert!("é".repeat(128).parse::<CustomerId>().is_ok());
         for text in ["", "   ", "a\0b", &"é".repeat(129)] {
-            assert!(CustomerId::new(text).is_err(), "{text:?}");
+            assert_eq!(text.parse::<CustomerId>(), Err(InvalidId::Opaque), "{text:?}");
         }
     }
 
     #[test]
-    fn a_path_id_keeps_its_case_unless_it_is_a_guid() {
-        assert_eq!(ActivityId::from_text("Order.17:A_b-c").as_deref(), Some("Order.17:A_b-c"));
+    fn an_id_of_a_path_keeps_its_case_unless_it_is_a_guid() {
+        assert_eq!("Order.17:A_b-c".parse::<ActivityId>().as_deref(), Ok("Order.17:A_b-c"));
+        assert!("x".repeat(128).parse::<ActivityId>().is_ok());
         for text in ["", "a b", "a/b", "ä", "a%20b", &"x".repeat(129)] {
-            assert_eq!(ActivityId::from_text(text), None, "{text}");
+            assert_eq!(text.parse::<ActivityId>(), Err(InvalidId::Path), "{text}");
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Strict JSON (RFC 8259): one borrowed tree for every parser.
+//! Strict JSON (RFC 8259), read into one borrowed tree that all parsers share.
 //!
-//! `serde_json` reads; what it would let pass is refused here, also inside members that nobody looks at: a key
-//! twice in an object, nesting deeper than [`MAX_DEPTH`]. Numbers keep their text, because a double would round it.
+//! `serde_json` reads the text. This module refuses two more things, even inside unknown members: a key that appears
+//! twice in an object, and nesting deeper than [`MAX_DEPTH`]. Numbers keep their exact decimal value, which a double
+//! would round.
 
 use std::{borrow::Cow, cell::Cell, collections::HashSet, fmt};
 
@@ -12,38 +13,43 @@ use crate::{
     fault::{FaultKind, Faults, Noted, Pointer},
 };
 
-/// The deepest nesting that is read; the root counts as 1.
+/// The maximum nesting depth. The root counts as 1.
 pub const MAX_DEPTH: usize = 16;
 
-/// The longest string that isn't an id, in bytes of UTF-8.
+/// The longest string, other than an id, in bytes of UTF-8.
 pub const MAX_TEXT: usize = 4096;
 
-/// A JSON value, borrowed from the body wherever the text allows it.
+/// A JSON value, borrowed from the body unless a string has escapes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value<'a> {
     /// `null`
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number, exactly as decimal as it was written.
+    /// A number with its exact decimal value.
     Number(Decimal<'a>),
-    /// A string with its escapes resolved.
+    /// A string, unescaped.
     String(Cow<'a, str>),
     /// An array.
     Array(Vec<Value<'a>>),
-    /// An object, in the order it was written.
+    /// An object, in the order sent.
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
-/// A whole number as a value.
+/// Returns a whole number as JSON.
 #[must_use]
 pub fn whole_number(number: u64) -> Value<'static> {
     Value::Number(Decimal::from(number))
 }
 
-/// Reads a body. What is wrong goes to `faults`: a syntax error ends the reading (`None`), a repeated key doesn't,
-/// so that the other faults of the body can be told as well.
+/// Reads a body and notes its faults. A syntax error returns `None`. A repeated key does not, so that the body's other
+/// faults are found as well.
 pub fn read<'a>(body: &'a [u8], faults: &Faults) -> Option<Value<'a>> {
+    if starts_with_byte_order_mark(body) {
+        let message = "byte order mark at line 1 column 1: the body must be UTF-8 without one";
+        faults.note(Pointer::Root, FaultKind::Malformed, message.to_owned());
+        return None;
+    }
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,
         Err(error) => {
@@ -67,13 +73,20 @@ pub fn read<'a>(body: &'a [u8], faults: &Faults) -> Option<Value<'a>> {
     }
 }
 
+/// Returns true for the byte order marks of UTF-8, UTF-16 and UTF-32.
+#[must_use]
+pub fn starts_with_byte_order_mark(body: &[u8]) -> bool {
+    const MARKS: [&[u8]; 4] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
+    MARKS.iter().any(|mark| body.starts_with(mark))
+}
+
 struct Reading<'a, 'f> {
     faults: &'f Faults,
     numbers: NumberTexts<'a>,
 }
 
-/// The texts of the body's numbers, in the order in which the reader meets them. `serde_json` hands over machine
-/// numbers; this cursor walks the same text beside it, over syntax that the reader has already accepted.
+/// The texts of the body's numbers, in the order of the body. `serde_json` passes only machine numbers to a visitor, so
+/// this cursor follows it through the same text, over syntax that the reader has already accepted.
 struct NumberTexts<'a> {
     text: &'a str,
     position: Cell<usize>,
@@ -99,7 +112,7 @@ impl<'a> NumberTexts<'a> {
     }
 }
 
-/// The position behind the string that opens at `start`.
+/// Returns the position after the string that opens at `start`.
 fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut position = start + 1;
     while let Some(byte) = bytes.get(position) {
@@ -195,7 +208,7 @@ impl<'a> Visitor<'a> for ValueSeed<'a, '_, '_> {
             let at = Pointer::Member(&self.at, &key);
             let value = members.next_value_seed(ValueSeed { reading: self.reading, at, depth })?;
             if keys.has(&object, &key) {
-                self.reading.faults.note(at, FaultKind::Repeated, "is there more than once".to_owned());
+                self.reading.faults.note(at, FaultKind::Repeated, "appears more than once".to_owned());
             } else {
                 object.push((key, value));
             }
@@ -204,7 +217,7 @@ impl<'a> Visitor<'a> for ValueSeed<'a, '_, '_> {
     }
 }
 
-/// Finds repeated keys: by looking while an object is small, which nearly all are, by hash from then on.
+/// Detects repeated keys: by linear search in small objects, which nearly all are, and by hash in larger ones.
 #[derive(Default)]
 struct Keys(HashSet<String>);
 
@@ -248,8 +261,8 @@ impl<'a> Visitor<'a> for KeySeed {
     }
 }
 
-/// The canonical form: no space, members in the order of their keys' bytes, numbers by their decimal value.
-/// Two values that mean the same have the same text. `{:#}` is the same with line breaks, for people.
+/// The canonical form: no white space, members ordered by the bytes of their keys, numbers by their decimal value. Equal
+/// values have the same text. `{:#}` adds line breaks and indentation.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, 1)
@@ -257,6 +270,23 @@ impl fmt::Display for Value<'_> {
 }
 
 impl Value<'_> {
+    /// Returns the same value, independent of the body that it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Number(number) => Value::Number(number.into_owned()),
+            Value::String(text) => Value::String(Cow::Owned(text.into_owned())),
+            Value::Array(items) => Value::Array(items.into_iter().map(Value::into_owned).collect()),
+            Value::Object(members) => {
+                let owned =
+                    |(key, value): (Cow<'_, str>, Value<'_>)| (Cow::Owned(key.into_owned()), value.into_owned());
+                Value::Object(members.into_iter().map(owned).collect())
+            }
+        }
+    }
+
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
         let line = |f: &mut fmt::Formatter<'_>, depth: usize| {
             if f.alternate() { write!(f, "\n{:1$}", "", 2 * depth) } else { Ok(()) }
@@ -298,7 +328,7 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     f.write_str(&serde_json::to_string(text).map_err(|_| fmt::Error)?)
 }
 
-/// A value and the place it stands at, with where to note what is wrong with it.
+/// A value with its place in the body and the list to note its faults in.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'v, 'a> {
     /// The value.
@@ -308,13 +338,13 @@ pub struct At<'v, 'a> {
 }
 
 impl<'v, 'a> At<'v, 'a> {
-    /// The root of a body.
+    /// Creates the root of a body.
     #[must_use]
     pub fn root(value: &'v Value<'a>, faults: &'v Faults) -> Self {
         At { value, pointer: Pointer::Root, faults }
     }
 
-    /// Notes that this value is wrong: `"must be …"`.
+    /// Notes that this value is not valid. The message is a predicate: `must be …`.
     pub fn invalid(&self, message: impl Into<String>) -> Noted {
         self.fault(FaultKind::Invalid, message)
     }
@@ -323,7 +353,7 @@ impl<'v, 'a> At<'v, 'a> {
     pub fn fault(&self, kind: FaultKind, message: impl Into<String>) -> Noted {
         let message = message.into();
         match self.pointer {
-            // No place beside it says of what.
+            // The pointer is empty, so the message has to name the subject.
             Pointer::Root => self.fault_of_whole(kind, format!("the body {message}")),
             Pointer::Member(..) | Pointer::Item(..) => {
                 self.faults.note(self.pointer, kind, message);
@@ -332,13 +362,13 @@ impl<'v, 'a> At<'v, 'a> {
         }
     }
 
-    /// Notes a fault in a whole sentence, which needs no place beside it.
+    /// Notes a fault as a whole sentence, without a place.
     pub fn fault_of_whole(&self, kind: FaultKind, sentence: impl Into<String>) -> Noted {
         self.faults.note(Pointer::Root, kind, sentence.into());
         Noted
     }
 
-    /// A string of any length.
+    /// Returns the string, which may have any length.
     ///
     /// # Errors
     /// Not a string.
@@ -349,7 +379,7 @@ impl<'v, 'a> At<'v, 'a> {
         }
     }
 
-    /// A string of at most `max` bytes of UTF-8.
+    /// Returns the string of at most `max` bytes of UTF-8.
     ///
     /// # Errors
     /// Not a string, or longer.
@@ -361,10 +391,10 @@ impl<'v, 'a> At<'v, 'a> {
         Ok(text)
     }
 
-    /// `true` or `false`.
+    /// Returns the boolean.
     ///
     /// # Errors
-    /// Anything else.
+    /// Not a boolean.
     pub fn bool(&self) -> Result<bool, Noted> {
         match self.value {
             Value::Bool(value) => Ok(*value),
@@ -372,7 +402,7 @@ impl<'v, 'a> At<'v, 'a> {
         }
     }
 
-    /// A whole number from `min` up; 1.0 and 1e0 are whole too.
+    /// Returns the whole number, which must be at least `min`. 1.0 and 1e0 are whole.
     ///
     /// # Errors
     /// Not a number, not whole, below `min`, or beyond 2^63 − 1.
@@ -386,7 +416,7 @@ impl<'v, 'a> At<'v, 'a> {
             .ok_or_else(|| self.invalid(format!("must be an integer from {min} to {}", i64::MAX)))
     }
 
-    /// The object's members.
+    /// Returns the members of the object.
     ///
     /// # Errors
     /// Not an object.
@@ -397,10 +427,10 @@ impl<'v, 'a> At<'v, 'a> {
         }
     }
 
-    /// Parses each item of the array. Every faulty item is noted, not just the first.
+    /// Parses every item of the array. All faulty items are noted, not only the first.
     ///
     /// # Errors
-    /// Not an array, not as many items as `count` allows, or a faulty item.
+    /// Not an array, a number of items outside `count`, or a faulty item.
     pub fn items<T>(
         &self,
         count: std::ops::RangeInclusive<usize>,
@@ -428,7 +458,7 @@ impl<'v, 'a> At<'v, 'a> {
     }
 }
 
-/// The members of an object. Unknown ones are ignored.
+/// The members of an object. Unknown members are ignored.
 #[derive(Debug, Clone, Copy)]
 pub struct Members<'v, 'a> {
     /// The object itself.
@@ -441,22 +471,22 @@ impl<'v, 'a> Members<'v, 'a> {
         self.members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// The member `name` as it stands, `null` included, if it is there.
+    /// Calls `use_it` with the member `name`, `null` included, or with `None` if it is absent.
     pub fn with<T>(&self, name: &str, use_it: impl FnOnce(Option<At<'_, 'a>>) -> T) -> T {
         let pointer = Pointer::Member(&self.at.pointer, name);
         use_it(self.value(name).map(|value| At { value, pointer, faults: self.at.faults }))
     }
 
-    /// Notes a fault of the member `name`, there or not.
+    /// Notes a fault of the member `name`, which may be absent.
     pub fn fault(&self, name: &str, kind: FaultKind, message: impl Into<String>) -> Noted {
         self.at.faults.note(Pointer::Member(&self.at.pointer, name), kind, message.into());
         Noted
     }
 
-    /// Parses a member that has to be there and not `null`.
+    /// Parses a required member.
     ///
     /// # Errors
-    /// It is missing, `null` or faulty.
+    /// The member is absent, `null` or faulty.
     pub fn required<T>(&self, name: &str, parse: impl FnOnce(At<'_, 'a>) -> Result<T, Noted>) -> Result<T, Noted> {
         self.with(name, |member| match member {
             None => Err(self.fault(name, FaultKind::Missing, "is required")),
@@ -465,10 +495,10 @@ impl<'v, 'a> Members<'v, 'a> {
         })
     }
 
-    /// Parses a member that may be missing or `null`, which are the same.
+    /// Parses an optional member. `null` is the same as absent.
     ///
     /// # Errors
-    /// It is faulty.
+    /// The member is faulty.
     pub fn optional<T>(
         &self,
         name: &str,
@@ -480,10 +510,10 @@ impl<'v, 'a> Members<'v, 'a> {
         })
     }
 
-    /// Parses every member, in the order written. Every faulty one is noted, not just the first.
+    /// Parses every member, in the order sent. All faulty members are noted, not only the first.
     ///
     /// # Errors
-    /// A faulty member.
+    /// A member is faulty.
     pub fn each<T>(&self, mut parse: impl FnMut(&'v str, At<'_, 'a>) -> Result<T, Noted>) -> Result<Vec<T>, Noted> {
         let parsed: Vec<_> = self
             .members
@@ -500,7 +530,7 @@ impl<'v, 'a> Members<'v, 'a> {
 /// Reads and parses a whole body.
 ///
 /// # Errors
-/// Something is wrong with it, and `faults` has it all.
+/// The body has faults, which are in `faults`.
 pub fn parse<T>(body: &[u8], faults: &Faults, parse: impl FnOnce(At<'_, '_>) -> Result<T, Noted>) -> Result<T, Noted> {
     let root = read(body, faults).ok_or(Noted)?;
     parse(At::root(&root, faults))
@@ -529,25 +559,25 @@ mod tests {
     }
 
     #[test]
-    fn every_repeated_key_is_named_wherever_it_is() {
+    fn every_repeated_key_is_named_at_any_depth() {
         assert_eq!(
             faults_of(br#"{"a":1,"a":2,"b":[{"c/d":1,"\u0063/d":2}]}"#),
-            ["Repeated /a is there more than once", "Repeated /b/0/c~1d is there more than once"]
+            ["Repeated /a appears more than once", "Repeated /b/0/c~1d appears more than once"]
         );
     }
 
     #[test]
-    fn a_repeated_key_is_found_among_many() {
+    fn a_repeated_key_is_found_in_a_large_object() {
         let members: Vec<_> = (0..1000).map(|n| format!("\"k{n}\":{n}")).collect();
         let body = format!("{{{},\"k7\":0,\"k999\":0}}", members.join(","));
         assert_eq!(
             faults_of(body.as_bytes()),
-            ["Repeated /k7 is there more than once", "Repeated /k999 is there more than once"]
+            ["Repeated /k7 appears more than once", "Repeated /k999 appears more than once"]
         );
     }
 
     #[test]
-    fn nesting_is_read_to_its_limit_and_no_deeper() {
+    fn nesting_has_a_limit() {
         let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
         assert!(faults_of(nested(MAX_DEPTH).as_bytes()).is_empty());
         let refused = faults_of(nested(MAX_DEPTH + 1).as_bytes());
@@ -573,7 +603,6 @@ mod tests {
             b"\"\\udc00x\"",
             b"\"\t\"",
             b"// c\n1",
-            b"\xef\xbb\xbf{}",
         ] {
             let faults = faults_of(body);
             assert_eq!(faults.len(), 1, "{body:?}");
@@ -583,7 +612,20 @@ mod tests {
     }
 
     #[test]
-    fn numbers_keep_their_text_beside_strings_that_look_like_numbers() {
+    fn a_byte_order_mark_is_named() {
+        for body in [&b"\xef\xbb\xbf{}"[..], b"\xff\xfe{\0}\0", b"\xfe\xff\0{\0}", b"\0\0\xfe\xff\0\0\0{\0\0\0}"] {
+            assert_eq!(
+                faults_of(body),
+                ["Malformed  byte order mark at line 1 column 1: the body must be UTF-8 without one"]
+            );
+        }
+        // Anywhere else it is an ordinary character.
+        assert_eq!(canonical("{\"\u{feff}a\":1}"), "{\"\u{feff}a\":1}");
+        assert!(faults_of("{}\u{feff}".as_bytes())[0].starts_with("Malformed  trailing characters"));
+    }
+
+    #[test]
+    fn numbers_keep_their_value_beside_strings_that_look_like_numbers() {
         assert_eq!(
             canonical(r#"{"1\"2":0.1000000000000000055,"a":["3\\",-4.50,"5",12345678901234567890123]}"#),
             r#"{"1\"2":0.1000000000000000055,"a":["3\\",-4.5,"5",12345678901234567890123]}"#
@@ -591,7 +633,7 @@ mod tests {
     }
 
     #[test]
-    fn the_canonical_form_forgets_order_spacing_escapes_and_number_spelling() {
+    fn the_canonical_form_ignores_order_white_space_escapes_and_number_spelling() {
         assert_eq!(canonical("{\"b\" : 1.50, \"a\":\"\\u0041\"}"), canonical(r#"{"a":"A","b":15e-1}"#));
         assert_eq!(canonical("\"\\u0000\""), "\"\\u0000\"");
         assert_eq!(canonical(r#"{"b":[[],{}],"a":{"y":[1,2],"x":null}}"#), r#"{"a":{"x":null,"y":[1,2]},"b":[[],{}]}"#);

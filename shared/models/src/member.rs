@@ -1,27 +1,63 @@
-//! Members: whoever has a balance.
+//! Members: the owners of balances.
 
 use std::fmt;
 
-use crate::ids::{AccountId, CorrelationId, PlayerId};
+use crate::{
+    ids::{AccountId, CorrelationId, PlayerId},
+    session::SessionOwner,
+};
 
-/// Whose balance it is. The three kinds are apart even where their ids read the same.
+/// The owner of a balance.
+///
+/// Its text is the key of the member's item in the store: `acct#…`, `corr#…` or `player#…`. The prefix keeps the three
+/// kinds apart even if their ids have the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MemberId {
     /// An enrolled account.
     Account(AccountId),
-    /// A correlation id that no session introduced: an account of its own.
+    /// A correlation id without a session, which is an account by itself.
     Correlation(CorrelationId),
     /// A player.
     Player(PlayerId),
 }
 
-/// As it is stored: `acct#…`, `corr#…` or `player#…`.
+impl MemberId {
+    /// Returns the owner of an activity's points: the account of its session, or the correlation id if it has no session
+    /// or an anonymous one.
+    #[must_use]
+    pub fn of(owner: Option<&SessionOwner>, correlation_id: &CorrelationId) -> Self {
+        match owner.and_then(SessionOwner::account) {
+            Some(account) => MemberId::Account(account.account_id.clone()),
+            None => MemberId::Correlation(correlation_id.clone()),
+        }
+    }
+}
+
 impl fmt::Display for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             MemberId::Account(id) => write!(f, "acct#{id}"),
             MemberId::Correlation(id) => write!(f, "corr#{id}"),
             MemberId::Player(id) => write!(f, "player#{id}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::Account;
+
+    #[test]
+    fn a_correlation_id_without_a_session_is_apart_from_the_account_of_that_name() {
+        let correlation_id: CorrelationId = "A-1001".parse().expect("an id");
+        let account = SessionOwner::Account(Account {
+            account_id: "A-1001".parse().expect("an id"),
+            loyalty_id: "L-1".parse().expect("an id"),
+        });
+        assert_eq!(MemberId::of(Some(&account), &correlation_id).to_string(), "acct#A-1001");
+        for owner in [None, Some(&SessionOwner::Anonymous)] {
+            assert_eq!(MemberId::of(owner, &correlation_id).to_string(), "corr#A-1001");
         }
     }
 }

@@ -1,75 +1,33 @@
-//! Player events: what customers did on a platform, in the platform's own words.
+//! Player events: what customers did on a platform. The platform chooses the names.
 
-use std::{borrow::Cow, collections::HashSet, fmt};
-
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use std::{borrow::Cow, collections::HashSet};
 
 use crate::{
-    data::{Datum, OpenData, Scalar},
+    address::AddressDigest,
+    data::{self, OpenData},
     fault::{FaultKind, Noted},
-    ids::{MAX_ID, PlayerId},
-    json::{At, MAX_TEXT, Value},
+    ids::{self, MAX_ID, PlayerId},
+    json::{At, MAX_TEXT, Members, Value},
+    settings::ChannelMerging,
 };
 
-/// By which address players are recognised as one customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChannelMerging {
-    /// By none: every player is a customer of their own.
-    None,
-    /// By `mobile`.
-    Mobile,
-    /// By `email`, compared without case.
-    Email,
-}
-
-/// The keyed digest of an address: all that is stored of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressDigest {
-    kind: &'static str,
-    digest: [u8; 32],
-}
-
-impl AddressDigest {
-    /// Of an address of the kind that players are merged by; none where they aren't.
-    #[must_use]
-    pub fn of(key: &[u8], merging: ChannelMerging, address: &str) -> Option<Self> {
-        let kind = match merging {
-            ChannelMerging::None => return None,
-            ChannelMerging::Mobile => "mob",
-            ChannelMerging::Email => "mail",
-        };
-        let mut hmac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-        hmac.update(address.as_bytes());
-        Some(AddressDigest { kind, digest: hmac.finalize().into_bytes().into() })
-    }
-}
-
-/// As it is stored: `mail#…` or `mob#…`, in hexadecimal.
-impl fmt::Display for AddressDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#", self.kind)?;
-        self.digest.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-/// One request: what a player did.
+/// A valid request: one player's events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlayerEvents {
-    /// Who did it.
+    /// The player.
     pub player_id: PlayerId,
-    /// The address by which players are merged, in the form in which addresses are compared; only where they are.
+    /// The address by which players are merged, normalised for comparison. `None` if they are not merged.
     pub address: Option<String>,
-    /// What they did, each name once, in the order sent.
+    /// The events in the order sent. No name appears twice.
     pub events: Vec<PlayerEvent>,
 }
 
-/// One thing that a player did.
+/// One event of a player.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlayerEvent {
-    /// Its name, trimmed.
+    /// The name, trimmed.
     pub name: String,
-    /// What is known of it.
+    /// The metadata.
     pub metadata: OpenData,
 }
 
@@ -77,10 +35,10 @@ impl PlayerEvents {
     /// Parses a request.
     ///
     /// # Errors
-    /// Anything wrong.
+    /// The faults of the request.
     pub fn parse(body: At<'_, '_>, merging: ChannelMerging) -> Result<Self, Noted> {
         let body = body.object()?;
-        let player_id = body.required("playerUniqueId", PlayerId::parse);
+        let player_id = body.required(player_id_member(&body), ids::parse_member);
         let address = |name: &str, merged_by: ChannelMerging| {
             let text = |at: At<'_, '_>| {
                 let text = at.string_up_to(MAX_TEXT)?;
@@ -106,7 +64,7 @@ impl PlayerEvents {
         })
     }
 
-    /// The request's canonical form, by which a retry is known: what it is about, and the address's digest.
+    /// Returns the request's canonical form, which identifies retries: the events and the digest of the address.
     #[must_use]
     pub fn to_json(&self, address: Option<&AddressDigest>) -> Value<'_> {
         let text = |text: String| Value::String(Cow::Owned(text));
@@ -115,7 +73,7 @@ impl PlayerEvents {
         Value::Object(members)
     }
 
-    /// The events as they were sent, for the record: name → metadata.
+    /// Returns the events as they were sent: name → metadata.
     #[must_use]
     pub fn events_to_json(&self) -> Value<'_> {
         let events = self.events.iter().map(|event| {
@@ -126,53 +84,42 @@ impl PlayerEvents {
     }
 }
 
+/// Returns the name of the member that identifies the player. Segment's connector sends `playerId` instead.
+fn player_id_member(body: &Members<'_, '_>) -> &'static str {
+    let has = |name: &str| body.with(name, |member| member.is_some_and(|at| *at.value != Value::Null));
+    if !has("playerUniqueId") && has("playerId") { "playerId" } else { "playerUniqueId" }
+}
+
 fn parse_events(at: At<'_, '_>) -> Result<Vec<PlayerEvent>, Noted> {
     let mut names = HashSet::new();
     at.object()?.each(|sent_as, metadata| {
         let name = sent_as.trim();
         let fits = !name.is_empty() && !name.contains('\0') && name.chars().nth(MAX_ID).is_none();
         let unique = names.insert(name);
-        let parsed = match metadata.value {
-            Value::Null => Ok(OpenData::new()),
-            _ => parse_metadata(metadata),
-        };
+        let parsed = parse_metadata(metadata);
         if !fits {
             return Err(metadata.invalid("must have a name of 1 to 128 characters"));
         }
         if !unique {
-            return Err(metadata.fault(FaultKind::Repeated, "is there more than once, but for the blanks around it"));
+            return Err(metadata.fault(FaultKind::Repeated, "appears more than once, apart from surrounding blanks"));
         }
         Ok(PlayerEvent { name: name.to_owned(), metadata: parsed? })
     })
 }
 
 fn parse_metadata(at: At<'_, '_>) -> Result<OpenData, Noted> {
-    at.object()?.each(|key, value| {
-        if key.len() > MAX_TEXT {
-            return Err(value.invalid(format!("must have a key of at most {MAX_TEXT} bytes of UTF-8")));
-        }
-        let datum = match value.value {
-            Value::Array(_) => Datum::Many(value.items(0..=usize::MAX, parse_scalar)?),
-            _ => Datum::One(parse_scalar(value)?),
-        };
-        Ok((key.to_owned(), datum))
-    })
-}
-
-fn parse_scalar(at: At<'_, '_>) -> Result<Scalar, Noted> {
     match at.value {
-        Value::Bool(_) | Value::Number(_) => Scalar::parse(at),
-        Value::String(_) => at.string_up_to(MAX_TEXT).map(|text| Scalar::String(text.to_owned())),
-        Value::Null | Value::Array(_) | Value::Object(_) => {
-            Err(at.invalid("must be a number, a string, a boolean or an array of those"))
-        }
+        Value::Null => Ok(OpenData::new()),
+        // PHP's empty object.
+        Value::Array(items) if items.is_empty() => Ok(OpenData::new()),
+        _ => data::parse_object(at),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fault::Faults, idempotency::PayloadDigest, json};
+    use crate::{data::Datum, fault::Faults, idempotency::PayloadDigest, json};
 
     fn parse(body: &str, merging: ChannelMerging) -> Result<PlayerEvents, Vec<String>> {
         let faults = Faults::default();
@@ -195,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_read_as_it_was_sent() {
+    fn a_request_is_parsed_as_it_was_sent() {
         let request = parsed(r#"{"playerUniqueId":" P ","events":{"b":{"n":1.50,"l":["x",true]},"a":null},"more":{}}"#);
         assert_eq!(&*request.player_id, " P ");
         assert_eq!(request.address, None);
@@ -220,60 +167,97 @@ mod tests {
     }
 
     #[test]
-    fn names_that_trim_to_the_same_are_one_name_twice() {
+    fn names_that_trim_to_the_same_are_a_repeated_name() {
         assert_eq!(
             faults(&of_events(r#"{"a":{},"b":{}," a":{},"b\n":{}}"#)),
             [
-                "Repeated /events/ a is there more than once, but for the blanks around it",
-                "Repeated /events/b\n is there more than once, but for the blanks around it"
+                "Repeated /events/ a appears more than once, apart from surrounding blanks",
+                "Repeated /events/b\n appears more than once, apart from surrounding blanks"
             ]
         );
         assert_eq!(parsed(&of_events(r#"{"a":{},"A":{},"a b":{},"a  b":{}}"#)).events.len(), 4);
     }
 
     #[test]
-    fn metadata_are_numbers_strings_booleans_and_arrays_of_those() {
-        for value in ["1", "-1e300", "\"\"", "\"\\u0000\"", "true", "[]", "[1,\"a\",false]"] {
-            assert_eq!(parsed(&of_events(&format!(r#"{{"e":{{"k":{value}}}}}"#))).events.len(), 1, "{value}");
-        }
-        let longest = "x".repeat(MAX_TEXT);
-        parsed(&of_events(&format!(r#"{{"e":{{"{longest}":"{longest}"}}}}"#)));
-        for (metadata, pointers) in [
-            (r#"{"k":null}"#, &["/k"][..]),
-            (r#"{"k":{},"l":1,"m":[[1],2,null]}"#, &["/k", "/m/0", "/m/2"]),
-            (&format!(r#"{{"k":"{longest}x"}}"#), &["/k"]),
-            (&format!(r#"{{"k":["{longest}x"]}}"#), &["/k/0"]),
-            ("[]", &[""]),
-            ("5", &[""]),
-            ("\"x\"", &[""]),
+    fn metadata_is_an_object_null_or_an_empty_array() {
+        for (metadata, events) in [
+            ("{}", r#"{"e":{}}"#),
+            ("null", r#"{"e":{}}"#),
+            ("[]", r#"{"e":{}}"#),
+            (r#"{"k":1,"l":"x","m":[true,2]}"#, r#"{"e":{"k":1,"l":"x","m":[true,2]}}"#),
+            (r#"{"k":null,"l":{},"m":[[1],null,{"n":{}}]}"#, r#"{"e":{"k":null,"l":{},"m":[[1],null,{"n":{}}]}}"#),
         ] {
-            let found = faults(&of_events(&format!(r#"{{"e":{metadata}}}"#)));
-            let starts: Vec<_> = pointers.iter().map(|pointer| format!("Invalid /events/e{pointer} must")).collect();
-            assert_eq!(found.len(), starts.len(), "{found:?}");
-            assert!(found.iter().zip(&starts).all(|(found, start)| found.starts_with(start)), "{found:?}");
+            let request = parsed(&of_events(&format!(r#"{{"e":{metadata}}}"#)));
+            assert_eq!(request.events_to_json().to_string(), events);
+        }
+        for metadata in ["5", "\"x\"", "true", "[1]", "[{}]"] {
+            assert_eq!(faults(&of_events(&format!(r#"{{"e":{metadata}}}"#))), ["Invalid /events/e must be an object"]);
         }
     }
 
     #[test]
-    fn every_fault_is_told_not_just_the_first() {
+    fn metadata_may_have_any_value_of_limited_strings() {
+        let longest = "x".repeat(MAX_TEXT);
+        parsed(&of_events(&format!(r#"{{"e":{{"{longest}":"{longest}","o":{{"{longest}":["{longest}"]}}}}}}"#)));
+        for (metadata, pointer) in [
+            (format!(r#"{{"k":"{longest}x"}}"#), "/k"),
+            (format!(r#"{{"k":["{longest}x"]}}"#), "/k/0"),
+            (format!(r#"{{"k":[{{"l":["{longest}x"]}}]}}"#), "/k/0/l/0"),
+        ] {
+            let expected = format!("Invalid /events/e{pointer} must be at most 4096 bytes of UTF-8");
+            assert_eq!(faults(&of_events(&format!(r#"{{"e":{metadata}}}"#))), [expected]);
+        }
+        let order = parsed(&of_events(r#"{"order":{"total":100,"products":[{"sku":"a","price":9.50}],"tags":["x"]}}"#));
+        let kinds: Vec<_> = order.events[0].metadata.iter().map(|(_, value)| value).collect();
+        assert!(matches!(kinds[..], [Datum::One(_), Datum::Nested(_), Datum::Many(_)]), "{kinds:?}");
+    }
+
+    #[test]
+    fn a_player_id_is_read_only_in_the_absence_of_a_unique_id() {
+        for (members, player) in [
+            (r#""playerId":"segment""#, "segment"),
+            (r#""playerUniqueId":null,"playerId":"segment""#, "segment"),
+            (r#""playerId":"segment","playerUniqueId":"unique""#, "unique"),
+            (r#""playerId":null,"playerUniqueId":"unique""#, "unique"),
+            (r#""playerId":5,"playerUniqueId":"unique""#, "unique"),
+        ] {
+            assert_eq!(&*parsed(&format!(r#"{{{members},"events":{{}}}}"#)).player_id, player, "{members}");
+        }
+        for (members, fault) in [
+            (r#""playerId":null"#, "Missing /playerUniqueId is required"),
+            (r#""playerId":null,"playerUniqueId":null"#, "Null /playerUniqueId must not be null"),
+            (r#""playerUniqueId":null"#, "Null /playerUniqueId must not be null"),
+            (r#""playerId":5"#, "Invalid /playerId must be a string"),
+            (r#""playerId":"segment","playerUniqueId":5"#, "Invalid /playerUniqueId must be a string"),
+        ] {
+            assert_eq!(faults(&format!(r#"{{{members},"events":{{}}}}"#)), [fault], "{members}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_noted() {
         assert_eq!(
-            faults(r#"{"mobile":5,"email":[],"events":{"":{},"e":{"k":null,"l":{}}}}"#)
-                .iter()
-                .map(|fault| fault.split(' ').take(2).collect::<Vec<_>>().join(" "))
-                .collect::<Vec<_>>(),
+            faults(
+                &r#"{"mobile":5,"email":[],"events":{"":{},"e":7,"f":[1],"g":{"k":"TOO LONG"}}}"#
+                    .replace("TOO LONG", &"x".repeat(MAX_TEXT + 1))
+            )
+            .iter()
+            .map(|fault| fault.split(' ').take(2).collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>(),
             [
                 "Missing /playerUniqueId",
                 "Invalid /mobile",
                 "Invalid /email",
                 "Invalid /events/",
-                "Invalid /events/e/k",
-                "Invalid /events/e/l"
+                "Invalid /events/e",
+                "Invalid /events/f",
+                "Invalid /events/g/k"
             ]
         );
     }
 
     #[test]
-    fn only_the_address_that_players_are_merged_by_is_kept_and_required() {
+    fn only_the_address_that_players_are_merged_by_is_required_and_kept() {
         let body = r#"{"playerUniqueId":"p","email":" Ada@Example.COM ","mobile":" +1 A ","events":{}}"#;
         let address = |merging| parse(body, merging).expect("a request").address;
         assert_eq!(address(ChannelMerging::None), None);
@@ -292,32 +276,14 @@ mod tests {
                 assert!(found[0].starts_with(&format!("{kind} /{name} ")), "{found:?}");
             }
         }
-        // Where it isn't the one, it may be missing, null or blank.
+        // Any other address may be absent, null or blank.
         for member in ["", r#""email":null,"#, r#""email":" ","#] {
             parsed(&format!(r#"{{"playerUniqueId":"p",{member}"events":{{}}}}"#));
         }
     }
 
     #[test]
-    fn an_address_has_a_digest_of_its_key_and_kind() {
-        let digest = |key: &[u8], merging, address| AddressDigest::of(key, merging, address).map(|it| it.to_string());
-        let ada = digest(b"key", ChannelMerging::Email, "ada@example.com").expect("a digest");
-        assert!(ada.starts_with("mail#") && ada.len() == 5 + 64, "{ada}");
-        assert_eq!(digest(b"key", ChannelMerging::Email, "ada@example.com").as_ref(), Some(&ada));
-        assert_ne!(digest(b"other", ChannelMerging::Email, "ada@example.com").as_ref(), Some(&ada));
-        assert_ne!(digest(b"key", ChannelMerging::Email, "bob@example.com").as_ref(), Some(&ada));
-        let mobile = digest(b"key", ChannelMerging::Mobile, "ada@example.com").expect("a digest");
-        assert_eq!(mobile.strip_prefix("mob#"), ada.strip_prefix("mail#"));
-        assert_eq!(digest(b"key", ChannelMerging::None, "ada@example.com"), None);
-        // RFC 4231, test case 2.
-        assert_eq!(
-            digest(b"Jefe", ChannelMerging::Mobile, "what do ya want for nothing?").as_deref(),
-            Some("mob#5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
-        );
-    }
-
-    #[test]
-    fn a_retry_is_known_by_what_it_means() {
+    fn a_retry_is_identified_by_its_canonical_form() {
         let payload = |body: &str, email: Option<&str>| {
             let digest = email.and_then(|email| AddressDigest::of(b"key", ChannelMerging::Email, email));
             PayloadDigest::of(&parsed(body).to_json(digest.as_ref()))

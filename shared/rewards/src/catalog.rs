@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use punchcard_models::{
-    activity::UnitStatus,
     fault::{Faults, Noted},
     json::At,
-    player_events::ChannelMerging,
+    settings::{ChannelMerging, UnitStatus},
 };
 
 use crate::{

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use punchcard_models::{
-    activity::UnitStatus,
     data::OpenData,
     ids::{AccountId, LoyaltyId},
+    settings::UnitStatus,
     timestamp::Timestamp,
 };
 

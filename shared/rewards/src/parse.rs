@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use punchcard_models::{
-    activity::MAX_CHANNEL,
+    channel,
     fault::{FaultKind, Faults, Noted},
     ids::parse_id,
     json::{self, At, Members, Value},
@@ -50,7 +50,7 @@ pub(crate) fn set<T: Ord>(
     let mut set = BTreeSet::new();
     at.items(least..=MAX_ITEMS, |item| {
         let new = set.insert(parse(item)?);
-        if new { Ok(()) } else { Err(item.fault(FaultKind::Repeated, "is there more than once")) }
+        if new { Ok(()) } else { Err(item.fault(FaultKind::Repeated, "appears more than once")) }
     })?;
     Ok(set)
 }
@@ -88,8 +88,8 @@ pub(crate) fn trimmed_id(at: At<'_, '_>) -> Result<String, Noted> {
 /// The name of a channel.
 pub(crate) fn channel(at: At<'_, '_>) -> Result<String, Noted> {
     let text = at.string()?;
-    if text.trim().is_empty() || text.chars().nth(MAX_CHANNEL).is_some() {
-        return Err(at.invalid(format!("must have 1 to {MAX_CHANNEL} characters, not only blanks")));
+    if !channel::is_valid(text) {
+        return Err(at.invalid(format!("must have 1 to {} characters, not only blanks", channel::MAX_CHARS)));
     }
     Ok(text.to_owned())
 }

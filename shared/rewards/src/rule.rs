@@ -9,7 +9,7 @@ use std::{
 
 use punchcard_models::{
     fault::{FaultKind, Noted},
-    ids::{AccountId, LoyaltyId},
+    ids::{self, AccountId, LoyaltyId},
     json::{At, Members},
     timestamp::Timestamp,
 };
@@ -266,8 +266,8 @@ impl Kind {
 
 impl Audience {
     fn parse(offer: &Members<'_, '_>) -> Result<Option<Self>, Noted> {
-        let accounts = offer.optional("accounts", |at| set(at, 1, AccountId::parse));
-        let loyalty_ids = offer.optional("loyaltyIds", |at| set(at, 1, LoyaltyId::parse));
+        let accounts = offer.optional("accounts", |at| set(at, 1, ids::parse_member::<AccountId>));
+        let loyalty_ids = offer.optional("loyaltyIds", |at| set(at, 1, ids::parse_member::<LoyaltyId>));
         Ok(match (accounts?, loyalty_ids?) {
             (None, None) => None,
             (accounts, loyalty_ids) => {

@@ -191,7 +191,7 @@ impl<'t> Reader<'t> {
             let place = Pointer::Member(&at, &key);
             let repeated = !known.insert(key.clone());
             if repeated {
-                self.note(key_line, place, "is there more than once");
+                self.note(key_line, place, "appears more than once");
             }
             self.lines.entry(place.to_string()).or_insert(key_line);
             let (event, line) = self.next()?;

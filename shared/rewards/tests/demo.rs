@@ -1,11 +1,10 @@
 //! Every rule of the demo catalog pays as its documentation says.
 
 use punchcard_models::{
-    activity::UnitStatus,
     data::{Datum, OpenData, Scalar},
     decimal::Decimal,
     ids::{AccountId, LoyaltyId},
-    player_events::ChannelMerging,
+    settings::{ChannelMerging, UnitStatus},
     timestamp::Timestamp,
 };
 use punchcard_rewards::{
@@ -42,7 +41,7 @@ impl<'a> Activity<'a> {
 
     /// What each rule says about it, and what it earned.
     fn judged<'c>(&self, catalog: &'c Catalog, usage: &mut Usage) -> (Verdicts<'c>, Books) {
-        let account = self.account.map(|id| AccountId::new(id).expect("an id"));
+        let account = self.account.map(|id| id.parse::<AccountId>().expect("an id"));
         let member = Member { account: account.as_ref(), loyalty: None };
         let occurrence = Occurrence {
             trigger: Trigger::Action(self.action),
@@ -182,7 +181,7 @@ fn the_targeted_account_gets_its_percentage_rounded_down_and_at_the_limit_what_i
 
 #[test]
 fn what_is_left_of_a_points_limit_is_paid_only_if_exactly_that_is_left() {
-    let (demo, account) = (demo(), AccountId::new("A-1001").expect("an id"));
+    let (demo, account) = (demo(), "A-1001".parse::<AccountId>().expect("an id"));
     let occurrence = Occurrence {
         trigger: Trigger::Action("APP_CHECKIN"),
         channel: None,
@@ -204,7 +203,7 @@ fn what_is_left_of_a_points_limit_is_paid_only_if_exactly_that_is_left() {
 
 #[test]
 fn a_loyalty_id_that_reads_like_the_account_is_not_the_account() {
-    let (demo, loyalty) = (demo(), LoyaltyId::new("A-1001").expect("an id"));
+    let (demo, loyalty) = (demo(), "A-1001".parse::<LoyaltyId>().expect("an id"));
     let (occurrence, member) = (
         Occurrence {
             trigger: Trigger::Action("APP_CHECKIN"),

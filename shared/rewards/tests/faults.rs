@@ -74,7 +74,7 @@ fn every_fault_is_told_with_its_line_in_one_run() {
             "line 3: /defaultChannel must have 1 to 64 characters, not only blanks",
             "line 4: /colour is unknown here, where there can be rewards, defaultChannel, channelMerging, sections, \
              actions, businessUnits, offers, campaigns",
-            "line 5: /sections/1 is there more than once",
+            "line 5: /sections/1 appears more than once",
             "line 8: /actions/1 must not have blanks around it",
             "line 11: /businessUnits/A#C must be named with 1 to 64 of A-Z a-z 0-9 _ . -",
             "line 12: /businessUnits/OLD must be enabled or disabled",
@@ -92,7 +92,7 @@ fn every_fault_is_told_with_its_line_in_one_run() {
              pointsPerMember",
             "line 32: /offers/2 must have accounts or loyaltyIds, as every targeted offer",
             "line 35: /offers/2/reward/percentage must be a number above 0, at most 100000, with at most 4 decimals",
-            "line 36: /offers/2/reward is there more than once",
+            "line 36: /offers/2/reward appears more than once",
             "line 37: /offers/2/pointsType must be named with 1 to 64 of A-Z a-z 0-9 _ . -",
             "line 38: /offers/3/id must not be the id of another offer or campaign",
             "line 41: /offers/3/reward/flat must be a number as JSON spells it, or a text in quotes",
@@ -135,7 +135,7 @@ fn a_catalog_is_one_plain_document() {
         ("rewards: enabled\n---\nrewards: enabled\n", "line 3: must be the only document of the file"),
         ("rewards: !!str enabled\n", "line 1: /rewards must not have a tag"),
         ("? [a]\n: b\n", "line 1: must have texts as keys"),
-        ("rewards: enabled\nrewards: enabled\n", "line 2: /rewards is there more than once"),
+        ("rewards: enabled\nrewards: enabled\n", "line 2: /rewards appears more than once"),
     ] {
         assert_eq!(problems(text), [told], "{text:?}");
     }
@@ -196,7 +196,7 @@ fn stored_catalogs_are_read_as_strictly() {
     assert_eq!(
         faults,
         [
-            "/offers/0/id is there more than once",
+            "/offers/0/id appears more than once",
             "/rewards must be enabled or disabled",
             "/offers/0/id must be 3 to 128 of A-Z a-z 0-9 _",
             "/offers/0/unit is required",

@@ -170,8 +170,8 @@ impl Happening {
             at: self.at,
             data: &self.data,
         };
-        let account = AccountId::new(IDS[self.who]).expect("an id");
-        let loyalty = LoyaltyId::new("L-1").expect("an id");
+        let account = IDS[self.who].parse::<AccountId>().expect("an id");
+        let loyalty = "L-1".parse::<LoyaltyId>().expect("an id");
         catalog.evaluate(&occurrence, Member { account: Some(&account), loyalty: Some(&loyalty) }, usage)
     }
 }

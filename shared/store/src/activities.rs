@@ -1,4 +1,4 @@
-//! Table `Activities`: key `activityId`; one item an activity with what it earned: the ledger entry itself.
+//! Table `Activities`: key `activityId`; one item an activity, with what it earned.
 
 use aws_sdk_dynamodb::Client;
 use punchcard_models::{
@@ -13,28 +13,31 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    Store,
+    error::StoreError,
     item::{Attributes as _, Item, b, s},
-    ledger::{Entry, Expect, Ledger, Place, Record, Written, points_attribute},
-    outage::Outage,
+    ledger::{Entry, Expect, Ledger, Place, Record, Written},
+    member_write::points_attribute,
+    retry::Retries,
 };
 
 const RECORD: &str = "record an activity";
 const READ: &str = "read an activity";
 
-/// An activity to be recorded.
+/// An activity to record.
 #[derive(Debug, Clone, Copy)]
 pub struct NewActivity<'a> {
     /// Its id.
     pub id: &'a ActivityId,
-    /// With which it was sent.
+    /// The correlation id that it was sent with.
     pub correlation_id: &'a CorrelationId,
-    /// Whose it is.
+    /// The member that it belongs to.
     pub member: &'a MemberId,
-    /// What was done.
+    /// The parsed request.
     pub activity: &'a Activity,
-    /// Of what was sent, where an Idempotency-Key made the id.
+    /// The request's digest, if an Idempotency-Key made the id.
     pub payload: Option<PayloadDigest>,
-    /// When it came.
+    /// The time of arrival.
     pub now: Timestamp,
 }
 
@@ -43,63 +46,68 @@ pub struct NewActivity<'a> {
 pub struct StoredActivity {
     /// Its id.
     pub activity_id: String,
-    /// What was done.
+    /// The action.
     pub action: String,
-    /// Where.
+    /// The channel.
     pub channel: String,
-    /// When, as it is told.
+    /// The time of the activity, in RFC 3339.
     pub when: String,
-    /// The unit that it was sent for.
+    /// The business unit of the request.
     pub business_unit: Option<String>,
-    /// The loyalty id that was sent along.
+    /// The loyalty id of the request.
     pub loyalty_id: Option<String>,
-    /// The remark.
+    /// The note.
     pub note: Option<String>,
-    /// The further data, as JSON.
+    /// The extended data, as JSON.
     pub extended_data: Option<String>,
-    /// What it earned, as JSON: unit → points type → base, bonus, targeted, total.
+    /// The award, as JSON: unit → points type → base, bonus, targeted, total.
     pub earned: String,
 }
 
-/// What became of an activity.
+/// The outcome of recording an activity.
 #[derive(Debug)]
 pub enum ActivityRecorded {
-    /// It is stored, and this is what it earned.
+    /// It is stored, with its award.
     New(StoredActivity),
-    /// One of its id was there before.
+    /// An activity of this id exists.
     Exists {
-        /// That one.
+        /// The activity that is there.
         stored: StoredActivity,
-        /// Whether it came with an Idempotency-Key and the same payload.
+        /// Whether it was sent with an Idempotency-Key and the same payload.
         same_payload: bool,
     },
-    /// It uses more total limits than the store writes at once.
+    /// It is larger than an item may be, or uses more total limits than one transaction writes.
     TooLarge,
 }
 
-/// The activities, to record one.
+/// Records activities.
 #[derive(Debug)]
-pub struct Activities {
+pub struct ActivityWriter {
     ledger: Ledger,
     table: String,
 }
 
-impl Activities {
-    pub(crate) fn new(client: Client, table: String, members: String) -> Self {
-        Activities { ledger: Ledger::new(client, members), table }
+impl ActivityWriter {
+    /// A writer to this store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        let ledger = Ledger::new(store.writes.clone(), store.table("Members"));
+        ActivityWriter { ledger, table: store.table("Activities") }
     }
 
-    /// Records an activity and books what `evaluate` gives for it, in one write.
+    /// Records an activity and books what `evaluate` awards for it, in one write.
     ///
     /// # Errors
-    /// The store could not be used. Nothing is stored, or all of it is; sending it again finds out.
+    /// Of the store. After [`StoreError::OutcomeUnknown`] the activity may be stored; otherwise nothing is.
     pub async fn record<'c>(
         &self,
         new: NewActivity<'_>,
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Award<'c>,
-    ) -> Result<ActivityRecorded, Outage> {
-        let record = Record { table: &self.table, key: "activityId", item: item(&new), write_id: Uuid::new_v4() };
+    ) -> Result<ActivityRecorded, StoreError> {
+        let build = || item(&new);
+        let record = Record { table: &self.table, key: "activityId", item: &build, write_id: Uuid::new_v4() };
+        let mut retries = Retries::until(deadline, RECORD);
         let place =
             Place { member: new.member.to_string(), expect: Expect::Anything, first: Item::new(), others: Vec::new() };
         let entry = |usage: &Usage| {
@@ -113,22 +121,26 @@ impl Activities {
             let earned = Item::from([("earned".into(), s(award.earned_json()))]);
             Entry { earned, award, adds }
         };
-        let unreadable = || Outage::unreadable(RECORD, "a stored activity");
-        match self.ledger.write(RECORD, record, &place, deadline, entry).await? {
-            Written::New(item) => stored(&item).map(ActivityRecorded::New).ok_or_else(unreadable),
+        let corrupt = || StoreError::corrupt(RECORD, "a stored activity");
+        match self.ledger.write(&record, &place, &mut retries, entry).await? {
+            Written::New(earned) => {
+                let mut stored = item(&new);
+                stored.extend(earned);
+                read(&stored).map(ActivityRecorded::New).ok_or_else(corrupt)
+            }
             Written::TooLarge => Ok(ActivityRecorded::TooLarge),
-            Written::Elsewhere(_) => Err(Outage::unreadable(RECORD, "a member that is another's name")),
+            Written::Elsewhere(_) => Err(StoreError::corrupt(RECORD, "a member that is another's alias")),
             Written::Exists(item) => {
                 let payload = new.payload.as_ref().map(PayloadDigest::as_bytes);
                 let same_payload = payload.is_some() && payload == item.bytes("payload");
-                let stored = stored(&item).ok_or_else(unreadable)?;
+                let stored = read(&item).ok_or_else(corrupt)?;
                 Ok(ActivityRecorded::Exists { stored, same_payload })
             }
         }
     }
 }
 
-/// The activities, to look one up.
+/// Reads activities.
 #[derive(Debug, Clone)]
 pub struct ActivityReader {
     client: Client,
@@ -136,19 +148,21 @@ pub struct ActivityReader {
 }
 
 impl ActivityReader {
-    pub(crate) fn new(client: Client, table: String) -> Self {
-        ActivityReader { client, table }
+    /// A reader of this store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        ActivityReader { client: store.reads.clone(), table: store.table("Activities") }
     }
 
     /// An activity, if it was sent with this correlation id.
     ///
     /// # Errors
-    /// The store could not be used.
-    pub async fn get(&self, id: &ActivityId, sent_with: &CorrelationId) -> Result<Option<StoredActivity>, Outage> {
-        let read = self.client.get_item().table_name(&self.table).key("activityId", s(id)).consistent_read(true);
-        let found = read.send().await.map_err(|error| Outage::from_sdk(READ, &error))?.item;
+    /// Of the store.
+    pub async fn get(&self, id: &ActivityId, sent_with: &CorrelationId) -> Result<Option<StoredActivity>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("activityId", s(id)).consistent_read(true);
+        let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
         let found = found.filter(|item| item.text("correlationId") == Some(sent_with));
-        found.map(|item| stored(&item).ok_or(Outage::unreadable(READ, "a stored activity"))).transpose()
+        found.map(|item| read(&item).ok_or(StoreError::corrupt(READ, "a stored activity"))).transpose()
     }
 }
 
@@ -174,7 +188,7 @@ fn item(new: &NewActivity<'_>) -> Item {
     item
 }
 
-fn stored(item: &Item) -> Option<StoredActivity> {
+fn read(item: &Item) -> Option<StoredActivity> {
     let text = |name: &str| item.text(name).map(str::to_owned);
     Some(StoredActivity {
         activity_id: text("activityId")?,

@@ -1,18 +1,18 @@
-//! Table `Members`, to look up balances: attributes `pts#unit#type` of a member's item.
+//! Table `Members`, read for balances: attributes `pts#unit#type` of a member's item.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use punchcard_models::member::MemberId;
 
-use crate::{item::s, ledger::points_of, outage::Outage};
+use crate::{Store, error::StoreError, item::s, member_write::points_of};
 
 const READ: &str = "read balances";
 
 /// Points by business unit, then by type.
 pub type Balances = BTreeMap<String, BTreeMap<String, u64>>;
 
-/// The members, to look up what they have.
+/// Reads balances.
 #[derive(Debug, Clone)]
 pub struct BalanceReader {
     client: Client,
@@ -20,17 +20,19 @@ pub struct BalanceReader {
 }
 
 impl BalanceReader {
-    pub(crate) fn new(client: Client, table: String) -> Self {
-        BalanceReader { client, table }
+    /// A reader of this store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        BalanceReader { client: store.reads.clone(), table: store.table("Members") }
     }
 
-    /// What a member has; nothing, if it is unknown.
+    /// A member's balances; none, if the member is unknown.
     ///
     /// # Errors
-    /// The store could not be used.
-    pub async fn of(&self, member: &MemberId) -> Result<Balances, Outage> {
-        let read = self.client.get_item().table_name(&self.table).key("memberId", s(member)).consistent_read(true);
-        let found = read.send().await.map_err(|error| Outage::from_sdk(READ, &error))?.item.unwrap_or_default();
+    /// Of the store.
+    pub async fn of(&self, member: &MemberId) -> Result<Balances, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("memberId", s(member)).consistent_read(true);
+        let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item.unwrap_or_default();
         let mut balances = Balances::new();
         for (unit, points_type, points) in found.iter().filter_map(|(name, value)| points_of(name, value)) {
             balances.entry(unit).or_default().insert(points_type, points);

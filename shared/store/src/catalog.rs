@@ -1,192 +1,184 @@
-//! Table `Catalog`: key `part`, `id`; what an operator decides.
+//! Table `Catalog`: key `part`, `id`; everything that an operator decides.
 //!
 //! | part | id | item |
 //! |---|---|---|
-//! | `open` | `rules#0000`, … | settings and rules: a chunk of JSON that names its version |
 //! | `open` | `client#…`, `apikey#…`, `key#…` | an API client, an API key, a public key |
+//! | `open` | `current` | the version of the catalog in force, and its number of chunks |
+//! | `history` | `VERSION#CHUNK` | a chunk of an applied catalog's JSON, never changed |
 //! | `private` | key id | a private signing key |
 //! | `digest` | `current` | the key of the e-mail and mobile digests |
-
-use std::sync::Arc;
+//!
+//! Callers and keys are small and read often; a catalog's rules may be large and are read only when the version changed.
+//! Stores made by version 0.1.0 have their rules as `rules#CHUNK` in part `open` until a catalog is applied.
 
 use aws_sdk_dynamodb::Client as Dynamo;
 use punchcard_models::{
-    access::{Access, ApiKey, Client, Denied, Scope, SecretDigest},
+    access::{Access, ApiKey, Client, Scope, SecretDigest},
     ids::ClientId,
-    timestamp::Timestamp,
 };
 use punchcard_rewards::Catalog;
 
 use crate::{
+    error::StoreError,
     item::{Attributes as _, Item, s},
-    kept::{FRESH, Kept, PATIENCE},
-    outage::Outage,
 };
 
-const READ: &str = "read the catalog";
 pub(crate) const OPEN: &str = "open";
+pub(crate) const HISTORY: &str = "history";
 pub(crate) const PRIVATE: &str = "private";
 pub(crate) const DIGEST: &str = "digest";
+pub(crate) const CURRENT: &str = "current";
 pub(crate) const CLIENT: &str = "client#";
 pub(crate) const API_KEY: &str = "apikey#";
 pub(crate) const PUBLIC_KEY: &str = "key#";
-pub(crate) const RULES: &str = "rules#";
+/// The prefix of rules as version 0.1.0 stored them, and a bound of the ids that are read with the callers.
+const OLD_RULES: &str = "rules#";
 
-/// The catalog as it was at one moment.
+const READ: &str = "read the catalog";
+
+/// The version of the catalog in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CatalogVersion {
+    /// None was applied yet, or one by version 0.1.0 in its own form.
+    #[default]
+    Unmarked,
+    /// A catalog in the history.
+    Applied {
+        /// Counts the applied catalogs, from 1.
+        version: u64,
+        /// The number of items that hold it.
+        chunks: usize,
+    },
+}
+
+/// Everything that decides who may call, and the version of the catalog in force.
+#[derive(Debug, Default)]
+pub struct Callers {
+    /// Clients, API keys and public keys.
+    pub access: Access,
+    /// The catalog in force.
+    pub catalog: CatalogVersion,
+}
+
+/// The whole catalog at one moment.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    /// Who may call.
+    /// Clients, API keys and public keys.
     pub access: Access,
     /// Settings and rules.
     pub rules: Catalog,
-    /// Counts the applied changes of settings and rules; 0 where none was applied yet.
+    /// Counts the applied catalogs; 0 if there is none.
     pub version: u64,
 }
 
-/// Keeps a [`Snapshot`], and reads it again when it is too old.
-#[derive(Debug)]
-pub struct CatalogReader {
-    client: Dynamo,
-    table: String,
-    kept: Kept<Snapshot>,
+/// The id of a chunk in the history. Versions and chunks sort as text.
+pub(crate) fn chunk_id(version: u64, chunk: usize) -> String {
+    format!("{version:010}#{chunk:04}")
 }
 
-impl CatalogReader {
-    pub(crate) fn new(client: Dynamo, table: String) -> Self {
-        CatalogReader { client, table, kept: Kept::default() }
-    }
-
-    /// The catalog, at most 60 seconds old; up to 5 minutes where it can't be read again.
-    ///
-    /// # Errors
-    /// It can't be read, and none is kept that could be trusted.
-    pub async fn current(&self, now: Timestamp) -> Result<Arc<Snapshot>, Outage> {
-        self.kept.get(FRESH, now, read(&self.client, &self.table)).await
-    }
-
-    /// Lets a caller in by the current catalog, or by a newer one where this one doesn't know the caller.
-    ///
-    /// # Errors
-    /// The catalog can't be read; or, inside, the caller is denied.
-    pub async fn admit<T>(
-        &self,
-        now: Timestamp,
-        check: impl Fn(&Access) -> Result<T, Denied>,
-    ) -> Result<Result<(Arc<Snapshot>, T), Denied>, Outage> {
-        let snapshot = self.current(now).await?;
-        match check(&snapshot.access) {
-            Ok(caller) => Ok(Ok((snapshot, caller))),
-            Err(denied) if denied.may_be_new() => {
-                let snapshot = self.kept.get(PATIENCE, now, read(&self.client, &self.table)).await?;
-                Ok(check(&snapshot.access).map(|caller| (snapshot, caller)))
-            }
-            Err(denied) => Ok(Err(denied)),
-        }
-    }
-}
-
-/// Everything of one part, in the order of the ids, read with strong consistency.
-pub(crate) async fn read_part(client: &Dynamo, table: &str, part: &str) -> Result<Vec<Item>, Outage> {
-    let mut pages = client
-        .query()
-        .table_name(table)
-        .key_condition_expression("part = :part")
-        .expression_attribute_values(":part", s(part))
-        .consistent_read(true)
-        .into_paginator()
-        .items()
-        .send();
+/// Reads the items of a part whose ids are in a range, with strong consistency.
+async fn query(client: &Dynamo, table: &str, part: &str, ids: Option<(&str, &str)>) -> Result<Vec<Item>, StoreError> {
+    let mut query =
+        client.query().table_name(table).expression_attribute_values(":part", s(part)).consistent_read(true);
+    query = match ids {
+        None => query.key_condition_expression("part = :part"),
+        Some((condition, id)) => query
+            .key_condition_expression(format!("part = :part AND {condition}"))
+            .expression_attribute_values(":id", s(id)),
+    };
+    let mut pages = query.into_paginator().items().send();
     let mut items = Vec::new();
     while let Some(item) = pages.next().await {
-        items.push(item.map_err(|error| Outage::from_sdk(READ, &error))?);
+        items.push(item.map_err(|error| StoreError::read(READ, &error))?);
     }
     Ok(items)
 }
 
-/// The whole of part `open`.
-pub(crate) async fn read(client: &Dynamo, table: &str) -> Result<Snapshot, Outage> {
-    let (items, rules) = read_open(client, table).await?;
-    let unreadable = |what| Outage::unreadable(READ, what);
-    let access = read_access(&items)?;
-    let Some(AppliedRules { version, json }) = rules else { return Ok(Snapshot { access, ..Snapshot::default() }) };
-    let rules = Catalog::from_json(&json).map_err(|_| unreadable("the rules"))?;
-    Ok(Snapshot { access, rules, version })
+/// Reads a whole part, in the order of the ids.
+pub(crate) async fn read_part(client: &Dynamo, table: &str, part: &str) -> Result<Vec<Item>, StoreError> {
+    query(client, table, part, None).await
 }
 
-/// Settings and rules as they were applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedRules {
-    /// Counts the applied changes, from 1.
-    pub version: u64,
-    /// The catalog in canonical JSON.
-    pub json: String,
+/// Reads the items of part `open` but the rules of version 0.1.0.
+pub(crate) async fn read_open(client: &Dynamo, table: &str) -> Result<Vec<Item>, StoreError> {
+    query(client, table, OPEN, Some(("id < :id", OLD_RULES))).await
 }
 
-/// The items of part `open` with the rules put together, all chunks of one version.
-pub(crate) async fn read_open(client: &Dynamo, table: &str) -> Result<(Vec<Item>, Option<AppliedRules>), Outage> {
-    /// A reading that falls into an applying sees chunks of two versions; the next one doesn't.
-    const READINGS: usize = 3;
-    for _ in 0..READINGS {
-        let items = read_part(client, table, OPEN).await?;
-        match assemble(&items)? {
-            Chunks::None => return Ok((items, None)),
-            Chunks::Whole(rules) => return Ok((items, Some(rules))),
-            Chunks::Mixed => {}
-        }
-    }
-    Err(Outage::unreadable(READ, "rules of mixed versions"))
-}
-
-enum Chunks {
-    None,
-    Whole(AppliedRules),
-    Mixed,
-}
-
-/// Puts the chunks of the rules together.
-fn assemble(items: &[Item]) -> Result<Chunks, Outage> {
-    let unreadable = |what| Outage::unreadable(READ, what);
-    let is_chunk = |item: &&Item| item.text("id").is_some_and(|id| id.starts_with(RULES));
-    let chunks: Vec<&Item> = items.iter().filter(is_chunk).collect();
-    let Some(first) = chunks.first() else { return Ok(Chunks::None) };
-    let version = first.number("version").ok_or_else(|| unreadable("the version"))?;
-    let count: usize = first.number("chunks").ok_or_else(|| unreadable("the number of chunks"))?;
-    let whole = chunks.len() >= count && chunks[..count].iter().all(|chunk| chunk.number("version") == Some(version));
-    if !whole {
-        return Ok(Chunks::Mixed);
-    }
-    let json: Option<String> = chunks[..count].iter().map(|chunk| chunk.text("json")).collect();
-    Ok(Chunks::Whole(AppliedRules { version, json: json.ok_or_else(|| unreadable("a chunk"))? }))
-}
-
-fn read_access(items: &[Item]) -> Result<Access, Outage> {
-    let unreadable = |what| Outage::unreadable(READ, what);
-    let mut access = Access::default();
-    for item in items {
-        let id = item.text("id").ok_or_else(|| unreadable("an id"))?;
+pub(crate) async fn read_callers(client: &Dynamo, table: &str) -> Result<Callers, StoreError> {
+    let mut callers = Callers::default();
+    let access = &mut callers.access;
+    for item in read_open(client, table).await? {
+        let corrupt = |what| StoreError::corrupt(READ, what);
+        let id = item.text("id").ok_or_else(|| corrupt("an id"))?;
         if let Some(name) = id.strip_prefix(CLIENT) {
-            let (id, client) = read_client(name, item).ok_or_else(|| unreadable("a client"))?;
+            let (id, client) = read_client(name, &item).ok_or_else(|| corrupt("a client"))?;
             access.clients.insert(id, client);
         } else if id.starts_with(API_KEY) {
-            let (digest, key) = read_api_key(item).ok_or_else(|| unreadable("an API key"))?;
+            let (digest, key) = read_api_key(&item).ok_or_else(|| corrupt("an API key"))?;
             access.api_keys.insert(digest, key);
         } else if let Some(id) = id.strip_prefix(PUBLIC_KEY) {
             let key = item.bytes("publicKey").and_then(|key| key.try_into().ok());
-            access.public_keys.insert(id.to_owned(), key.ok_or_else(|| unreadable("a public key"))?);
+            access.public_keys.insert(id.to_owned(), key.ok_or_else(|| corrupt("a public key"))?);
+        } else if id == CURRENT {
+            callers.catalog = read_version(&item).ok_or_else(|| corrupt("the catalog's version"))?;
         }
     }
-    Ok(access)
+    Ok(callers)
+}
+
+fn read_version(item: &Item) -> Option<CatalogVersion> {
+    Some(CatalogVersion::Applied { version: item.number("version")?, chunks: item.number("chunks")? })
+}
+
+/// The JSON of a catalog, and its version. None, if none was applied.
+pub(crate) async fn read_rules_json(
+    client: &Dynamo,
+    table: &str,
+    version: CatalogVersion,
+) -> Result<Option<(String, u64)>, StoreError> {
+    let CatalogVersion::Applied { version, chunks } = version else {
+        return read_old_rules_json(client, table).await;
+    };
+    let items = query(client, table, HISTORY, Some(("begins_with(id, :id)", &format!("{version:010}#")))).await?;
+    let json: Option<String> = items.iter().map(|chunk| chunk.text("json")).collect();
+    match json {
+        Some(json) if items.len() == chunks => Ok(Some((json, version))),
+        _ => Err(StoreError::corrupt(READ, "the chunks of a catalog")),
+    }
+}
+
+/// Rules as version 0.1.0 stored them. It overwrote them chunk by chunk in one transaction, which a read of several pages
+/// can fall into: the next one does not.
+async fn read_old_rules_json(client: &Dynamo, table: &str) -> Result<Option<(String, u64)>, StoreError> {
+    const READS: usize = 3;
+    for _ in 0..READS {
+        let items = query(client, table, OPEN, Some(("begins_with(id, :id)", OLD_RULES))).await?;
+        let Some(first) = items.first() else { return Ok(None) };
+        let corrupt = || StoreError::corrupt(READ, "the rules");
+        let version: u64 = first.number("version").ok_or_else(corrupt)?;
+        let count: usize = first.number("chunks").ok_or_else(corrupt)?;
+        let chunks = items.get(..count).unwrap_or_default();
+        if count > 0 && chunks.len() == count && chunks.iter().all(|chunk| chunk.number("version") == Some(version)) {
+            let json: Option<String> = chunks.iter().map(|chunk| chunk.text("json")).collect();
+            return Ok(Some((json.ok_or_else(corrupt)?, version)));
+        }
+    }
+    Err(StoreError::corrupt(READ, "rules of mixed versions"))
+}
+
+pub(crate) fn parse_rules(json: &str) -> Result<Catalog, StoreError> {
+    Catalog::from_json(json).map_err(|_| StoreError::corrupt(READ, "the rules"))
 }
 
 fn read_client(name: &str, item: &Item) -> Option<(ClientId, Client)> {
     let scopes = item.get("scopes")?.as_ss().ok()?;
     let client = Client {
         secret: SecretDigest::stored(item.bytes("secretDigest")?)?,
-        // A scope that this version doesn't know allows nothing.
+        // A scope that this version does not know grants nothing.
         scopes: scopes.iter().filter_map(|scope| Scope::from_text(scope)).collect(),
         revoked: item.contains_key("revokedAt"),
     };
-    Some((ClientId::new(name).ok()?, client))
+    Some((name.parse().ok()?, client))
 }
 
 fn read_api_key(item: &Item) -> Option<(SecretDigest, ApiKey)> {

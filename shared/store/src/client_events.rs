@@ -1,16 +1,15 @@
 //! Table `ClientEvents`: key `customerId`, `clientEventId`; one item a client event.
 //!
-//! Each event is a conditional write of its own, since nothing moves but itself: one event is a put, whose failed
-//! condition returns what is stored; more are PartiQL inserts, 25 a round trip, and what those report as duplicates
-//! is fetched with one read.
+//! Each event is a conditional write of its own. One event is a put, whose failed condition returns the stored item; more
+//! are PartiQL inserts, 25 a round trip, and the stored items of duplicates are fetched with one read.
 
 use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest},
+    types::{AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse},
 };
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use punchcard_models::{
     client_event::{Channel, ClientEvent, EventName, Metadata, Section},
     ids::{ClientEventId, CustomerId},
@@ -20,71 +19,80 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    Store,
+    conditional_write::put_new,
+    error::{FailedAttempt, StoreError},
     item::{Attributes as _, Item, b, n, s},
-    new_item::put_new,
-    outage::Outage,
     read_items::read_items,
-    retry::{Retries, passes},
+    retry::Retries,
 };
 
 const RECORD: &str = "record client events";
 /// The most statements that one `BatchExecuteStatement` takes.
-const STATEMENTS: usize = 25;
+const MAX_STATEMENTS: usize = 25;
 
 /// An item's attributes.
 const ATTRIBUTES: [&str; 8] =
     ["customerId", "clientEventId", "type", "event", "timestamp", "metadata", "receivedAt", "writeId"];
 
-/// What became of an event.
+/// The outcome of recording an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is stored now.
+    /// It is stored.
     New,
-    /// It was stored before, just the same.
+    /// The same event was stored before.
     Duplicate,
     /// Another event was stored under its id before.
     Reused,
 }
 
-/// The client events.
+/// Records client events.
 #[derive(Debug, Clone)]
-pub struct ClientEvents {
-    client: Client,
+pub struct ClientEventWriter {
+    reads: Client,
+    writes: Client,
     table: String,
     insert: String,
 }
 
-impl ClientEvents {
-    pub(crate) fn new(client: Client, table: String) -> Self {
+impl ClientEventWriter {
+    /// A writer to this store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        let table = store.table("ClientEvents");
         let attributes = ATTRIBUTES.map(|name| format!("'{name}':?")).join(",");
         let insert = format!("INSERT INTO \"{table}\" VALUE {{{attributes}}}");
-        ClientEvents { client, table, insert }
+        ClientEventWriter { reads: store.reads.clone(), writes: store.writes.clone(), table, insert }
     }
 
-    /// Records the events that are new, and says of each what became of it. The events' ids are distinct.
+    /// Records the events that are new, and returns each one's outcome. The events' ids are distinct.
     ///
     /// # Errors
-    /// The store could not be used. Some of the events may be stored; sending them again finds out.
+    /// Of the store. Some of the events may be stored all the same; sending them again is safe.
     pub async fn record(
         &self,
         customer: &CustomerId,
         events: &[ClientEvent],
         now: Timestamp,
         deadline: Instant,
-    ) -> Result<Vec<Recorded>, Outage> {
-        // Ours alone: after a lost answer the second try meets the first one's write and knows it by this.
+    ) -> Result<Vec<Recorded>, StoreError> {
+        // A later attempt recognises an earlier one of this invocation by this id, if its answer was lost.
         let write = Write { customer, now, id: Uuid::new_v4() };
         match events {
-            [event] => Ok(vec![self.put(&write, event).await?]),
+            [event] => Ok(vec![self.put(&write, event, deadline).await?]),
             events => self.insert(&write, events, deadline).await,
         }
     }
 
-    async fn put(&self, write: &Write<'_>, event: &ClientEvent) -> Result<Recorded, Outage> {
-        let item = ATTRIBUTES.iter().map(|&name| name.to_owned()).zip(write.values(event)).collect();
-        match put_new(&self.client, RECORD, &self.table, "clientEventId", item).await? {
-            None => Ok(Recorded::New),
-            Some(stored) => write.compare(event, &stored),
+    async fn put(&self, write: &Write<'_>, event: &ClientEvent, deadline: Instant) -> Result<Recorded, StoreError> {
+        let mut retries = Retries::until(deadline, RECORD);
+        loop {
+            let item = ATTRIBUTES.iter().map(|&name| name.to_owned()).zip(write.values(event)).collect();
+            match put_new(&self.writes, RECORD, &self.table, "clientEventId", item).await {
+                Ok(None) => return Ok(Recorded::New),
+                Ok(Some(stored)) => return write.compare(event, &stored),
+                Err(failed) => retries.after(failed).await?,
+            }
         }
     }
 
@@ -93,38 +101,40 @@ impl ClientEvents {
         write: &Write<'_>,
         events: &[ClientEvent],
         deadline: Instant,
-    ) -> Result<Vec<Recorded>, Outage> {
+    ) -> Result<Vec<Recorded>, StoreError> {
         let mut existing = HashSet::new();
         let mut pending: Vec<&ClientEvent> = events.iter().collect();
         let mut retries = Retries::until(deadline, RECORD);
         loop {
-            let calls = pending.chunks(STATEMENTS).map(|chunk| self.insert_chunk(write, chunk));
-            let mut again = Vec::new();
-            for (event, outcome) in try_join_all(calls).await?.into_iter().flatten() {
+            let calls = pending.chunks(MAX_STATEMENTS).map(|chunk| self.insert_chunk(write, chunk));
+            let (mut again, mut last_failure) = (Vec::new(), None);
+            for (event, outcome) in join_all(calls).await.into_iter().flatten() {
                 match outcome {
-                    Inserted::New => {}
-                    Inserted::Exists => {
+                    Ok(Inserted::New) => {}
+                    Ok(Inserted::Exists) => {
                         existing.insert(event.id);
                     }
-                    Inserted::Busy => again.push(event),
+                    Err(failed @ FailedAttempt::Final(_)) => retries.after(failed).await?,
+                    Err(failed) => {
+                        again.push(event);
+                        last_failure = Some(failed);
+                    }
                 }
             }
-            if again.is_empty() {
-                break;
-            }
+            let Some(failed) = last_failure else { break };
             pending = again;
-            retries.pause().await?;
+            retries.after(failed).await?;
         }
         if existing.is_empty() {
             return Ok(vec![Recorded::New; events.len()]);
         }
         let stored = self.fetch(write.customer, &existing, deadline).await?;
-        let verdict = |event: &ClientEvent| match stored.get(&event.id) {
+        let outcome = |event: &ClientEvent| match stored.get(&event.id) {
             Some(item) => write.compare(event, item),
-            None if existing.contains(&event.id) => Err(Outage::unreadable(RECORD, "a duplicate that is not there")),
+            None if existing.contains(&event.id) => Err(StoreError::corrupt(RECORD, "a duplicate that is not there")),
             None => Ok(Recorded::New),
         };
-        events.iter().map(verdict).collect()
+        events.iter().map(outcome).collect()
     }
 
     /// One round trip: up to 25 inserts, each with its own outcome.
@@ -132,31 +142,40 @@ impl ClientEvents {
         &self,
         write: &Write<'_>,
         events: &[&'e ClientEvent],
-    ) -> Result<Vec<(&'e ClientEvent, Inserted)>, Outage> {
+    ) -> Vec<(&'e ClientEvent, Result<Inserted, FailedAttempt>)> {
+        let outcomes = match self.execute(write, events).await {
+            Ok(outcomes) => outcomes,
+            // The call failed, and so each of its members did.
+            Err(failed) => events.iter().map(|_| Err(failed.clone())).collect(),
+        };
+        events.iter().copied().zip(outcomes).collect()
+    }
+
+    async fn execute(
+        &self,
+        write: &Write<'_>,
+        events: &[&ClientEvent],
+    ) -> Result<Vec<Result<Inserted, FailedAttempt>>, FailedAttempt> {
         let statement = |event: &&ClientEvent| {
             BatchStatementRequest::builder()
                 .statement(&self.insert)
                 .set_parameters(Some(write.values(event).into()))
                 .build()
-                .map_err(|_| Outage::unreadable(RECORD, "a statement"))
+                .map_err(|error| FailedAttempt::Final(StoreError::internal(RECORD, error)))
         };
         let statements = events.iter().map(statement).collect::<Result<_, _>>()?;
-        let answer = self.client.batch_execute_statement().set_statements(Some(statements)).send().await;
-        let members = answer.map_err(|error| Outage::from_sdk(RECORD, &error))?.responses.unwrap_or_default();
+        let answer = self.writes.batch_execute_statement().set_statements(Some(statements)).send().await;
+        let members = answer.map_err(|error| FailedAttempt::new(RECORD, &error))?.responses.unwrap_or_default();
         if members.len() != events.len() {
-            return Err(Outage::unreadable(RECORD, "another number of answers than statements"));
+            let error = StoreError::corrupt(RECORD, "a batch with another number of answers than statements");
+            return Err(FailedAttempt::Final(error));
         }
-        let outcome = |(event, member): (&&'e ClientEvent, aws_sdk_dynamodb::types::BatchStatementResponse)| {
-            let code = member.error.and_then(|error| error.code);
-            let outcome = match code {
-                None => Inserted::New,
-                Some(BatchStatementErrorCodeEnum::DuplicateItem) => Inserted::Exists,
-                Some(code) if passes(code.as_str()) => Inserted::Busy,
-                Some(code) => return Err(Outage::refused(RECORD, code.as_str())),
-            };
-            Ok((*event, outcome))
+        let outcome = |member: BatchStatementResponse| match member.error.and_then(|error| error.code) {
+            None => Ok(Inserted::New),
+            Some(BatchStatementErrorCodeEnum::DuplicateItem) => Ok(Inserted::Exists),
+            Some(code) => Err(FailedAttempt::of_member(RECORD, code.as_str())),
         };
-        events.iter().zip(members).map(outcome).collect()
+        Ok(members.into_iter().map(outcome).collect())
     }
 
     async fn fetch(
@@ -164,23 +183,22 @@ impl ClientEvents {
         customer: &CustomerId,
         ids: &HashSet<ClientEventId>,
         deadline: Instant,
-    ) -> Result<HashMap<ClientEventId, Item>, Outage> {
+    ) -> Result<HashMap<ClientEventId, Item>, StoreError> {
         let key =
             |id: &ClientEventId| Item::from([("customerId".into(), s(customer)), ("clientEventId".into(), s(id))]);
-        let items = read_items(&self.client, RECORD, &self.table, ids.iter().map(key).collect(), deadline).await?;
+        let items = read_items(&self.reads, RECORD, &self.table, ids.iter().map(key).collect(), deadline).await?;
         let by_id = |item: Item| {
-            let id = item.text("clientEventId").and_then(ClientEventId::from_text);
-            id.map(|id| (id, item)).ok_or(Outage::unreadable(RECORD, "a stored event"))
+            let id = item.text("clientEventId").and_then(|id| id.parse::<ClientEventId>().ok());
+            id.map(|id| (id, item)).ok_or(StoreError::corrupt(RECORD, "a stored event"))
         };
         items.into_iter().map(by_id).collect()
     }
 }
 
-/// What became of one insert.
+/// The outcome of one insert.
 enum Inserted {
     New,
     Exists,
-    Busy,
 }
 
 /// One request's write.
@@ -205,12 +223,12 @@ impl Write<'_> {
         ]
     }
 
-    /// What an event is, given the item that its id already has.
-    fn compare(&self, event: &ClientEvent, stored: &Item) -> Result<Recorded, Outage> {
+    /// The outcome for an event whose id is taken by a stored item.
+    fn compare(&self, event: &ClientEvent, stored: &Item) -> Result<Recorded, StoreError> {
         if stored.bytes("writeId") == Some(self.id.as_bytes()) {
             return Ok(Recorded::New);
         }
-        let stored = stored_event(stored).ok_or(Outage::unreadable(RECORD, "a stored event"))?;
+        let stored = stored_event(stored).ok_or(StoreError::corrupt(RECORD, "a stored event"))?;
         Ok(if stored == *event { Recorded::Duplicate } else { Recorded::Reused })
     }
 }
@@ -243,7 +261,7 @@ fn stored_event(item: &Item) -> Option<ClientEvent> {
         None => None,
     };
     Some(ClientEvent {
-        id: ClientEventId::from_text(item.text("clientEventId")?)?,
+        id: item.text("clientEventId")?.parse().ok()?,
         name: EventName::from_text(item.text("event")?)?,
         timestamp: Timestamp::from_text(item.text("timestamp")?)?,
         metadata: Metadata {

@@ -7,6 +7,27 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 /// An item as DynamoDB has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
+/// The largest item, in bytes (DynamoDB's 400 KB), less a margin for what [`size_bytes`] rounds.
+pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024 - 1024;
+
+/// An item's size as DynamoDB counts it: names and values in UTF-8. Numbers are counted as text, which is never less.
+pub(crate) fn size_bytes(item: &Item) -> usize {
+    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
+
+fn value_bytes(value: &AttributeValue) -> usize {
+    /// A list or map has three bytes of its own, and one more for each element.
+    const CONTAINER: usize = 3;
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => text.len() + 1,
+        AttributeValue::B(bytes) => bytes.as_ref().len(),
+        AttributeValue::M(members) => CONTAINER + members.len() + size_bytes(members),
+        AttributeValue::L(values) => CONTAINER + values.iter().map(|value| 1 + value_bytes(value)).sum::<usize>(),
+        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => texts.iter().map(|text| text.len() + 1).sum(),
+        _ => 1,
+    }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "callers pass what they have, owned or borrowed")]
 pub(crate) fn s(text: impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
@@ -21,7 +42,7 @@ pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes))
 }
 
-/// Reading an item's attributes, each of which may be missing or of another type.
+/// Reads an item's attributes, each of which may be missing or of another type.
 pub(crate) trait Attributes {
     fn text(&self, name: &str) -> Option<&str>;
     fn number<N: std::str::FromStr>(&self, name: &str) -> Option<N>;

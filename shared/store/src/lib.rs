@@ -1,43 +1,60 @@
-//! DynamoDB, and nothing else knows it: tables, keys and items, one file an operation.
+//! Everything that knows DynamoDB: tables, keys, items, conditions, and store errors.
 //!
-//! A caller asks for the narrowest handle it needs ([`ClientEvents`], [`CatalogReader`], …); each knows one table.
-//! What a failed condition says is an answer; everything else that goes wrong is an [`Outage`].
+//! A function takes the narrowest handle that it needs, such as [`ClientEventWriter`] or [`BalanceReader`], made from a
+//! [`Store`]; each knows one or two tables, and the function's IAM policy allows exactly what its handles do. A failed
+//! condition is an outcome; everything else that goes wrong is a [`StoreError`].
+//!
+//! ```no_run
+//! use punchcard_models::{ids::AccountId, member::MemberId};
+//! use punchcard_store::{BalanceReader, Store};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Store::local("http://127.0.0.1:8000", "punchcard-");
+//! let member = MemberId::Account(AccountId::new("A-1001")?);
+//! let balances = BalanceReader::new(&store).of(&member).await?;
+//! println!("{balances:?}");
+//! # Ok(())
+//! # }
+//! ```
 
 mod activities;
 mod admin;
 mod balances;
+mod cache;
 mod catalog;
+mod catalog_reader;
+mod client;
 mod client_events;
+mod conditional_write;
 mod config;
-mod connect;
 mod digest_key;
+mod error;
 mod item;
-mod kept;
 mod ledger;
-mod measure;
-mod new_item;
+mod member_write;
 #[cfg(feature = "operator")]
 mod operator;
-mod outage;
 mod player_events;
 mod read_items;
 mod retry;
+mod sdk_metrics;
 mod sessions;
 mod signing_keys;
 mod tables;
 
-pub use activities::{Activities, ActivityReader, ActivityRecorded, NewActivity, StoredActivity};
-pub use admin::{Admin, AppliedRules, Caller, SetUp, Superseded, UnknownCaller};
+pub use activities::{ActivityReader, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
+pub use admin::{Admin, AdminError, AppliedRules, Caller, SetUp};
 pub use balances::{BalanceReader, Balances};
-pub use catalog::{CatalogReader, Snapshot};
-pub use client_events::{ClientEvents, Recorded};
+pub use catalog::{Callers, CatalogVersion, Snapshot};
+pub use catalog_reader::{CallerReader, RulesReader};
+pub use client::Store;
+pub use client_events::{ClientEventWriter, Recorded};
 pub use config::ConfigError;
-pub use connect::Store;
-pub use digest_key::DigestKey;
+pub use digest_key::DigestKeyReader;
+pub use error::{Cause, StoreError};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
-pub use outage::{Cause, Outage};
-pub use player_events::{NewPlayerEvents, Player, PlayerEventLog, PlayerEventsRecorded, PlayerReader};
-pub use sessions::{Opened, SessionOpener, Sessions};
-pub use signing_keys::SigningKeys;
+pub use player_events::{NewPlayerEvents, Player, PlayerEventWriter, PlayerEventsRecorded, PlayerReader};
+pub use sessions::{Opened, SessionReader, SessionWriter};
+pub use signing_keys::SigningKeyReader;
 pub use tables::{TableKey, Tables};

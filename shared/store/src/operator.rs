@@ -8,9 +8,9 @@ use aws_config::{
 use aws_sdk_dynamodb::config::{self, Credentials, ProvideCredentials as _, SharedHttpClient};
 
 use crate::{
-    Cause, Outage, Store,
+    Cause, Store, StoreError,
+    client::http_client,
     config::{ConfigError, DEFAULT_REGION, certificates, endpoint, url},
-    connect::http_client,
 };
 
 /// The options that choose an account, a region and an endpoint. What is absent comes from the environment and the
@@ -137,12 +137,15 @@ async fn with_options(
 impl OperatorStore {
     /// The operator's explanation of a failed call, where there is one.
     #[must_use]
-    pub fn explain(&self, outage: &Outage) -> Option<String> {
+    pub fn explain(&self, error: &StoreError) -> Option<String> {
         let place = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => format!("DynamoDB in {}", self.region),
         };
-        match outage.cause() {
+        let (StoreError::Unavailable { cause, .. } | StoreError::OutcomeUnknown { cause, .. }) = error else {
+            return None;
+        };
+        match cause {
             Cause::Unreached(why) => Some(format!("could not connect to {place}: {why}")),
             Cause::TimedOut => Some(format!("could not connect to {place}, or it did not respond in time")),
             Cause::Refused { code, .. } => {
@@ -150,7 +153,7 @@ impl OperatorStore {
                 let code = code.rsplit('#').next().unwrap_or(code);
                 refusal(code, &place, &self.prefix)
             }
-            Cause::Busy | Cause::Unreadable(_) => None,
+            Cause::Busy => None,
         }
     }
 }

@@ -1,30 +1,32 @@
-//! Reading several items in one round trip.
+//! Reads several items in one round trip.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
 use tokio::time::Instant;
 
-use crate::{item::Item, outage::Outage, retry::Retries};
+use crate::{error::StoreError, item::Item, retry::Retries};
 
-/// The items of these keys that are there, in any order, read with strong consistency. At most 100 distinct keys.
+/// The items of these keys that exist, in any order, read with strong consistency. At most 100 distinct keys.
+///
+/// The items are read one by one: two of them may be from before and after one transaction.
 pub(crate) async fn read_items(
     client: &Client,
     operation: &'static str,
     table: &str,
     keys: Vec<Item>,
     deadline: Instant,
-) -> Result<Vec<Item>, Outage> {
+) -> Result<Vec<Item>, StoreError> {
     let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-    let wanted = wanted.map_err(|_| Outage::unreadable(operation, "keys"))?;
+    let wanted = wanted.map_err(|error| StoreError::internal(operation, error))?;
     let mut pending = HashMap::from([(table.to_owned(), wanted)]);
     let mut found = Vec::new();
     let mut retries = Retries::until(deadline, operation);
     loop {
         let answer = client.batch_get_item().set_request_items(Some(pending)).send().await;
-        let answer = answer.map_err(|error| Outage::from_sdk(operation, &error))?;
+        let answer = answer.map_err(|error| StoreError::read(operation, &error))?;
         found.extend(answer.responses.unwrap_or_default().into_values().flatten());
-        // What was throttled, or over 16 MB.
+        // Throttled keys, or those beyond 16 MB.
         pending = answer.unprocessed_keys.unwrap_or_default();
         if pending.is_empty() {
             return Ok(found);

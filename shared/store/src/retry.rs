@@ -1,4 +1,8 @@
-//! Trying again what the SDK doesn't: it sees calls, not what fails inside a batch or a transaction.
+//! Retries of writes, until the request's deadline.
+//!
+//! The SDK retries reads. Writes are retried here, because only this loop can know whether *any* attempt may have taken
+//! effect: the SDK reports the last attempt alone. Every attempt writes the same record id, so a late first attempt and
+//! a second one cannot both take effect.
 
 use std::time::Duration;
 
@@ -6,56 +10,161 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio::time::Instant;
 
 use crate::{
-    measure,
-    outage::{Cause, Outage},
+    error::{Cause, FailedAttempt, StoreError},
+    sdk_metrics,
 };
 
-/// The pauses of one request, growing, with jitter, until its deadline.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// The attempts in a row that find no connection before a write is given up. Nothing was sent, so the caller can be
+/// answered at once, and a store that is down is not kept waiting for by every request.
+const MAX_UNCONNECTED: u32 = 4;
+
+/// The attempts of one write: growing pauses with jitter, and what is known of the attempts so far.
 pub(crate) struct Retries {
     operation: &'static str,
     deadline: Instant,
     pauses: backon::ExponentialBackoff,
+    last: Cause,
+    unconnected: u32,
+    may_have_taken_effect: bool,
 }
 
 impl Retries {
     pub(crate) fn until(deadline: Instant, operation: &'static str) -> Self {
         let pauses = ExponentialBuilder::default()
-            .with_min_delay(Duration::from_millis(20))
-            .with_max_delay(Duration::from_millis(500))
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
             .without_max_times()
             .with_jitter()
             .build();
-        Retries { operation, deadline, pauses }
+        Retries { operation, deadline, pauses, last: Cause::Busy, unconnected: 0, may_have_taken_effect: false }
     }
 
-    /// Waits before the next try.
+    /// The operation, for errors and the log.
+    pub(crate) fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// Waits before the attempt that follows a failed one.
     ///
     /// # Errors
-    /// The next try would come after the deadline.
-    pub(crate) async fn pause(&mut self) -> Result<(), Outage> {
-        let next = self.pauses.next().map(|pause| Instant::now() + pause);
-        match next.filter(|next| *next < self.deadline) {
-            Some(next) => {
-                measure::retry();
-                tokio::time::sleep_until(next).await;
-                Ok(())
+    /// The attempt failed for good, or the next one would come after the deadline.
+    pub(crate) async fn after(&mut self, failed: FailedAttempt) -> Result<(), StoreError> {
+        match failed {
+            FailedAttempt::Conflict => {
+                sdk_metrics::conflict();
+                self.last = Cause::Busy;
             }
-            None => Err(Outage::new(self.operation, Cause::Busy)),
+            FailedAttempt::Transient { cause, may_have_taken_effect } => {
+                let unconnected = !may_have_taken_effect && matches!(cause, Cause::Unreached(_));
+                self.unconnected = if unconnected { self.unconnected + 1 } else { 0 };
+                self.last = cause;
+                self.may_have_taken_effect |= may_have_taken_effect;
+                if self.unconnected == MAX_UNCONNECTED && !self.may_have_taken_effect {
+                    return Err(self.give_up());
+                }
+            }
+            FailedAttempt::Final(StoreError::Unavailable { operation, cause }) if self.may_have_taken_effect => {
+                return Err(StoreError::OutcomeUnknown { operation, cause });
+            }
+            FailedAttempt::Final(error) => return Err(error),
+        }
+        self.pause().await
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// It would come after the deadline.
+    pub(crate) async fn pause(&mut self) -> Result<(), StoreError> {
+        let next = self.pauses.next().map(|pause| Instant::now() + pause);
+        let Some(next) = next.filter(|next| *next < self.deadline) else { return Err(self.give_up()) };
+        sdk_metrics::retry();
+        tokio::time::sleep_until(next).await;
+        Ok(())
+    }
+
+    fn give_up(&self) -> StoreError {
+        let (operation, cause) = (self.operation, self.last.clone());
+        if self.may_have_taken_effect {
+            StoreError::OutcomeUnknown { operation, cause }
+        } else {
+            StoreError::Unavailable { operation, cause }
         }
     }
 }
 
-/// Whether a member of a batch or transaction failed for a reason that passes.
-pub(crate) fn passes(code: &str) -> bool {
-    matches!(
-        code,
-        "TransactionConflict"
-            | "TransactionConflictException"
-            | "ThrottlingError"
-            | "ThrottlingException"
-            | "ProvisionedThroughputExceeded"
-            | "ProvisionedThroughputExceededException"
-            | "RequestLimitExceeded"
-            | "InternalServerError"
-    )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn give_up_after(attempts: Vec<FailedAttempt>) -> StoreError {
+        let mut retries = Retries::until(Instant::now() + Duration::from_secs(5), "test");
+        for failed in attempts {
+            if let Err(error) = retries.after(failed).await {
+                return error;
+            }
+        }
+        loop {
+            if let Err(error) = retries.after(FailedAttempt::Conflict).await {
+                return error;
+            }
+        }
+    }
+
+    fn transient(may_have_taken_effect: bool) -> FailedAttempt {
+        FailedAttempt::Transient { cause: Cause::TimedOut, may_have_taken_effect }
+    }
+
+    fn refused() -> FailedAttempt {
+        let cause = Cause::Refused { code: "AccessDenied".to_owned(), request_id: String::new() };
+        FailedAttempt::Final(StoreError::unavailable("test", cause))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_uncertain_attempt_makes_the_outcome_unknown_whatever_follows() {
+        let unknown = |error: &StoreError| matches!(error, StoreError::OutcomeUnknown { .. });
+        assert!(!unknown(&give_up_after(vec![]).await));
+        assert!(!unknown(&give_up_after(vec![transient(false)]).await));
+        assert!(unknown(&give_up_after(vec![transient(true)]).await));
+        assert!(unknown(&give_up_after(vec![transient(true), transient(false)]).await));
+        assert!(unknown(&give_up_after(vec![transient(true), refused()]).await));
+        assert!(!unknown(&give_up_after(vec![transient(false), refused()]).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_go_on_until_the_deadline_and_not_past_it() {
+        let start = Instant::now();
+        let mut retries = Retries::until(start + Duration::from_secs(5), "test");
+        let mut attempts = 0;
+        while retries.pause().await.is_ok() {
+            attempts += 1;
+        }
+        let waited = start.elapsed();
+        assert!(waited > Duration::from_secs(4) && waited < Duration::from_secs(5), "{waited:?}");
+        assert!((8..40).contains(&attempts), "{attempts}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_without_a_connection_is_given_up_early_unless_an_attempt_may_have_taken_effect() {
+        let unconnected =
+            || FailedAttempt::Transient { cause: Cause::Unreached("no connection"), may_have_taken_effect: false };
+        for (first, early) in [(None, true), (Some(transient(false)), true), (Some(transient(true)), false)] {
+            let start = Instant::now();
+            let mut retries = Retries::until(start + Duration::from_secs(5), "test");
+            if let Some(first) = first {
+                retries.after(first).await.expect("another attempt");
+            }
+            while retries.after(unconnected()).await.is_ok() {}
+            assert_eq!(start.elapsed() < Duration::from_secs(1), early, "{:?}", start.elapsed());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_failed_for_good_is_not_repeated() {
+        let mut retries = Retries::until(Instant::now() + Duration::from_secs(5), "test");
+        let error = StoreError::internal("test", "ValidationException");
+        assert_eq!(retries.after(FailedAttempt::Final(error.clone())).await, Err(error));
+    }
 }

@@ -1,169 +1,198 @@
-//! Table `Sessions`: key `correlationId`; the account that a correlation id belongs to, with a copy of its loyalty id.
-//! Opening one may enrol the account, in table `Members`.
+//! Table `Sessions`: key `correlationId`; the account that a correlation id belongs to, with a copy of its loyalty id, or
+//! that it is anonymous. Opening a session may enrol the account, in table `Members`.
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use punchcard_models::{
-    ids::{AccountId, CorrelationId, LoyaltyId},
+    ids::{AccountId, CorrelationId, InvalidId, LoyaltyId},
     member::MemberId,
-    session::{Account, Identifier, OpenSession},
+    session::{Account, Identifier, SessionOwner, SessionRequest},
     timestamp::Timestamp,
 };
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    Store,
+    conditional_write::{Transacted, new_item, put_new, transact},
+    error::{FailedAttempt, StoreError},
     item::{Attributes as _, Item, s},
-    new_item::{Transacted, new_item, put_new, transact},
-    outage::Outage,
     retry::Retries,
 };
 
 const READ: &str = "read a session";
 const OPEN: &str = "open a session";
+/// The attribute of a session without an account.
+const ANONYMOUS: &str = "anonymous";
 
-/// The sessions, to look one up.
+/// Reads sessions.
 #[derive(Debug, Clone)]
-pub struct Sessions {
+pub struct SessionReader {
     client: Client,
     table: String,
 }
 
-impl Sessions {
-    pub(crate) fn new(client: Client, table: String) -> Self {
-        Sessions { client, table }
+impl SessionReader {
+    /// A reader of this store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        SessionReader { client: store.reads.clone(), table: store.table("Sessions") }
     }
 
-    /// The account that a correlation id belongs to, if a session said so.
+    /// The owner of a correlation id, if a session named one.
     ///
     /// # Errors
-    /// The store could not be used.
-    pub async fn account(&self, id: &CorrelationId) -> Result<Option<Account>, Outage> {
-        let read = self.client.get_item().table_name(&self.table).key("correlationId", s(id)).consistent_read(true);
-        let found = read.send().await.map_err(|error| Outage::from_sdk(READ, &error))?.item;
-        found.map(|item| account(&item).ok_or(Outage::unreadable(READ, "a session"))).transpose()
+    /// Of the store.
+    pub async fn owner(&self, id: &CorrelationId) -> Result<Option<SessionOwner>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("correlationId", s(id)).consistent_read(true);
+        let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
+        found.map(|item| owner(&item).ok_or(StoreError::corrupt(READ, "a session"))).transpose()
     }
 }
 
-/// What became of a session.
+/// The outcome of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
     /// It is open, or was already.
-    Open(Account),
+    Open(SessionOwner),
     /// No account has this loyalty id.
     UnknownLoyaltyId,
     /// The correlation id belongs to another account.
     OfAnother,
 }
 
-/// The sessions, to open one.
+/// Opens sessions.
 #[derive(Debug, Clone)]
-pub struct SessionOpener {
-    client: Client,
+pub struct SessionWriter {
+    reads: Client,
+    writes: Client,
     sessions: String,
     members: String,
 }
 
-/// What became of one try.
-enum Tried {
+/// The outcome of one attempt.
+enum Attempt {
     Done,
     SessionExists(Item),
     AccountExists(Item),
-    Busy,
 }
 
-impl SessionOpener {
-    pub(crate) fn new(client: Client, sessions: String, members: String) -> Self {
-        SessionOpener { client, sessions, members }
+impl SessionWriter {
+    /// A writer to this store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        let (reads, writes) = (store.reads.clone(), store.writes.clone());
+        SessionWriter { reads, writes, sessions: store.table("Sessions"), members: store.table("Members") }
     }
 
     /// Ties a correlation id to an account, which is enrolled if it is new.
     ///
     /// # Errors
-    /// The store could not be used.
+    /// Of the store.
     pub async fn open(
         &self,
         identifier: &Identifier,
-        session: &OpenSession,
+        session: &SessionRequest,
         now: Timestamp,
         deadline: Instant,
-    ) -> Result<Opened, Outage> {
+    ) -> Result<Opened, StoreError> {
         let found = match identifier {
+            Identifier::Anonymous => return self.open_as(SessionOwner::Anonymous, true, session, now, deadline).await,
             Identifier::Account(id) => self.member(&MemberId::Account(id.clone()).to_string()).await?,
-            Identifier::Loyalty(id) => match self.member(&pointer(id)).await? {
-                Some(account) => Some(account),
-                None => return Ok(Opened::UnknownLoyaltyId),
-            },
+            Identifier::Loyalty(id) => self.member(&pointer(id)).await?,
         };
-        let (mut wanted, mut enrolled) = match (found, identifier) {
+        let (account, enrolled) = match (found, identifier) {
             (Some(account), _) => (account, true),
             (None, Identifier::Account(id)) => (enrol(id)?, false),
-            (None, Identifier::Loyalty(_)) => return Ok(Opened::UnknownLoyaltyId),
+            (None, Identifier::Loyalty(_) | Identifier::Anonymous) => return Ok(Opened::UnknownLoyaltyId),
         };
+        self.open_as(SessionOwner::Account(account), enrolled, session, now, deadline).await
+    }
+
+    async fn open_as(
+        &self,
+        mut wanted: SessionOwner,
+        mut enrolled: bool,
+        session: &SessionRequest,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<Opened, StoreError> {
         let mut retries = Retries::until(deadline, OPEN);
         loop {
-            let tried = if enrolled {
-                self.put(&wanted, session, now).await?
-            } else {
-                self.enrol_and_put(&wanted, session, now).await?
+            let attempt = match &wanted {
+                SessionOwner::Account(account) if !enrolled => self.enrol_and_put(account, session, now).await,
+                owner => self.put(owner, session, now).await,
             };
-            match tried {
-                Tried::Done => return Ok(Opened::Open(wanted)),
-                Tried::SessionExists(item) => {
-                    let opened = account(&item).ok_or(Outage::unreadable(OPEN, "a session"))?;
-                    let same = opened.account_id == wanted.account_id;
-                    return Ok(if same { Opened::Open(opened) } else { Opened::OfAnother });
+            match attempt {
+                Ok(Attempt::Done) => return Ok(Opened::Open(wanted)),
+                Ok(Attempt::SessionExists(item)) => {
+                    let opened = owner(&item).ok_or(StoreError::corrupt(OPEN, "a session"))?;
+                    return Ok(if opened.is_same_as(&wanted) { Opened::Open(opened) } else { Opened::OfAnother });
                 }
-                // Somebody enrolled it in the meantime.
-                Tried::AccountExists(item) => {
-                    wanted = account(&item).ok_or(Outage::unreadable(OPEN, "an account"))?;
+                // Another request enrolled it in the meantime.
+                Ok(Attempt::AccountExists(item)) => {
+                    let account = account(&item).ok_or(StoreError::corrupt(OPEN, "an account"))?;
+                    wanted = SessionOwner::Account(account);
                     enrolled = true;
                 }
-                Tried::Busy => retries.pause().await?,
+                Err(failed) => retries.after(failed).await?,
             }
         }
     }
 
-    async fn member(&self, key: &str) -> Result<Option<Account>, Outage> {
-        let read = self.client.get_item().table_name(&self.members).key("memberId", s(key)).consistent_read(true);
-        let found = read.send().await.map_err(|error| Outage::from_sdk(OPEN, &error))?.item;
-        found.map(|item| account(&item).ok_or(Outage::unreadable(OPEN, "an account"))).transpose()
+    async fn member(&self, key: &str) -> Result<Option<Account>, StoreError> {
+        let get = self.reads.get_item().table_name(&self.members).key("memberId", s(key)).consistent_read(true);
+        let found = get.send().await.map_err(|error| StoreError::read(OPEN, &error))?.item;
+        found.map(|item| account(&item).ok_or(StoreError::corrupt(OPEN, "an account"))).transpose()
     }
 
-    async fn put(&self, wanted: &Account, session: &OpenSession, now: Timestamp) -> Result<Tried, Outage> {
-        let item = session_item(wanted, session, now);
-        let exists = put_new(&self.client, OPEN, &self.sessions, "correlationId", item).await?;
-        Ok(exists.map_or(Tried::Done, Tried::SessionExists))
+    async fn put(
+        &self,
+        owner: &SessionOwner,
+        session: &SessionRequest,
+        now: Timestamp,
+    ) -> Result<Attempt, FailedAttempt> {
+        let item = session_item(owner, session, now);
+        let exists = put_new(&self.writes, OPEN, &self.sessions, "correlationId", item).await?;
+        Ok(exists.map_or(Attempt::Done, Attempt::SessionExists))
     }
 
-    async fn enrol_and_put(&self, wanted: &Account, session: &OpenSession, now: Timestamp) -> Result<Tried, Outage> {
+    async fn enrol_and_put(
+        &self,
+        account: &Account,
+        session: &SessionRequest,
+        now: Timestamp,
+    ) -> Result<Attempt, FailedAttempt> {
+        let new = |table: &str, key, item| new_item(OPEN, table, key, item).map_err(FailedAttempt::Final);
         let member = |id: String| {
-            let mut item = account_item(wanted, now);
+            let mut item = account_item(account, now);
             item.insert("memberId".into(), s(id));
-            new_item(OPEN, &self.members, "memberId", item)
+            new(&self.members, "memberId", item)
         };
+        let owner = SessionOwner::Account(account.clone());
         let writes = vec![
-            new_item(OPEN, &self.sessions, "correlationId", session_item(wanted, session, now))?,
-            member(MemberId::Account(wanted.account_id.clone()).to_string())?,
-            member(pointer(&wanted.loyalty_id))?,
+            new(&self.sessions, "correlationId", session_item(&owner, session, now))?,
+            member(MemberId::Account(account.account_id.clone()).to_string())?,
+            member(pointer(&account.loyalty_id))?,
         ];
-        match transact(&self.client, OPEN, writes).await? {
-            Transacted::Done => Ok(Tried::Done),
-            Transacted::Busy => Ok(Tried::Busy),
-            Transacted::Failed(0, item) => Ok(Tried::SessionExists(item)),
-            Transacted::Failed(1, item) => Ok(Tried::AccountExists(item)),
-            Transacted::Failed(..) => Err(Outage::unreadable(OPEN, "a new loyalty id that somebody has")),
+        match transact(&self.writes, OPEN, writes).await? {
+            Transacted::Done => Ok(Attempt::Done),
+            Transacted::ConditionFailed(0, item) => Ok(Attempt::SessionExists(item)),
+            Transacted::ConditionFailed(1, item) => Ok(Attempt::AccountExists(item)),
+            Transacted::ConditionFailed(..) => {
+                Err(FailedAttempt::Final(StoreError::corrupt(OPEN, "a new loyalty id that is taken")))
+            }
         }
     }
 }
 
-/// The item that finds an account by its loyalty id.
+/// The key of the item that finds an account by its loyalty id.
 fn pointer(id: &LoyaltyId) -> String {
     format!("loy#{id}")
 }
 
-fn enrol(id: &AccountId) -> Result<Account, Outage> {
-    let loyalty_id = LoyaltyId::new(&Uuid::new_v4().simple().to_string());
-    let loyalty_id = loyalty_id.map_err(|_| Outage::unreadable(OPEN, "a new loyalty id"))?;
+fn enrol(id: &AccountId) -> Result<Account, StoreError> {
+    let loyalty_id = Uuid::new_v4().simple().to_string().parse();
+    let loyalty_id = loyalty_id.map_err(|invalid: InvalidId| StoreError::internal(OPEN, invalid))?;
     Ok(Account { account_id: id.clone(), loyalty_id })
 }
 
@@ -175,16 +204,28 @@ fn account_item(account: &Account, now: Timestamp) -> Item {
     ])
 }
 
-fn session_item(wanted: &Account, session: &OpenSession, now: Timestamp) -> Item {
-    let mut item = account_item(wanted, now);
+fn session_item(owner: &SessionOwner, session: &SessionRequest, now: Timestamp) -> Item {
+    let mut item = match owner {
+        SessionOwner::Account(account) => account_item(account, now),
+        SessionOwner::Anonymous => {
+            Item::from([(ANONYMOUS.into(), AttributeValue::Bool(true)), ("createdAt".into(), s(now))])
+        }
+    };
     item.insert("correlationId".into(), s(&session.correlation_id));
     item.insert("channel".into(), s(&session.channel));
     item
 }
 
+fn owner(item: &Item) -> Option<SessionOwner> {
+    if item.contains_key(ANONYMOUS) {
+        return Some(SessionOwner::Anonymous);
+    }
+    account(item).map(SessionOwner::Account)
+}
+
 fn account(item: &Item) -> Option<Account> {
     Some(Account {
-        account_id: AccountId::new(item.text("accountId")?).ok()?,
-        loyalty_id: LoyaltyId::new(item.text("loyaltyId")?).ok()?,
+        account_id: item.text("accountId")?.parse().ok()?,
+        loyalty_id: item.text("loyaltyId")?.parse().ok()?,
     })
 }

@@ -6,40 +6,47 @@ use aws_sdk_dynamodb::Client;
 use punchcard_models::{access::SigningKey, timestamp::Timestamp};
 
 use crate::{
+    Store,
+    cache::{Cache, FRESH_FOR},
     catalog::{PRIVATE, read_part},
+    error::StoreError,
     item::{Attributes as _, Item},
-    kept::{FRESH, Kept},
-    outage::Outage,
 };
 
 const READ: &str = "read the signing keys";
 
-/// The private keys.
+/// Reads the private signing keys, which only functions that issue tokens may do.
 #[derive(Debug)]
-pub struct SigningKeys {
+pub struct SigningKeyReader {
     client: Client,
     table: String,
-    kept: Kept<SigningKey>,
+    cache: Cache<SigningKey>,
 }
 
-impl SigningKeys {
-    pub(crate) fn new(client: Client, table: String) -> Self {
-        SigningKeys { client, table, kept: Kept::default() }
+impl SigningKeyReader {
+    /// A reader with an empty cache.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        SigningKeyReader { client: store.reads.clone(), table: store.table("Catalog"), cache: Cache::default() }
     }
 
-    /// The newest key, as known at most a minute ago.
+    /// The newest key, as of at most a minute ago.
     ///
     /// # Errors
-    /// The store could not be used, or there is no key.
-    pub async fn newest(&self, now: Timestamp) -> Result<Arc<SigningKey>, Outage> {
-        self.kept.get(FRESH, now, self.read()).await
+    /// Of the store, or there is no key.
+    pub async fn newest(&self, now: Timestamp) -> Result<Arc<SigningKey>, StoreError> {
+        let read = || {
+            let (client, table) = (self.client.clone(), self.table.clone());
+            async move { read_newest(&client, &table).await }
+        };
+        self.cache.get(FRESH_FOR, now, read).await
     }
+}
 
-    async fn read(&self) -> Result<SigningKey, Outage> {
-        let items = read_part(&self.client, &self.table, PRIVATE).await?;
-        let newest = items.iter().max_by_key(|item| item.text("createdAt"));
-        newest.and_then(signing_key).ok_or(Outage::unreadable(READ, "no signing key"))
-    }
+async fn read_newest(client: &Client, table: &str) -> Result<SigningKey, StoreError> {
+    let items = read_part(client, table, PRIVATE).await?;
+    let newest = items.iter().max_by_key(|item| item.text("createdAt"));
+    newest.and_then(signing_key).ok_or(StoreError::corrupt(READ, "no signing key"))
 }
 
 fn signing_key(item: &Item) -> Option<SigningKey> {

@@ -1,14 +1,13 @@
-//! Making the tables where no template does: in the embedded store.
+//! Creates the tables where no template does: in the embedded store.
 
 use aws_sdk_dynamodb::{
-    Client,
     operation::create_table::CreateTableError,
     types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType},
 };
 
-use crate::outage::Outage;
+use crate::{Store, error::StoreError};
 
-const MAKE: &str = "make a table";
+const CREATE: &str = "create a table";
 
 /// A table's key. Every part of every key is a string.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,31 +18,29 @@ pub struct TableKey {
     pub range: Option<String>,
 }
 
-/// The tables themselves.
+/// Creates tables.
 #[derive(Debug, Clone)]
 pub struct Tables {
-    client: Client,
-    prefix: String,
+    store: Store,
 }
 
 impl Tables {
-    pub(crate) fn new(client: Client, prefix: String) -> Self {
-        Tables { client, prefix }
+    /// The tables of this store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        Tables { store: store.clone() }
     }
 
-    /// Makes a table, if there is none of its name.
+    /// Creates a table, unless one of its name exists.
     ///
     /// # Errors
-    /// The store could not be used.
-    pub async fn make(&self, name: &str, key: &TableKey) -> Result<(), Outage> {
-        let mut request = self
-            .client
-            .create_table()
-            .table_name(format!("{}{name}", self.prefix))
-            .billing_mode(BillingMode::PayPerRequest);
+    /// Of the store.
+    pub async fn create(&self, name: &str, key: &TableKey) -> Result<(), StoreError> {
+        let mut request =
+            self.store.reads.create_table().table_name(self.store.table(name)).billing_mode(BillingMode::PayPerRequest);
         let parts = [(Some(&key.hash), KeyType::Hash), (key.range.as_ref(), KeyType::Range)];
         for (name, key_type) in parts.into_iter().filter_map(|(name, key_type)| Some((name?, key_type))) {
-            let invalid = |_| Outage::unreadable(MAKE, "a key");
+            let invalid = |error| StoreError::internal(CREATE, error);
             let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
             let element = KeySchemaElement::builder().attribute_name(name).key_type(key_type);
             request = request
@@ -54,7 +51,7 @@ impl Tables {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(CreateTableError::ResourceInUseException(_)) => Ok(()),
-                _ => Err(Outage::from_sdk(MAKE, &error)),
+                _ => Err(StoreError::read(CREATE, &error)),
             },
         }
     }

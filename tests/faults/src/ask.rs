@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use lambda_http::{Body, Request, RequestExt as _, http::Method};
+use punchcard_http::{Route, route};
 use serde_json::{Value, json};
 
-use crate::{
-    history::{Ask, Event},
-    instance::Function,
-};
+use crate::history::{Ask, Event};
 
 /// When everything happened that clients tell of.
 pub(crate) const WHEN: &str = "2039-12-01T07:00:00.000Z";
@@ -58,7 +56,7 @@ impl Ask {
     }
 
     /// The function that it is for, and the request as API Gateway passes it on.
-    pub(crate) fn to_request(&self, caller: &str, credential: &str) -> (Function, Request) {
+    pub(crate) fn to_request(&self, caller: &str, credential: &str) -> (&'static Route, Request) {
         let bearer = format!("Bearer {credential}");
         let key = |key: &Option<String>| key.iter().map(|key| ("idempotency-key", key.clone())).collect::<Vec<_>>();
         let post = |body: &Value, headers: Vec<(&'static str, String)>| (Method::POST, Some(body.to_string()), headers);
@@ -67,44 +65,44 @@ impl Ask {
         let (function, (method, body, headers), path) = match self {
             Ask::Token { customer: Some(customer) } => {
                 let body = json!({"clientId": caller, "secret": SECRET});
-                (Function::StartSession, post(&body, vec![(CUSTOMER, (*customer).to_owned())]), vec![])
+                (&route::START_SESSION, post(&body, vec![(CUSTOMER, (*customer).to_owned())]), vec![])
             }
             Ask::Token { customer: None } => {
                 let form = format!("grant_type=client_credentials&client_id={caller}&client_secret={SECRET}");
-                (Function::IssueToken, (Method::POST, Some(form), vec![]), vec![])
+                (&route::ISSUE_TOKEN, (Method::POST, Some(form), vec![]), vec![])
             }
             Ask::ClientEvents { customer, request_id, events } => {
                 let body = json!({"clientEvents": events.iter().map(Event::to_json).collect::<Vec<_>>()});
                 let mut headers = vec![authorization, (CUSTOMER, (*customer).to_owned())];
                 headers.extend(request_id.iter().map(|id| ("x-cdlx-request-id", id.clone())));
-                (Function::SendClientEvent, post(&body, headers), vec![])
+                (&route::SEND_CLIENT_EVENT, post(&body, headers), vec![])
             }
             Ask::Activity { correlation, id, key: sent_key, body, .. } => {
                 let mut path = vec![("correlation_id", correlation)];
                 path.extend(id.iter().map(|id| ("activity_id", id)));
                 let headers = [vec![authorization], key(sent_key)].concat();
-                (Function::SendActivity, post(body, headers), path)
+                (&route::SEND_ACTIVITY, post(body, headers), path)
             }
             Ask::ReadActivity { correlation, id } => {
                 let path = vec![("correlation_id", correlation), ("activity_id", id)];
-                (Function::GetActivity, get(vec![authorization]), path)
+                (&route::GET_ACTIVITY, get(vec![authorization]), path)
             }
             Ask::OpenSession { correlation, identifier, by_loyalty_id } => {
                 let body = json!({"correlationId": correlation, "channel": "APP"});
                 let by = if *by_loyalty_id { "LOYALTY_ID" } else { "ACCOUNT_ID" };
                 let headers = vec![authorization, ("x-identifier-type", by.to_owned())];
-                (Function::OpenSession, post(&body, headers), vec![("identifier", identifier)])
+                (&route::OPEN_SESSION, post(&body, headers), vec![("correlation_id", identifier)])
             }
             Ask::ReadBalances { correlation } => {
-                (Function::GetBalances, get(vec![authorization]), vec![("correlation_id", correlation)])
+                (&route::GET_BALANCES, get(vec![authorization]), vec![("correlation_id", correlation)])
             }
             Ask::PlayerEvents { key: sent_key, body, .. } => {
                 let headers = [vec![("apikey", credential.to_owned())], key(sent_key)].concat();
-                (Function::TrackEvent, post(body, headers), vec![])
+                (&route::TRACK_EVENT, post(body, headers), vec![])
             }
             Ask::ReadPlayer { player } => {
                 let headers = vec![("apikey", credential.to_owned())];
-                (Function::GetPlayer, get(headers), vec![("playerUniqueId", player)])
+                (&route::GET_PLAYER, get(headers), vec![("playerUniqueId", player)])
             }
         };
         let content_type = match self {

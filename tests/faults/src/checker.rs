@@ -156,6 +156,13 @@ fn answers(evidence: &Evidence<'_>) {
             Some(status) if !documented.contains(&status) => {
                 evidence.wrong(format!("#{number} is answered {status}, which its API doesn't know"), &about);
             }
+            Some(500..)
+                if request.answer.as_ref().is_some_and(|answer| answer.retry_after)
+                    && request.ask.is_keyless()
+                    && evidence.history.writes.iter().any(|write| write.request == Some(number)) =>
+            {
+                evidence.wrong(format!("#{number} has no id, is recorded, and is invited to be sent again"), &about);
+            }
             Some(500..) if request.calm => {
                 evidence.wrong(format!("#{number} is answered with a failure, though nothing fails"), &about);
             }

@@ -91,7 +91,11 @@ impl Client {
     }
 }
 
-/// Whether a client has to send a request again, to know what became of it.
-fn is_open(answer: Option<&Answer>) -> bool {
-    answer.is_none_or(|answer| answer.status >= 500)
+/// Whether a client sends a request again. One without an id of its own is sent again only if the answer invites it.
+fn is_open(ask: &Ask, answer: Option<&Answer>) -> bool {
+    if ask.is_keyless() {
+        answer.is_some_and(Answer::invites_retry)
+    } else {
+        answer.is_none_or(|answer| answer.status >= 500)
+    }
 }

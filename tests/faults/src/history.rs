@@ -62,6 +62,13 @@ pub(crate) enum Ask {
     },
 }
 
+impl Ask {
+    /// Whether it has no id of its own: sent twice, it counts twice.
+    pub(crate) fn is_keyless(&self) -> bool {
+        matches!(self, Ask::Activity { id: None, key: None, .. } | Ask::PlayerEvents { key: None, .. })
+    }
+}
+
 /// A client event. The tag is all that tells its content from another's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
@@ -91,9 +98,16 @@ pub(crate) struct Answer {
     pub status: u16,
     pub body: String,
     pub replayed: bool,
+    /// Whether the answer says that the request can be sent again as it is.
+    pub retry_after: bool,
 }
 
 impl Answer {
+    /// Whether a request without an id of its own may be sent again: only if the answer says so.
+    pub(crate) fn invites_retry(&self) -> bool {
+        self.status >= 500 && self.retry_after
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_default()
     }
@@ -191,7 +205,7 @@ impl History {
             let asked = format!("#{number} client {client} as {caller} → instance {instance}: {ask:?}");
             let answered = match (answer, ended) {
                 (Some(Answer { status, .. }), _) if matches!(ask, Ask::Token { .. }) => format!("#{number} ← {status}"),
-                (Some(Answer { status, body, replayed }), _) => {
+                (Some(Answer { status, body, replayed, .. }), _) => {
                     format!("#{number} ← {status}{} {body}", if *replayed { " replayed" } else { "" })
                 }
                 (None, Some(_)) => format!("#{number} cut off"),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use lambda_http::{Body, Request, Response};
-use punchcard_http::Arrived;
+use punchcard::registry::HANDLERS;
+use punchcard_http::Route;
+use punchcard_runtime::{Arrived, Service};
 use punchcard_store::Store;
 use tokio::sync::OnceCell;
 
@@ -13,40 +15,17 @@ use crate::{
     world::{SERVING, Serving, World},
 };
 
-macro_rules! functions {
-    ($($name:ident $function:ident),+ $(,)?) => {
-        /// One of the functions.
-        #[derive(Debug, Clone, Copy)]
-        pub(crate) enum Function { $($name),+ }
+/// The handlers of an instance, each opened when it is first needed, as Lambda starts a process a function.
+#[derive(Debug, Default)]
+struct Services([OnceCell<Service>; HANDLERS.len()]);
 
-        /// A process each function, begun when it is first needed.
-        #[derive(Debug, Default)]
-        struct States { $($function: OnceCell<$function::State>),+ }
-
-        impl States {
-            async fn handle(&self, function: Function, store: &Store, request: &Request) -> Response<Body> {
-                match function {
-                    $(Function::$name => {
-                        let state = self.$function.get_or_init(|| $function::State::open(store)).await;
-                        $function::handle(state, request).await
-                    })+
-                }
-            }
-        }
-    };
+impl Services {
+    async fn respond(&self, function: &Route, store: &Store, request: Request) -> Response<Body> {
+        let index = HANDLERS.iter().position(|handler| handler.route.function == function.function);
+        let index = index.expect("a registered function");
+        self.0[index].get_or_init(|| HANDLERS[index].open(store)).await.respond(request).await
+    }
 }
-
-functions![
-    StartSession start_session,
-    SendClientEvent send_client_event,
-    IssueToken issue_token,
-    OpenSession open_session,
-    SendActivity send_activity,
-    GetActivity get_activity,
-    GetBalances get_balances,
-    TrackEvent track_event,
-    GetPlayer get_player,
-];
 
 /// An instance, until another one takes its place.
 #[derive(Debug)]
@@ -55,13 +34,13 @@ pub(crate) struct Instance {
     /// How far its clock is ahead, in milliseconds.
     skew: i64,
     store: Store,
-    states: States,
+    services: Services,
 }
 
 impl Instance {
     pub(crate) fn new(world: &Arc<World>, number: usize) -> Arc<Self> {
         let skew = world.plan.skews[number];
-        Arc::new(Instance { number, skew, store: wire::store(world, number), states: States::default() })
+        Arc::new(Instance { number, skew, store: wire::store(world, number), services: Services::default() })
     }
 
     /// Answers a request, unless its handler is cut off on the way.
@@ -69,11 +48,11 @@ impl Instance {
         &self,
         world: &World,
         serving: Arc<Serving>,
-        function: Function,
+        function: &'static Route,
         mut request: Request,
     ) -> Option<Answer> {
         request.extensions_mut().insert(Arrived(world.clock(self.skew)));
-        let handled = SERVING.scope(serving.clone(), self.states.handle(function, &self.store, &request));
+        let handled = SERVING.scope(serving.clone(), self.services.respond(function, &self.store, request));
         let response = tokio::select! {
             biased;
             () = serving.ends.notified() => return None,
@@ -84,6 +63,7 @@ impl Instance {
             status: parts.status.as_u16(),
             body: String::from_utf8_lossy(&body).into_owned(),
             replayed: parts.headers.contains_key("idempotent-replayed"),
+            retry_after: parts.headers.contains_key("retry-after"),
         })
     }
 }

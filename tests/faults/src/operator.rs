@@ -8,7 +8,7 @@ use punchcard_models::{
     ids::ClientId,
 };
 use punchcard_rewards::yaml;
-use punchcard_store::Admin;
+use punchcard_store::{Admin, Tables};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,13 +36,13 @@ impl Operator {
     pub(crate) async fn set_up(world: &Arc<World>) -> Self {
         let store = wire::safe_store(world);
         for (name, key) in tables::of_template().expect("tables in the template") {
-            store.tables().make(&name, &key).await.expect("a table");
+            Tables::new(&store).create(&name, &key).await.expect("a table");
         }
-        let admin = store.admin();
+        let admin = Admin::new(&store);
         let now = world.clock(0);
         set_up::ensure_keys(&admin, now).await.expect("keys");
         for client in CLIENTS {
-            let id = ClientId::new(client).expect("an id");
+            let id = client.parse::<ClientId>().expect("an id");
             admin.add_client(&id, SecretDigest::of(SECRET), &Scope::ALL, now).await.expect("a client");
         }
         for key in API_KEYS {
@@ -94,7 +94,7 @@ impl Operator {
 
     async fn revoke(&self, name: &'static str) {
         let begun = self.world.millis();
-        self.admin.revoke(name, self.world.clock(0)).await.expect("the store").expect("a known name");
+        self.admin.revoke(name, self.world.clock(0)).await.expect("a known name");
         self.changed(begun, What::Revoked(name));
     }
 

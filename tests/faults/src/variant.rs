@@ -34,6 +34,8 @@ pub enum Variant {
     CapOutside,
     /// A write that is throttled is taken for a duplicate
     ThrottleAsDuplicate,
+    /// A write that was carried out is answered as one that was refused
+    RefusedAfterWrite,
     /// The record and the balance are two writes, and the second may get lost
     TornTransaction,
     /// Reads are not strongly consistent
@@ -76,7 +78,13 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
                 reply
             })
         }
-        Variant::ThrottleAsDuplicate | Variant::StaleReads | Variant::KeptCatalog => call.take_effect(&request),
+        Variant::RefusedAfterWrite if !call.world.is_calm() && is_record(call) => {
+            call.take_effect(&request);
+            Reply::error(400, "ThrottlingException")
+        }
+        Variant::ThrottleAsDuplicate | Variant::RefusedAfterWrite | Variant::StaleReads | Variant::KeptCatalog => {
+            call.take_effect(&request)
+        }
     }
 }
 
@@ -241,14 +249,22 @@ async fn cap_outside(call: &OneCall, mut request: Value) -> Reply {
     call.take_effect(&request)
 }
 
+/// Whether a write records an activity or player events.
+fn is_record(call: &OneCall) -> bool {
+    let item = match call.operation.as_str() {
+        "PutItem" => &call.request["Item"],
+        "TransactWriteItems" => &call.request["TransactItems"][0]["Put"]["Item"],
+        _ => return false,
+    };
+    ["activityId", "recordId"].iter().any(|key| item[key].is_object())
+}
+
 /// The record first, and then the rest: unless the handler ends in between.
 async fn torn(call: &OneCall, request: Value) -> Reply {
-    let record = request["TransactItems"][0].clone();
-    let is_record = call.operation == "TransactWriteItems"
-        && ["activityId", "recordId"].iter().any(|key| record["Put"]["Item"][key].is_object());
-    if !is_record {
+    if call.operation != "TransactWriteItems" || !is_record(call) {
         return call.take_effect(&request);
     }
+    let record = request["TransactItems"][0].clone();
     let part = |writes: Value| OneCall {
         world: call.world.clone(),
         serving: call.serving.clone(),

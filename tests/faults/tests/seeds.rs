@@ -65,6 +65,11 @@ fn a_throttled_write_that_is_taken_for_a_duplicate_is_noticed() {
 }
 
 #[test]
+fn a_carried_out_write_that_is_answered_as_refused_is_noticed() {
+    assert_noticed(Variant::RefusedAfterWrite, 0, "is invited to be sent again");
+}
+
+#[test]
 fn a_record_and_a_balance_that_are_two_writes_is_noticed() {
     assert_noticed(Variant::TornTransaction, 0, "which no catalog of its time pays");
 }

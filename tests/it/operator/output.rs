@@ -36,7 +36,10 @@ async fn a_closed_pipe_is_a_normal_end_and_the_command_is_finished() {
         command.args(arguments).args(["--stack", stack, "--endpoint-url", &app.endpoint]);
         assert_eq!(unread(command).await, (Some(0), String::new()), "{arguments:?}");
     }
-    assert!(!app.store.admin().snapshot().await.expect("a catalog").rules.rewards_enabled(), "applied");
+    assert!(
+        !punchcard_store::Admin::new(&app.store).snapshot().await.expect("a catalog").rules.rewards_enabled(),
+        "applied"
+    );
     let mut command = bare();
     command.args(["completions", "bash"]);
     assert_eq!(unread(command).await, (Some(0), String::new()));

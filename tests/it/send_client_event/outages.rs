@@ -1,7 +1,9 @@
 //! What happens when the store fails: nothing is lost, nothing counted twice, nothing told that is not the client's.
 
 use lambda_http::Body;
-use punchcard_http::Call;
+use punchcard_http::{Call, Reply, Route, route};
+use punchcard_runtime::{Failure, Handler, Service};
+use punchcard_store::Store;
 use serde_json::json;
 
 use super::{
@@ -193,9 +195,24 @@ async fn a_slow_store_is_an_outage_before_the_function_is_cut_off() {
 
 #[tokio::test]
 async fn a_panic_is_an_internal_server_error_that_tells_nothing() {
+    /// A handler that panics.
+    struct Panics;
+
+    impl Handler for Panics {
+        const ROUTE: &'static Route = &route::SEND_CLIENT_EVENT;
+
+        async fn open(_: &Store) -> Self {
+            Panics
+        }
+
+        async fn respond(&self, _: &Call<'_>) -> Result<Reply, Failure> {
+            panic!("the table punchcard-secret")
+        }
+    }
+
     let request = lambda_http::http::Request::builder().method("POST").body(Body::Empty).expect("a request");
-    let call = Call::new(&send_client_event::ENDPOINT, &request);
-    let response = call.answer(async { panic!("the table punchcard-secret") }).await;
+    let service = Service::open::<Panics>(&Store::local("http://127.0.0.1:1", "")).await;
+    let response = service.respond(request).await;
     let (parts, body) = response.into_parts();
     assert!(parts.headers.contains_key("x-amzn-requestid") && parts.headers.contains_key("cache-control"));
     let body = String::from_utf8(body.to_vec()).expect("text");

@@ -1,19 +1,29 @@
 //! What is refused, with what answer; and that nothing of it is stored.
 
+use std::time::Duration;
+
+use lambda_http::Request;
+use punchcard_http::{Call, Error};
 use punchcard_models::{
     access::{Denied, Scope, SecretDigest},
     ids::ClientId,
     timestamp::Timestamp,
 };
-use reqwest::Method;
+use punchcard_runtime::{Admission, Failure};
+use punchcard_store::{Admin, CallerReader};
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderValue},
+};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     ID, activation, assert_accepted, assert_error, assert_nothing_stored, enrollment, enrollments, with, without,
 };
 use crate::{
-    app::{Answer, App},
+    app::{Answer, App, header},
     proxy::Proxy,
 };
 
@@ -323,8 +333,29 @@ async fn a_token_is_good_for_its_own_customer_only() {
     assert_accepted(&nobody.post_raw(&[], body).await, "an ordinary value");
 }
 
+/// Checks a client's secret as if it came so many milliseconds after `start`.
+async fn admitted_at(
+    admission: &Admission,
+    start: Timestamp,
+    millis: i64,
+    id: &str,
+    secret: &str,
+) -> Result<(), Denied> {
+    let call = Call {
+        request: &Request::default(),
+        now: later(start, millis),
+        deadline: Instant::now() + Duration::from_secs(8),
+        request_id: Uuid::new_v4(),
+    };
+    match admission.client(&call, &client(id), secret, Scope::ClientEvents).await {
+        Ok(_) => Ok(()),
+        Err(Failure::Refused(Error::Unauthorized(denied))) => Err(denied),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
 fn client(id: &str) -> ClientId {
-    ClientId::new(id).expect("an id")
+    id.parse::<ClientId>().expect("an id")
 }
 
 fn later(now: Timestamp, millis: i64) -> Timestamp {
@@ -334,14 +365,10 @@ fn later(now: Timestamp, millis: i64) -> Timestamp {
 #[tokio::test]
 async fn a_revocation_holds_after_sixty_seconds_at_the_latest() {
     let app = App::start().await;
-    let now = punchcard_http::now();
-    let catalog = app.store.catalog(now).await;
+    let now = punchcard_runtime::now();
+    let admission = Admission::open(&app.store).await;
     app.revoke("demo-client").await;
-    let allowed_at = async |millis| {
-        let check = catalog
-            .admit(later(now, millis), |access| access.still_allowed(&client("demo-client"), Scope::ClientEvents));
-        check.await.expect("a catalog").map(|_| ())
-    };
+    let allowed_at = async |millis| admitted_at(&admission, now, millis, "demo-client", "demo-secret").await;
     assert_eq!(allowed_at(59_999).await, Ok(()));
     assert_eq!(allowed_at(60_000).await, Err(Denied::Revoked));
 }
@@ -351,20 +378,16 @@ async fn a_new_client_is_let_in_at_once_and_an_unknown_one_asks_the_store_every_
     let app = App::start().await;
     let proxy = Proxy::start(&app.endpoint).await;
     let through = app.through(&proxy.url).await;
-    let now = punchcard_http::now();
-    let catalog = through.store.catalog(now).await;
-    let admitted_at = async |id: &str, millis| {
-        let check =
-            catalog.admit(later(now, millis), |access| access.client(&client(id), "s3cret", Scope::ClientEvents));
-        check.await.expect("a catalog").map(|_| ())
-    };
+    let now = punchcard_runtime::now();
+    let admission = Admission::open(&through.store).await;
+    let admitted_at = async |id: &str, millis| admitted_at(&admission, now, millis, id, "s3cret").await;
     let before = proxy.count("Query");
     for millis in [5_000, 5_001, 7_500, 9_999] {
         assert_eq!(admitted_at("new", millis).await, Err(Denied::UnknownCaller));
     }
     assert_eq!(proxy.count("Query"), before + 1);
 
-    let admin = app.store.admin();
+    let admin = Admin::new(&app.store);
     admin.add_client(&client("new"), SecretDigest::of("s3cret"), &Scope::ALL, now).await.expect("a new client");
     assert_eq!(admitted_at("new", 10_000).await, Ok(()));
     assert_eq!(admitted_at("new", 30_000).await, Ok(()));
@@ -382,8 +405,9 @@ async fn an_old_catalog_serves_for_five_minutes_while_it_cannot_be_read_and_no_l
     let app = App::start().await;
     let proxy = Proxy::start(&app.endpoint).await;
     let through = app.through(&proxy.url).await;
-    let now = punchcard_http::now();
-    let catalog = through.store.catalog(now).await;
+    let now = punchcard_runtime::now();
+    let catalog = CallerReader::new(&through.store);
+    catalog.current(now).await.expect("callers");
     proxy.set_down(true);
     for millis in [60_000, 299_999] {
         assert!(catalog.current(later(now, millis)).await.is_ok(), "{millis}");
@@ -391,6 +415,26 @@ async fn an_old_catalog_serves_for_five_minutes_while_it_cannot_be_read_and_no_l
     assert!(catalog.current(later(now, 300_000)).await.is_err());
     proxy.set_down(false);
     assert!(catalog.current(later(now, 300_001)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_utf_8_is_named_and_nothing_is_stored() {
+    let app = App::start().await;
+    let session = app.session("customer-1").await;
+    for (name, status) in [("x-source-customer-id", 400), ("x-mock-data", 400), ("authorization", 401)] {
+        let usual = [
+            ("content-type", "application/json"),
+            ("authorization", &session.bearer),
+            ("x-source-customer-id", "customer-1"),
+        ];
+        let mut headers: HeaderMap = usual.iter().map(|(name, value)| header(name, value)).collect();
+        headers.insert(name, HeaderValue::from_bytes(b"true\xff").expect("a value"));
+        let body = json!({"clientEvents": [enrollment(ID)]}).to_string();
+        let answer = app.send_raw(Method::POST, "/v2/events/clientEvent", headers, body).await;
+        assert_eq!(answer.status, status, "{name}: {}", answer.body);
+        assert!(answer.body.contains("not valid UTF-8"), "{name}: {}", answer.body);
+        assert_nothing_stored(&app, name).await;
+    }
 }
 
 #[tokio::test]

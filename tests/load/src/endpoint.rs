@@ -25,7 +25,10 @@ use tokio::{net::TcpListener, sync::Barrier, task::JoinHandle, time::timeout};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use uuid::Uuid;
 
-use crate::{signature, world::World};
+use crate::{
+    signature,
+    world::{World, page_key},
+};
 
 /// Events with such ids are there already.
 pub const KNOWN: &str = "00000000-0000-4000-8000-";
@@ -198,7 +201,7 @@ impl Shared {
     fn canned(&self, operation: &str, parameters: &Value) -> Result<Bytes> {
         Ok(match operation {
             "Query" => {
-                let page = self.world.catalog.get(&parameters["ExclusiveStartKey"].to_string());
+                let page = self.world.catalog.get(&page_key(parameters));
                 page.context("no such page of the catalog")?.clone()
             }
             "GetItem" => self.world.session.clone(),

@@ -1,9 +1,9 @@
 //! What a function finds when it starts: a catalog, clients, keys, a session. Set up as an operator would in an embedded
 //! store, whose answers the canned endpoint repeats.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
-use anyhow::{Context as _, Error, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use axum::body::Bytes;
 use dynoxide::Database;
 use punchcard::{
@@ -14,10 +14,11 @@ use punchcard::{
 use punchcard_http::token::{self, Claims};
 use punchcard_models::{
     access::{Scope, SigningKey},
-    ids::{AccountId, CorrelationId},
-    session::{Identifier, OpenSession},
+    ids::CorrelationId,
+    session::{Identifier, SessionRequest},
 };
 use punchcard_rewards::yaml;
+use punchcard_store::{Admin, SessionWriter, SigningKeyReader};
 use serde_json::{Value, json};
 
 /// The customer of all client events.
@@ -113,11 +114,16 @@ fn other_campaign(index: usize) -> Value {
            "conditions": [{"field": "coupon", "exists": true}]})
 }
 
+/// A page of the catalog: the values of its query, and the key that it begins after.
+pub fn page_key(query: &Value) -> String {
+    format!("{}{}", query["ExpressionAttributeValues"], query["ExclusiveStartKey"])
+}
+
 /// A store with a catalog, and what it answers.
 pub struct World {
     /// Where the embedded store answers.
     pub url: String,
-    /// The pages of the catalog, by the key that each begins after.
+    /// The pages of the catalog, by [`page_key`].
     pub catalog: HashMap<String, Bytes>,
     /// The session.
     pub session: Bytes,
@@ -129,21 +135,22 @@ pub struct World {
 
 impl World {
     pub async fn make(catalog: Catalog) -> Result<Self> {
-        let now = punchcard_http::now();
+        let now = punchcard_runtime::now();
         let database = Database::memory().map_err(|error| anyhow!("{error}"))?;
         let embedded = Embedded::start(database, ANY_PORT).await?;
-        let (store, admin) = (&embedded.store, embedded.store.admin());
+        let (store, admin) = (&embedded.store, Admin::new(&embedded.store));
         demo::set_up(&admin, now).await?;
         let source = yaml::read(&catalog.text()).map_err(|problems| anyhow!("{catalog:?}: {}", problems[0]))?;
         set_up::apply(&admin, &source, now).await?;
+        let version = admin.snapshot().await?.version;
 
-        let correlation_id = CorrelationId::from_text(CORRELATION_ID).context("no correlation id")?;
-        let session = OpenSession { correlation_id, channel: "APP".to_owned() };
-        let account = Identifier::Account(AccountId::new(ACCOUNT).map_err(Error::msg)?);
-        let deadline = tokio::time::Instant::now() + punchcard_http::BUDGET;
-        store.session_opener().open(&account, &session, now, deadline).await?;
+        let correlation_id = CORRELATION_ID.parse::<CorrelationId>()?;
+        let session = SessionRequest { correlation_id, channel: "APP".to_owned() };
+        let account = Identifier::Account(ACCOUNT.parse()?);
+        let deadline = tokio::time::Instant::now() + punchcard_runtime::REQUEST_LIMIT;
+        SessionWriter::new(store).open(&account, &session, now, deadline).await?;
 
-        let signing_key = store.signing_keys(now).await.newest(now).await?.as_ref().clone();
+        let signing_key = SigningKeyReader::new(store).newest(now).await?.as_ref().clone();
         let mut world = World {
             url: format!("http://{}", embedded.address),
             catalog: HashMap::new(),
@@ -152,25 +159,32 @@ impl World {
             http: reqwest::Client::new(),
             _embedded: embedded,
         };
-        world.capture().await?;
+        world.capture(version).await?;
         Ok(world)
     }
 
     /// Asks what a function will ask, and keeps the answers.
-    async fn capture(&mut self) -> Result<()> {
-        let mut query = json!({
-            "TableName": format!("{TABLE_PREFIX}Catalog"),
-            "KeyConditionExpression": "part = :part",
-            "ExpressionAttributeValues": {":part": {"S": "open"}},
-            "ConsistentRead": true,
-        });
-        loop {
-            let (_, page) = self.call("Query", query.to_string().into()).await?;
-            let answered: Value = serde_json::from_slice(&page)?;
-            self.catalog.insert(query["ExclusiveStartKey"].to_string(), page);
-            match answered.get("LastEvaluatedKey") {
-                Some(key) => query["ExclusiveStartKey"] = key.clone(),
-                None => break,
+    async fn capture(&mut self, version: u64) -> Result<()> {
+        // Callers and keys, and the rules of the catalog in force.
+        let chunks = format!("{version:010}#");
+        for (part, condition, id) in
+            [("open", "id < :id", "rules#"), ("history", "begins_with(id, :id)", chunks.as_str())]
+        {
+            let mut query = json!({
+                "TableName": format!("{TABLE_PREFIX}Catalog"),
+                "KeyConditionExpression": format!("part = :part AND {condition}"),
+                "ExpressionAttributeValues": {":part": {"S": part}, ":id": {"S": id}},
+                "ConsistentRead": true,
+            });
+            loop {
+                let (_, page) = self.call("Query", query.to_string().into()).await?;
+                let answered: Value = serde_json::from_slice(&page)?;
+                ensure!(answered["Count"] != 0, "part {part} is empty");
+                self.catalog.insert(page_key(&query), page);
+                match answered.get("LastEvaluatedKey") {
+                    Some(key) => query["ExclusiveStartKey"] = key.clone(),
+                    None => break,
+                }
             }
         }
         let key = json!({"correlationId": {"S": CORRELATION_ID}});
@@ -201,7 +215,7 @@ impl World {
     /// A token that lives longer than the benchmark.
     pub fn token(&self, scope: Scope) -> Result<String> {
         let customer = (scope == Scope::ClientEvents).then_some(CUSTOMER);
-        let claims = Claims::new(scope, "demo-client", customer, punchcard_http::now(), 3600);
+        let claims = Claims::new(scope, "demo-client", customer, punchcard_runtime::now(), Duration::from_hours(1));
         Ok(token::sign(&claims, &self.signing_key)?)
     }
 }

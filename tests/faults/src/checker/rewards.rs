@@ -87,7 +87,7 @@ fn activity(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: 
         return;
     };
     let usage = books.usage(member);
-    let account = member.strip_prefix("acct#").and_then(|id| AccountId::new(id).ok());
+    let account = member.strip_prefix("acct#").and_then(|id| id.parse::<AccountId>().ok());
     for rules in evidence.rules_for(request, write.at) {
         let Ok(catalog) = Catalog::from_json(rules) else { continue };
         let context = Context {

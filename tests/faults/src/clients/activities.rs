@@ -54,7 +54,8 @@ impl Activities {
     fn known_activity(&self) -> Option<Ask> {
         let mut ask = {
             let known = lock(&self.known);
-            (!known.sent.is_empty()).then(|| self.client.one_of(&known.sent))?
+            let sent: Vec<_> = known.sent.iter().filter(|ask| !ask.is_keyless()).cloned().collect();
+            (!sent.is_empty()).then(|| self.client.one_of(&sent))?
         };
         if self.client.happens(300)
             && let Ask::Activity { tag, body, correlation, .. } = &mut ask
@@ -72,7 +73,7 @@ impl Activities {
         lock(&self.known).sent.push(ask.clone());
         let answer = self.client.send_with_token(None, ask.clone()).await;
         self.open.retain(|open| *open != ask);
-        if is_open(answer.as_ref()) {
+        if is_open(&ask, answer.as_ref()) {
             self.open.push(ask);
         }
     }
@@ -107,13 +108,8 @@ impl Life for Activities {
         if let Some(ask) = self.open.first().cloned()
             && self.client.happens(600)
         {
-            // What has no name of its own can't be sent again without being another one: it is left open.
-            if matches!(ask, Ask::Activity { id: None, key: None, .. }) {
-                self.open.remove(0);
-            } else {
-                self.record(ask.clone()).await;
-                self.read_back(&ask).await;
-            }
+            self.record(ask.clone()).await;
+            self.read_back(&ask).await;
             return;
         }
         match self.client.chance(|rng| rng.u8(0..20)) {
@@ -140,10 +136,8 @@ impl Life for Activities {
 
     async fn finish(&mut self) {
         for ask in std::mem::take(&mut self.open) {
-            if !matches!(ask, Ask::Activity { id: None, key: None, .. }) {
-                self.record(ask.clone()).await;
-                self.read_back(&ask).await;
-            }
+            self.record(ask.clone()).await;
+            self.read_back(&ask).await;
         }
         for correlation in CORRELATIONS {
             self.client.send_with_token(None, Ask::ReadBalances { correlation: correlation.to_owned() }).await;

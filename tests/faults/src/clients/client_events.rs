@@ -86,9 +86,9 @@ impl ClientEvents {
             _ => Some(guid(&self.client)),
         };
         let ask = Ask::ClientEvents { customer: self.customer, request_id, events: events.clone() };
-        let answer = self.client.send_with_token(Some(self.customer), ask).await;
+        let answer = self.client.send_with_token(Some(self.customer), ask.clone()).await;
         self.open.retain(|event| !events.contains(event));
-        if is_open(answer.as_ref()) || answer.is_some_and(|answer| matches!(answer.status, 400 | 401)) {
+        if is_open(&ask, answer.as_ref()) || answer.is_some_and(|answer| matches!(answer.status, 400 | 401)) {
             self.open.extend(events);
         }
     }

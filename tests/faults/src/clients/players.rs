@@ -68,7 +68,7 @@ impl Players {
         lock(&self.sent).push(ask.clone());
         let answer = self.send(ask.clone()).await;
         self.open.retain(|open| *open != ask);
-        if is_open(answer.as_ref()) {
+        if is_open(&ask, answer.as_ref()) {
             self.open.push(ask);
         }
     }

@@ -1,4 +1,4 @@
-//! What the store's calls take. Nobody counts where no recorder is installed.
+//! Metrics of the SDK's calls. They cost nothing while no recorder is installed.
 
 use aws_sdk_dynamodb::{
     config::{
@@ -13,46 +13,46 @@ use aws_sdk_dynamodb::{
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use tokio::time::Instant;
 
-/// How long a call took, its retries included, in milliseconds.
+/// The duration of a call, with the SDK's retries, in milliseconds.
 const LATENCY: &str = "StoreLatency";
-/// Tries beside the first: of calls by the SDK, of members of batches and of conflicts by us.
+/// Attempts after the first: by the SDK for reads, by this crate for writes.
 const RETRIES: &str = "StoreRetries";
-/// Transactions that met another one.
+/// Writes cancelled by a conflicting one.
 const CONFLICTS: &str = "StoreConflicts";
 
-/// Says in which unit a call is measured.
+/// Describes the metrics' units.
 pub(crate) fn describe() {
-    metrics::describe_histogram!(LATENCY, metrics::Unit::Milliseconds, "One call, its retries included");
+    metrics::describe_histogram!(LATENCY, metrics::Unit::Milliseconds, "One call, with its retries");
 }
 
-/// Counts a try beside the first.
+/// Counts an attempt after the first.
 pub(crate) fn retry() {
     metrics::counter!(RETRIES).increment(1);
 }
 
-/// Counts a transaction that met another one.
+/// Counts a conflict.
 pub(crate) fn conflict() {
     metrics::counter!(CONFLICTS).increment(1);
 }
 
-/// Measures the SDK's calls.
+/// The interceptor that measures calls.
 #[derive(Debug)]
-pub(crate) struct Measure;
+pub(crate) struct SdkMetrics;
 
 /// A call under way.
 #[derive(Debug)]
-struct Begun {
+struct CallStarted {
     at: Instant,
-    tried: bool,
+    attempted: bool,
 }
 
-impl Storable for Begun {
+impl Storable for CallStarted {
     type Storer = StoreReplace<Self>;
 }
 
-impl Intercept for Measure {
+impl Intercept for SdkMetrics {
     fn name(&self) -> &'static str {
-        "Measure"
+        "SdkMetrics"
     }
 
     fn read_before_execution(
@@ -60,7 +60,7 @@ impl Intercept for Measure {
         _: &BeforeSerializationInterceptorContextRef<'_>,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Begun { at: Instant::now(), tried: false });
+        config.interceptor_state().store_put(CallStarted { at: Instant::now(), attempted: false });
         Ok(())
     }
 
@@ -70,12 +70,12 @@ impl Intercept for Measure {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(Begun { at, tried }) = config.load::<Begun>() {
-            if *tried {
+        if let Some(CallStarted { at, attempted }) = config.load::<CallStarted>() {
+            if *attempted {
                 retry();
             }
-            let begun = Begun { at: *at, tried: true };
-            config.interceptor_state().store_put(begun);
+            let started = CallStarted { at: *at, attempted: true };
+            config.interceptor_state().store_put(started);
         }
         Ok(())
     }
@@ -86,8 +86,8 @@ impl Intercept for Measure {
         _: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(begun) = config.load::<Begun>() {
-            metrics::histogram!(LATENCY).record(begun.at.elapsed().as_secs_f64() * 1000.0);
+        if let Some(started) = config.load::<CallStarted>() {
+            metrics::histogram!(LATENCY).record(started.at.elapsed().as_secs_f64() * 1000.0);
         }
         Ok(())
     }

@@ -1,35 +1,36 @@
-//! Metrics: counted anywhere through the `metrics` facade, written by a function as CloudWatch's embedded metric format
-//! beside its log lines, without a call of their own. Nobody counts where no recorder is installed.
+//! Metrics in CloudWatch's embedded format: counted through the `metrics` facade and written as log lines, without an API
+//! call. Counting costs nothing while no recorder is installed, as in `serve`.
 
 use std::{env, io};
 
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
-use crate::error::Error;
+use punchcard_http::Error;
 
-/// Counts what was recorded.
+/// Counts recorded events.
 pub fn accepted(count: usize) {
     add("Accepted", count);
 }
 
-/// Counts what was there before.
+/// Counts events that existed before.
 pub fn duplicate(count: usize) {
     add("Duplicate", count);
 }
 
-/// Counts a request that got no success.
+/// Counts a failed request.
 pub(crate) fn failed(error: &Error) {
     let name = match error {
         Error::Unauthorized(_) => "Unauthorised",
         Error::AlreadyExists(_) => "Duplicate",
         Error::Conflict(_) | Error::KeyReused => "Conflict",
-        Error::Unavailable(_) | Error::Panicked => "Failed",
-        // What a read-back ordinarily answers; and what Lambda refuses itself, with a process for each request.
+        Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "Failed",
+        // The first is an ordinary answer to a read. The second only `serve` gives: Lambda throttles by itself.
         Error::NotFound(_) | Error::Overloaded => return,
-        Error::MethodNotAllowed
+        Error::MethodNotAllowed(_)
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
+        | Error::UnsupportedEncoding
         | Error::Invalid(_) => "Invalid",
     };
     add(name, 1);
@@ -41,7 +42,7 @@ pub(crate) fn cold_start() {
 }
 
 fn add(name: &'static str, count: usize) {
-    metrics::counter!(name).increment(u64::try_from(count).unwrap_or(u64::MAX));
+    ::metrics::counter!(name).increment(u64::try_from(count).unwrap_or(u64::MAX));
 }
 
 /// Installs the recorder, if the environment names a namespace for the metrics.
@@ -50,7 +51,7 @@ pub(crate) fn install(function: &'static str) -> Option<&'static Collector> {
     Builder::new().cloudwatch_namespace(namespace).with_dimension("Function", function).init().ok()
 }
 
-/// Writes what was counted since the last time.
+/// Writes the counts since the last flush.
 pub(crate) fn flush(collector: &Collector) {
     if let Err(error) = collector.flush(io::stdout().lock()) {
         tracing::warn!(%error, "metrics were not written");

@@ -1,0 +1,52 @@
+//! The registry of handlers: one line a function. The server, the fault simulator and the tests read it.
+
+use futures_util::future::{BoxFuture, join_all};
+use get_activity::GetActivity;
+use get_balances::GetBalances;
+use get_player::GetPlayer;
+use issue_token::IssueToken;
+use open_session::OpenSession;
+use punchcard_http::Route;
+use punchcard_runtime::{Handler, Service};
+use punchcard_store::Store;
+use send_activity::SendActivity;
+use send_client_event::SendClientEvent;
+use start_session::StartSession;
+use track_event::TrackEvent;
+
+/// Every handler.
+pub static HANDLERS: [Registered; 9] = [
+    Registered::new::<StartSession>(),
+    Registered::new::<SendClientEvent>(),
+    Registered::new::<IssueToken>(),
+    Registered::new::<OpenSession>(),
+    Registered::new::<SendActivity>(),
+    Registered::new::<GetActivity>(),
+    Registered::new::<GetBalances>(),
+    Registered::new::<TrackEvent>(),
+    Registered::new::<GetPlayer>(),
+];
+
+/// A handler that can be opened on a store.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its route.
+    pub route: &'static Route,
+    open: fn(Store) -> BoxFuture<'static, Service>,
+}
+
+impl Registered {
+    const fn new<H: Handler>() -> Self {
+        Registered { route: H::ROUTE, open: |store| Box::pin(async move { Service::open::<H>(&store).await }) }
+    }
+
+    /// Opens it.
+    pub async fn open(&self, store: &Store) -> Service {
+        (self.open)(store.clone()).await
+    }
+}
+
+/// Opens every handler on one store.
+pub async fn open_all(store: &Store) -> Vec<Service> {
+    join_all(HANDLERS.iter().map(|handler| handler.open(store))).await
+}

@@ -1,0 +1,34 @@
+//! OAuth 2.0 (RFC 6749, 5.2): `{"error","error_description"}`.
+
+use punchcard_models::fault::{Fault, FaultKind};
+use serde_json::{Value, json};
+
+use super::first_fault;
+use crate::error::Error;
+
+pub(super) fn body(error: &Error) -> Value {
+    json!({"error": code(error), "error_description": first_fault(error)})
+}
+
+fn code(error: &Error) -> &'static str {
+    match error {
+        Error::Invalid(faults) => match faults.first() {
+            Some(Fault { pointer, kind: FaultKind::Invalid, .. }) if pointer == "/grant_type" => {
+                "unsupported_grant_type"
+            }
+            _ => "invalid_request",
+        },
+        Error::Unauthorized(_) => "invalid_client",
+        Error::Unavailable | Error::OutcomeUnknown | Error::Overloaded => "temporarily_unavailable",
+        Error::Internal => "server_error",
+        Error::NotFound(_)
+        | Error::MethodNotAllowed(_)
+        | Error::BodyTooLarge
+        | Error::TooLargeToStore
+        | Error::UnsupportedMediaType
+        | Error::UnsupportedEncoding
+        | Error::AlreadyExists(_)
+        | Error::Conflict(_)
+        | Error::KeyReused => "invalid_request",
+    }
+}

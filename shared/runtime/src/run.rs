@@ -1,0 +1,33 @@
+//! Runs a handler as a Lambda function.
+
+use std::convert::Infallible;
+
+use lambda_http::{Request, service_fn};
+use lambda_runtime::Error;
+use punchcard_store::Store;
+
+use crate::{Handler, Service, logs, metrics};
+
+/// Runs a function: opens its handler once, then answers one request after the other.
+///
+/// # Errors
+/// A setting is invalid, or the Lambda runtime cannot be reached.
+pub fn run<H: Handler>() -> Result<(), Error> {
+    // As text: what a `main` returns is printed in its debug form.
+    logs::json().map_err(|error| error.to_string())?;
+    // A function serves one request at a time: a second thread would only cost context switches.
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let collector = metrics::install(H::ROUTE.function);
+        metrics::cold_start();
+        let store = Store::from_env().map_err(|error| error.to_string())?;
+        let service = &Service::open::<H>(&store).await;
+        lambda_http::run(service_fn(move |request: Request| async move {
+            let response = service.respond(request).await;
+            if let Some(collector) = collector {
+                metrics::flush(collector);
+            }
+            Ok::<_, Infallible>(response)
+        }))
+        .await
+    })
+}

@@ -1,0 +1,127 @@
+//! Everything between a request and its handler: method, deadline, panics, the log line, metrics, headers.
+
+use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use lambda_http::{
+    Body, Request, RequestExt as _, Response,
+    http::{HeaderName, Method},
+};
+use punchcard_http::{Call, Dialect, Error, Reply, Route};
+use punchcard_models::ids::guid;
+use punchcard_store::Store;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+use uuid::Uuid;
+
+use crate::{Arrived, Failure, Handler, clock, metrics};
+
+/// The longest that a request may take. It is below the functions' timeout in `template.yaml`, so that a slow request gets a
+/// response and is not cut off.
+pub const REQUEST_LIMIT: Duration = Duration::from_secs(8);
+/// The time in which the store may be tried. The rest is for the last attempt to end.
+const STORE_LIMIT: Duration = Duration::from_millis(7_500);
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-cdlx-request-id");
+
+type Respond = dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync;
+
+/// An open handler, whatever its type.
+#[derive(Clone)]
+pub struct Service {
+    route: &'static Route,
+    respond: Arc<Respond>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Opens a handler.
+    pub async fn open<H: Handler>(store: &Store) -> Self {
+        let handler = Arc::new(H::open(store).await);
+        let respond = move |request: Request| -> BoxFuture<'static, Response<Body>> {
+            let handler = handler.clone();
+            Box::pin(async move { respond(&*handler, &request).await })
+        };
+        Service { route: H::ROUTE, respond: Arc::new(respond) }
+    }
+
+    /// The handler's route.
+    #[must_use]
+    pub fn route(&self) -> &'static Route {
+        self.route
+    }
+
+    /// Answers a request.
+    pub async fn respond(&self, request: Request) -> Response<Body> {
+        (self.respond)(request).await
+    }
+}
+
+/// Refuses a request before its handler sees it.
+pub fn refuse(route: &'static Route, request: &Request, error: Error) -> Response<Body> {
+    let call = new_call(route, request);
+    let span = tracing::info_span!("request", request_id = %call.request_id, function = route.function);
+    span.in_scope(|| finish(route, &call, Err(Failure::Refused(error)), true)).into_response(call.request_id)
+}
+
+async fn respond<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
+    let call = new_call(H::ROUTE, request);
+    let span = tracing::info_span!("request", request_id = %call.request_id, function = H::ROUTE.function);
+    let reply = async {
+        let result = result(handler, &call).await;
+        finish(H::ROUTE, &call, result, H::is_repeatable(&call))
+    };
+    reply.instrument(span).await.into_response(call.request_id)
+}
+
+fn new_call<'r>(route: &Route, request: &'r Request) -> Call<'r> {
+    let sent = match route.dialect {
+        Dialect::ClientEvents => request.headers().get(CLIENT_REQUEST_ID).and_then(|id| guid(id.to_str().ok()?)),
+        Dialect::Activities | Dialect::PlayerEvents | Dialect::OAuth => None,
+    };
+    let invocation = || request.lambda_context_ref().and_then(|context| guid(&context.request_id));
+    Call {
+        request,
+        now: request.extensions().get().map_or_else(clock::now, |Arrived(at)| *at),
+        deadline: Instant::now() + STORE_LIMIT,
+        request_id: sent.or_else(invocation).unwrap_or_else(Uuid::new_v4),
+    }
+}
+
+async fn result<H: Handler>(handler: &H, call: &Call<'_>) -> Result<Reply, Failure> {
+    let method = call.request.method();
+    if *method == Method::OPTIONS {
+        return Ok(Reply::preflight(H::ROUTE.allow(call.request.uri().path())));
+    }
+    if *method != H::ROUTE.method {
+        return Err(Error::MethodNotAllowed(H::ROUTE.allow(call.request.uri().path())).into());
+    }
+    let limited = tokio::time::timeout(REQUEST_LIMIT, handler.respond(call));
+    match AssertUnwindSafe(limited).catch_unwind().await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(Failure::DeadlineExceeded),
+        Err(_) => Err(Failure::Panicked),
+    }
+}
+
+/// Logs and counts a result, and renders a failure.
+fn finish(route: &Route, call: &Call<'_>, result: Result<Reply, Failure>, is_repeatable: bool) -> Reply {
+    let (outcome, reply) = match result {
+        Ok(reply) => ("ok", reply),
+        Err(failure) => {
+            failure.log();
+            let error = failure.into_error(is_repeatable);
+            metrics::failed(&error);
+            (error.outcome(), route.dialect.render(&error, call.request_id))
+        }
+    };
+    let micros = (Instant::now() + STORE_LIMIT).saturating_duration_since(call.deadline).as_micros();
+    let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+    tracing::info!(status = reply.status().as_u16(), outcome, micros, "answered");
+    reply
+}

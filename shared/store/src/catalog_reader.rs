@@ -1,0 +1,86 @@
+//! The catalog as functions read it: callers, cached for a minute, and rules, cached until their version changes.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use punchcard_models::timestamp::Timestamp;
+use punchcard_rewards::Catalog;
+use tokio::sync::Mutex;
+
+use crate::{
+    Store,
+    cache::{Cache, FRESH_FOR, REFRESH_PAUSE},
+    catalog::{Callers, CatalogVersion, parse_rules, read_callers, read_rules_json},
+    error::StoreError,
+};
+
+/// Reads callers, keys and the version of the catalog in force.
+#[derive(Debug)]
+pub struct CallerReader {
+    client: Client,
+    table: String,
+    cache: Cache<Callers>,
+}
+
+impl CallerReader {
+    /// A reader with an empty cache.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        CallerReader { client: store.reads.clone(), table: store.table("Catalog"), cache: Cache::default() }
+    }
+
+    /// The callers, at most 60 seconds old; up to 5 minutes if they cannot be read again.
+    ///
+    /// # Errors
+    /// They cannot be read, and the cached ones are too old.
+    pub async fn current(&self, now: Timestamp) -> Result<Arc<Callers>, StoreError> {
+        self.cache.get(FRESH_FOR, now, || self.read()).await
+    }
+
+    /// The callers, at most 5 seconds old: for a caller that the cached ones do not know.
+    ///
+    /// # Errors
+    /// As [`current`](Self::current).
+    pub async fn newer(&self, now: Timestamp) -> Result<Arc<Callers>, StoreError> {
+        self.cache.get(REFRESH_PAUSE, now, || self.read()).await
+    }
+
+    fn read(&self) -> impl Future<Output = Result<Callers, StoreError>> + use<> {
+        let (client, table) = (self.client.clone(), self.table.clone());
+        async move { read_callers(&client, &table).await }
+    }
+}
+
+/// Reads settings and rules.
+#[derive(Debug)]
+pub struct RulesReader {
+    client: Client,
+    table: String,
+    cache: Mutex<Option<(CatalogVersion, Arc<Catalog>)>>,
+}
+
+impl RulesReader {
+    /// A reader with an empty cache.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        RulesReader { client: store.reads.clone(), table: store.table("Catalog"), cache: Mutex::default() }
+    }
+
+    /// The settings and rules of a version. Applied versions never change, so they are read once.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn of(&self, version: CatalogVersion) -> Result<Arc<Catalog>, StoreError> {
+        // Held while reading: all requests that wait need the same version, and the read has a timeout of its own.
+        let mut cache = self.cache.lock().await;
+        if let Some((cached, rules)) = &*cache
+            && *cached == version
+        {
+            return Ok(rules.clone());
+        }
+        let json = read_rules_json(&self.client, &self.table, version).await?;
+        let rules = Arc::new(json.map(|(json, _)| parse_rules(&json)).transpose()?.unwrap_or_default());
+        *cache = Some((version, rules.clone()));
+        Ok(rules)
+    }
+}

@@ -1,0 +1,126 @@
+//! The write of a member: balances and counters, in one update or, where that names too many attributes, one put.
+
+use aws_sdk_dynamodb::{
+    error::BuildError,
+    types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
+};
+use punchcard_rewards::Spend;
+
+use crate::{
+    item::{Attributes as _, Item, n, s},
+    ledger::{CUSTOMER, Expect, Place},
+};
+
+/// The most attributes that an update names: an expression may have 4 KB.
+const MAX_NAMED_ATTRIBUTES: usize = 40;
+/// Counts a member's writes.
+const VERSION: &str = "version";
+
+/// One write of a member.
+pub(crate) struct MemberWrite<'a> {
+    pub place: &'a Place,
+    /// The item as it was last seen.
+    pub known: Option<&'a Item>,
+    /// The amounts that are added to its balances.
+    pub adds: Vec<(String, u64)>,
+}
+
+impl MemberWrite<'_> {
+    /// The write, conditional on the counters that `spends` were evaluated with.
+    pub(crate) fn write(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
+        if self.adds.len() + spends.len() > MAX_NAMED_ATTRIBUTES {
+            return self.replace(table, spends);
+        }
+        let mut update = Update::builder()
+            .table_name(table)
+            .key("memberId", s(&self.place.member))
+            .expression_attribute_names("#version", VERSION)
+            .expression_attribute_values(":1", n(1))
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        let mut adds = vec!["#version :1".to_owned()];
+        let mut conditions = match self.place.expect {
+            Expect::Anything => Vec::new(),
+            Expect::NoPointer => vec![format!("attribute_not_exists({CUSTOMER})")],
+            Expect::New => vec!["attribute_not_exists(memberId)".to_owned()],
+        };
+        let mut sets = Vec::new();
+        for (index, (name, value)) in self.place.first.iter().enumerate() {
+            update = update
+                .expression_attribute_names(format!("#f{index}"), name)
+                .expression_attribute_values(format!(":f{index}"), value.clone());
+            sets.push(format!("#f{index} = if_not_exists(#f{index}, :f{index})"));
+        }
+        for (index, (name, amount)) in self.adds.iter().enumerate() {
+            update = update
+                .expression_attribute_names(format!("#a{index}"), name)
+                .expression_attribute_values(format!(":a{index}"), n(amount));
+            adds.push(format!("#a{index} :a{index}"));
+        }
+        for (index, spend) in spends.iter().enumerate() {
+            update = update
+                .expression_attribute_names(format!("#s{index}"), spend.name())
+                .expression_attribute_values(format!(":s{index}"), n(spend.amount));
+            adds.push(format!("#s{index} :s{index}"));
+            let (condition, value) = match (spend.exact, spend.seen) {
+                (true, 0) => (format!("attribute_not_exists(#s{index})"), None),
+                (true, seen) => (format!("#s{index} = :m{index}"), Some(seen)),
+                (false, _) => {
+                    (format!("(attribute_not_exists(#s{index}) OR #s{index} <= :m{index})"), Some(spend.most_before()))
+                }
+            };
+            conditions.push(condition);
+            if let Some(value) = value {
+                update = update.expression_attribute_values(format!(":m{index}"), n(value));
+            }
+        }
+        let set = if sets.is_empty() { String::new() } else { format!("SET {} ", sets.join(", ")) };
+        update = update.update_expression(format!("{set}ADD {}", adds.join(", ")));
+        if !conditions.is_empty() {
+            update = update.condition_expression(conditions.join(" AND "));
+        }
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
+    }
+
+    /// Replaces the whole member if it is as it was last seen: for more attributes than an expression can name.
+    fn replace(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
+        let mut item = self.known.cloned().unwrap_or_else(|| Item::from([("memberId".into(), s(&self.place.member))]));
+        for (name, value) in &self.place.first {
+            item.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let spent = spends.iter().map(|spend| (spend.name(), spend.amount));
+        for (name, amount) in self.adds.iter().cloned().chain(spent).chain([(VERSION.to_owned(), 1)]) {
+            let before: u64 = item.number(&name).unwrap_or(0);
+            item.insert(name, n(before.saturating_add(amount)));
+        }
+        let mut put = Put::builder()
+            .table_name(table)
+            .set_item(Some(item))
+            .return_values_on_condition_check_failure(OnFailure::AllOld);
+        put = match self.known.map(|known| known.get(VERSION)) {
+            None => put.condition_expression("attribute_not_exists(memberId)"),
+            // Enrolled, and never written since.
+            Some(None) => put
+                .condition_expression("attribute_not_exists(#version)")
+                .expression_attribute_names("#version", VERSION),
+            Some(Some(version)) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":version", version.clone()),
+        };
+        Ok(TransactWriteItem::builder().put(put.build()?).build())
+    }
+}
+
+/// The prefix of a balance's attribute, `pts#unit#type`.
+pub(crate) const POINTS: &str = "pts#";
+
+/// The name of a balance's attribute.
+pub(crate) fn points_attribute(unit: &str, points_type: &str) -> String {
+    format!("{POINTS}{unit}#{points_type}")
+}
+
+/// Reads an attribute that is a balance: unit, points type, points.
+pub(crate) fn points_of(name: &str, value: &AttributeValue) -> Option<(String, String, u64)> {
+    let (unit, points_type) = name.strip_prefix(POINTS)?.split_once('#')?;
+    Some((unit.to_owned(), points_type.to_owned(), value.as_n().ok()?.parse().ok()?))
+}

@@ -1,0 +1,124 @@
+//! The conditions that a function runs under: its environment variables, its runtime, its timeout.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
+
+use punchcard_runtime::REQUEST_LIMIT;
+use saphyr::Yaml;
+
+use super::{members, property, template, template_functions, text, untagged};
+
+/// Variables that the code reads and the template leaves out, each with its reason.
+const NOT_IN_THE_TEMPLATE: [(&str, &str); 3] = [
+    ("AWS_REGION", "Lambda sets it, and refuses a template that does"),
+    ("RUST_LOG", "unset means info; an operator sets it to look closer"),
+    ("SSL_CERT_FILE", "for a DynamoDB that is not AWS's, in tests"),
+];
+
+/// The longest that the gateway waits for a function: "Maximum integration timeout"
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The variables of a function, with their values.
+pub fn variables(template: &Yaml, function: &Yaml) -> BTreeMap<String, String> {
+    let shared = members(template, &["Globals", "Function", "Environment", "Variables"]);
+    let own = members(function, &["Properties", "Environment", "Variables"]);
+    let value = |node: &Yaml| untagged(node).as_str().expect("text").to_owned();
+    shared.into_iter().chain(own).map(|(name, node)| (name, value(node))).collect()
+}
+
+/// The namespace of the metrics, which is the same for all functions.
+pub fn namespace() -> String {
+    let template = template();
+    let functions = template_functions().into_values();
+    let namespaces: BTreeSet<_> =
+        functions.map(|function| variables(&template, &function)["METRICS_NAMESPACE"].clone()).collect();
+    assert_eq!(namespaces.len(), 1, "{namespaces:?}");
+    namespaces.into_iter().next().expect("a namespace")
+}
+
+/// The environment variables that functions read: every string in capitals and underscores of a source file that reads
+/// the environment.
+fn read_by_the_code() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut read = BTreeSet::new();
+    for folder in ["functions", "shared"] {
+        for package in fs::read_dir(root.join(folder)).expect("a folder of packages") {
+            collect(&package.expect("an entry").path().join("src"), &mut read);
+        }
+    }
+    read
+}
+
+fn collect(folder: &Path, read: &mut BTreeSet<String>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            collect(&path, read);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&path).expect("a source file");
+            let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            if source.contains("env::var") {
+                let is_code = |line: &&str| !line.trim_start().starts_with("//");
+                let strings = source.lines().filter(is_code).flat_map(|line| line.split('"').skip(1).step_by(2));
+                read.extend(strings.filter(|text| is_variable(text)).map(str::to_owned));
+            }
+        }
+    }
+}
+
+fn is_variable(text: &str) -> bool {
+    text.contains('_') && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+#[test]
+fn every_variable_that_the_code_reads_is_in_the_template_and_no_other() {
+    let template = template();
+    let read = read_by_the_code();
+    let elsewhere: BTreeSet<_> = NOT_IN_THE_TEMPLATE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert!(elsewhere.is_subset(&read), "no longer read: {:?}", &elsewhere - &read);
+    for (binary, function) in template_functions() {
+        let set: BTreeSet<_> = variables(&template, &function).into_keys().collect();
+        assert_eq!(set, &read - &elsewhere, "{binary}");
+    }
+}
+
+/// Lambda refuses variables under its own names
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>).
+#[test]
+fn no_variable_has_a_name_that_lambda_keeps_to_itself() {
+    let template = template();
+    for (binary, function) in template_functions() {
+        for name in variables(&template, &function).keys() {
+            let reserved = name.starts_with("AWS_") || name.starts_with("LAMBDA_") || name.starts_with('_');
+            assert!(!reserved && name != "TZ", "{binary}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_function_is_given_more_time_than_a_request_may_take_and_less_than_the_gateway_waits() {
+    let template = template();
+    for (binary, function) in template_functions() {
+        let timeout = property(&template, &function, &["Timeout"]).and_then(Yaml::as_integer).expect("a timeout");
+        let timeout = Duration::from_secs(timeout.unsigned_abs());
+        assert!(timeout > REQUEST_LIMIT, "{binary} is ended after {timeout:?}, but may take {REQUEST_LIMIT:?}");
+        assert!(timeout < INTEGRATION_TIMEOUT, "{binary}: the gateway answers before its {timeout:?} are over");
+    }
+}
+
+#[test]
+fn every_function_is_a_rust_binary_on_lambdas_plain_runtime() {
+    let template = template();
+    for (binary, function) in template_functions() {
+        let is = |path: &[&str]| property(&template, &function, path).and_then(Yaml::as_str).map(str::to_owned);
+        assert_eq!(is(&["Runtime"]).as_deref(), Some("provided.al2023"), "{binary}");
+        // Lambda starts the file of this name, which is what cargo-lambda builds.
+        assert_eq!(is(&["Handler"]).as_deref(), Some("bootstrap"), "{binary}");
+        assert_eq!(text(&function, &["Metadata", "BuildMethod"]), "rust-cargolambda", "{binary}");
+    }
+}

@@ -1,0 +1,112 @@
+//! The metrics that the binaries write, held against the alarms and the dashboard of `template.yaml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{events, filled, metrics_and_lines, prepare};
+use crate::{
+    app::App,
+    drift::{
+        lambda_drops,
+        metrics::{Of, alarms, charted},
+        namespace,
+    },
+    lambda::Function,
+    proxy::{Fault, Proxy},
+};
+
+#[tokio::test]
+async fn a_function_writes_what_it_counted_in_cloudwatchs_embedded_format() {
+    let app = App::start().await;
+    prepare(&app).await;
+    for (name, counted) in [
+        ("send-client-event", &[("Accepted", 2), ("Duplicate", 2), ("Invalid", 1), ("Unauthorised", 1)][..]),
+        ("send-activity", &[("Accepted", 2), ("Duplicate", 1), ("Points", 38), ("Invalid", 1), ("Unauthorised", 1)]),
+        ("track-event", &[("Accepted", 2), ("Duplicate", 1), ("Points", 75), ("Invalid", 1), ("Unauthorised", 1)]),
+    ] {
+        let mut function = Function::start(name, &app).await;
+        for case in &events()[name] {
+            function.invoke(filled(&case.event, &app).await).await.expect("an answer");
+        }
+        let log = function.end().await;
+        let (metrics, _) = metrics_and_lines(&log);
+        let sum = |metric: &str| metrics.iter().filter_map(|line| line[metric].as_u64()).sum::<u64>();
+        for (metric, expected) in counted.iter().chain(&[("ColdStart", 1)]) {
+            assert_eq!(sum(metric), *expected, "{name}: {metric}: {log}");
+        }
+        for line in &metrics {
+            let directive = &line["_aws"]["CloudWatchMetrics"][0];
+            assert_eq!(directive["Namespace"], "Punchcard/test", "{line}");
+            assert_eq!(directive["Dimensions"], json!([["Function"]]), "{line}");
+            assert_eq!(line["Function"], name, "{line}");
+        }
+        let latency =
+            metrics.iter().filter_map(|line| line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().cloned());
+        let latency = latency.flatten().find(|metric| metric["Name"] == "StoreLatency").expect("the store's latency");
+        assert_eq!(latency["Unit"], "Milliseconds", "{log}");
+    }
+}
+
+/// The names of the metrics of a line.
+fn names(line: &Value) -> BTreeSet<String> {
+    let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().expect("metrics").iter();
+    metrics.map(|metric| metric["Name"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// Every metric that a function writes: for its sample events, and where the store fails in the ways that are counted.
+async fn written(name: &str) -> BTreeSet<String> {
+    let app = App::start().await;
+    prepare(&app).await;
+    let proxy = Proxy::start(&app.endpoint).await;
+    let mut function = Function::start(name, &app.through(&proxy.url).await).await;
+    let faults = [
+        ("TransactWriteItems", Fault::Conflict),
+        ("GetItem", Fault::Refused("ValidationException")),
+        ("PutItem", Fault::Refused("ProvisionedThroughputExceededException")),
+    ];
+    for (operation, fault) in faults {
+        proxy.fail_next(operation, fault);
+    }
+    // Each try gets as far as the next fault.
+    for _ in faults {
+        function.invoke(filled(&events()[name][0].event, &app).await).await.expect("an answer");
+    }
+    for case in &events()[name] {
+        function.invoke(filled(&case.event, &app).await).await.expect("an answer");
+    }
+    let log = function.end().await;
+    let (metrics, lines) = metrics_and_lines(&log);
+    for line in &metrics {
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], json!([["Function"]]), "{line}");
+        assert_eq!(line["Function"], name, "{line}");
+        assert!(!lambda_drops(name, line), "Lambda drops metrics at the template's level of logs: {line}");
+    }
+    let answered = lines.iter().find(|line| line["message"] == "answered").expect("a line of a request");
+    assert!(!lambda_drops(name, answered), "Lambda drops the line of each request: {answered}");
+    metrics.iter().flat_map(names).collect()
+}
+
+#[tokio::test]
+async fn what_is_counted_is_what_the_dashboard_shows_and_alarms_watch() {
+    let mut counted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for name in events().into_keys() {
+        for metric in written(&name).await {
+            counted.entry(metric).or_default().insert(name.clone());
+        }
+    }
+    let own = namespace();
+    let charted = charted().into_iter().filter(|metric| metric.namespace == own);
+    let charted: BTreeSet<_> = charted.map(|metric| metric.name).collect();
+    assert_eq!(charted, counted.keys().cloned().collect(), "the dashboard and what functions write");
+    for (name, metrics) in alarms() {
+        let mut watched: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for metric in metrics.into_iter().filter(|metric| metric.namespace == own) {
+            let Of::Value(function) = &metric.dimensions["Function"] else { panic!("{metric:?} is of no function") };
+            watched.entry(metric.name.clone()).or_default().insert(function.clone());
+        }
+        for (metric, functions) in watched {
+            assert_eq!(Some(&functions), counted.get(&metric), "{name}: the functions that write {metric}");
+        }
+    }
+}
