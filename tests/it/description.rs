@@ -213,6 +213,10 @@ pub fn check(method: &Method, path: &str, headers: &HeaderMap, body: &[u8], answ
         let is_described = described.headers.contains(name.as_str()) || TRANSPORT.contains(&name.as_str());
         assert!(is_described, "{what}: {name} is not described");
     }
+    if matches!(answer.status.as_u16(), 429 | 503) {
+        let invited = answer.body.contains("can be sent again as it is");
+        assert_eq!(answer.header("retry-after").is_some(), invited, "{what}: {answer:?}");
+    }
     if *method != Method::HEAD {
         assert_eq!(answer.header("content-type"), Some("application/json"), "{what}");
         assert_valid(&described.body, &answer.json(), &what);

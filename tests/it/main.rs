@@ -34,4 +34,5 @@ mod send_client_event;
 mod serve;
 mod start_session;
 mod track_event;
+mod unknown_outcome;
 mod warm;

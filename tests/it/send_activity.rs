@@ -231,7 +231,7 @@ async fn extended_data_has_at_most_20_entries_of_5120_bytes_in_all() {
     let twice = vec![entry("n".into(), json!(1)), entry("n".into(), json!(2))];
     for (data, message) in [
         (json!(entries(21)), "extendedData must have at most 20 items"),
-        (json!(bytes(5121)), "extendedData must be at most 5120 bytes in all"),
+        (json!(bytes(5121)), "extendedData must have at most 5120 bytes of names and values in all"),
         (json!(twice), "extendedData must not have a name more than once"),
         (json!([entry("n".into(), json!({}))]), "extendedData/0/value must be a number, a string, a boolean or null"),
         (json!([entry("n".into(), json!([1]))]), "extendedData/0/value must be a number, a string, a boolean or null"),
@@ -571,7 +571,7 @@ async fn a_store_that_does_not_answer_is_503_and_the_request_may_be_sent_again()
     programme.app.restart().await;
     let broken = |answer: Answer| {
         assert_eq!(answer.status, 503, "{}", answer.body);
-        let message = "The request could not be recorded now; it may be sent again as it is";
+        let message = "The service is unavailable; the request can be sent again as it is";
         assert_error(&answer, 503, "SERVICE_UNAVAILABLE", message);
         assert_eq!(answer.header("retry-after"), Some("1"));
     };

@@ -62,11 +62,12 @@ impl Service {
     }
 }
 
-/// Refuses a request before its handler sees it.
+/// Refuses a request before its handler sees it. Preflight requests and other methods are answered as ever.
 pub fn refuse(route: &'static Route, request: &Request, error: Error) -> Response<Body> {
     let call = new_call(route, request);
     let span = tracing::info_span!("request", request_id = %call.request_id, function = route.function);
-    span.in_scope(|| finish(route, &call, Err(Failure::Refused(error)), true)).into_response(call.request_id)
+    let result = by_method(route, &call).unwrap_or(Err(Failure::Refused(error)));
+    span.in_scope(|| finish(route, &call, result, true)).into_response(call.request_id)
 }
 
 async fn respond<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
@@ -93,13 +94,21 @@ fn new_call<'r>(route: &Route, request: &'r Request) -> Call<'r> {
     }
 }
 
-async fn result<H: Handler>(handler: &H, call: &Call<'_>) -> Result<Reply, Failure> {
-    let method = call.request.method();
+/// The answer to a request by another method than the route's.
+fn by_method(route: &Route, call: &Call<'_>) -> Option<Result<Reply, Failure>> {
+    let (method, path) = (call.request.method(), call.request.uri().path());
     if *method == Method::OPTIONS {
-        return Ok(Reply::preflight(H::ROUTE.allow(call.request.uri().path())));
+        Some(Ok(Reply::preflight(route.allow(path))))
+    } else if *method != route.method {
+        Some(Err(Error::MethodNotAllowed(route.allow(path)).into()))
+    } else {
+        None
     }
-    if *method != H::ROUTE.method {
-        return Err(Error::MethodNotAllowed(H::ROUTE.allow(call.request.uri().path())).into());
+}
+
+async fn result<H: Handler>(handler: &H, call: &Call<'_>) -> Result<Reply, Failure> {
+    if let Some(result) = by_method(H::ROUTE, call) {
+        return result;
     }
     let limited = tokio::time::timeout(REQUEST_LIMIT, handler.respond(call));
     match AssertUnwindSafe(limited).catch_unwind().await {
