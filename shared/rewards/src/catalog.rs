@@ -114,6 +114,13 @@ impl Catalog {
         })
     }
 
+    /// The same catalog with only those rules that `keep` accepts.
+    #[cfg(feature = "yaml")]
+    pub(crate) fn with_rules(&self, keep: impl Fn(&Rule) -> bool) -> Self {
+        let rules = self.rules().filter(|rule| keep(rule)).cloned().collect();
+        Catalog { rules: Rules::new(rules, &self.actions), ..self.clone() }
+    }
+
     /// Whether rules pay at all.
     #[must_use]
     pub fn rewards_enabled(&self) -> bool {

@@ -12,6 +12,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// Whether the window includes every time.
+    #[cfg(feature = "yaml")]
+    pub fn is_unbounded(self) -> bool {
+        self.from.is_none() && self.until.is_none()
+    }
+
     pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
         let moment = |at: At<'_, '_>| {
             Timestamp::from_text(at.string()?)

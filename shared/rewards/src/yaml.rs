@@ -1,7 +1,8 @@
 //! The check of a catalog that an operator wrote in YAML.
 //!
 //! A catalog is one YAML 1.2 document with the members of the stored JSON form. YAML is only another notation here:
-//! anything that JSON cannot express (aliases, tags, numbers like `0x1F` or `007`) is an error.
+//! anything that JSON cannot express (aliases, tags, numbers like `0x1F` or `007`) is an error. So is a catalog with
+//! awards that the store can never hold.
 //!
 //! ```
 //! let problems = punchcard_rewards::yaml::read("rewards: on\n").expect_err("a problem");
@@ -9,6 +10,7 @@
 //! ```
 
 mod reader;
+mod storable;
 
 use std::{error::Error, fmt};
 
@@ -97,7 +99,15 @@ pub fn read(text: &str) -> Result<Source, Vec<Problem>> {
                 let message = format!("the catalog must be at most {MAX_JSON} bytes of JSON, not {}", json.len());
                 return Err(vec![Problem { line: 1, pointer: String::new(), message }]);
             }
-            Ok(Source { catalog, json })
+            let unstorable = storable::find_unstorable(&catalog).into_iter();
+            let problems: Vec<_> = unstorable
+                .map(|found| Problem {
+                    line: lines.of(found.pointer),
+                    pointer: found.pointer.to_owned(),
+                    message: found.message,
+                })
+                .collect();
+            if problems.is_empty() { Ok(Source { catalog, json }) } else { Err(problems) }
         }
         _ => {
             problems.sort_by_key(|problem| (problem.pointer.is_empty(), problem.line));
