@@ -184,4 +184,54 @@ mod tests {
             [["BASE 1/1", "HALF LessThanOnePoint"], ["BASE MemberUsesReached", "HALF NoBasePoints"]]
         );
     }
+
+    /// The outcome of a rule with every kind of limit, and the counters it increases, given the counters before.
+    fn outcome(limits: &str, used: &[(&str, u64)]) -> (String, Vec<(String, u64, bool)>) {
+        let catalog = Catalog::from_json(&format!(
+            r#"{{"campaigns":[{{"id":"ONE","event":"e","points":5,"limits":{{{limits}}}}}]}}"#
+        ))
+        .unwrap_or_else(|faults| panic!("{:?}", faults.into_iter().collect::<Vec<_>>()));
+        let (trigger, at, data) = (Trigger::Event("e"), Timestamp::from_millis(0), OpenData::new());
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        let mut usage = Usage::default();
+        for (name, value) in used {
+            usage.set(*name, *value);
+        }
+        let award = catalog.evaluate(&occurrence, Member::default(), &usage);
+        let spends = award.spends().iter().map(|spend| (spend.name(), spend.amount, spend.exact)).collect();
+        (format!("{:?}", award.trace()[0].verdict), spends)
+    }
+
+    #[test]
+    fn a_rule_with_an_exhausted_limit_increases_none_of_its_counters() {
+        let limits = r#""usesPerMember":3,"usesInTotal":4,"pointsPerMember":12"#;
+        for (exhausted, reason) in [
+            (("use#ONE", 3), "MemberUsesReached"),
+            (("cap#ONE", 4), "TotalUsesReached"),
+            (("sum#ONE", 12), "MemberPointsReached"),
+            (("sum#ONE", 13), "MemberPointsReached"),
+        ] {
+            assert_eq!(outcome(limits, &[exhausted]), (format!("NotPaid({reason})"), vec![]), "{exhausted:?}");
+        }
+    }
+
+    #[test]
+    fn the_reason_is_the_first_limit_in_the_order_of_the_list() {
+        let limits = r#""usesPerMember":1,"usesInTotal":1,"pointsPerMember":1"#;
+        let all = [("use#ONE", 1), ("cap#ONE", 1), ("sum#ONE", 1)];
+        for (used, reason) in
+            [(&all[..], "MemberUsesReached"), (&all[1..], "TotalUsesReached"), (&all[2..], "MemberPointsReached")]
+        {
+            assert_eq!(outcome(limits, used).0, format!("NotPaid({reason})"));
+        }
+    }
+
+    #[test]
+    fn the_last_payment_within_a_points_limit_still_counts_as_one_use() {
+        let limits = r#""usesPerMember":3,"usesInTotal":4,"pointsPerMember":12"#;
+        let (verdict, spends) = outcome(limits, &[("use#ONE", 2), ("cap#ONE", 3), ("sum#ONE", 10)]);
+        assert_eq!(verdict, "Paid { points: 2, due: 5 }");
+        let spends: Vec<_> = spends.iter().map(|(name, amount, exact)| (name.as_str(), *amount, *exact)).collect();
+        assert_eq!(spends, [("use#ONE", 1, false), ("cap#ONE", 1, false), ("sum#ONE", 2, true)]);
+    }
 }

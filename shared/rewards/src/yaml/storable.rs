@@ -140,7 +140,7 @@ mod tests {
 
     /// A catalog with `count` rules made by `rule`, in the given list.
     fn many(settings: &str, list: &str, count: usize, rule: impl Fn(usize) -> String) -> String {
-        let rules: String = (0..count).map(|index| format!("  - {{{}}}\n", rule(index))).collect();
+        let rules = (0..count).map(|index| format!("  - {{{}}}\n", rule(index))).collect::<Vec<_>>().concat();
         format!("businessUnits: {{U: enabled, OLD: disabled}}\n{settings}\n{list}:\n{rules}")
     }
 
@@ -214,7 +214,8 @@ mod tests {
     #[test]
     fn offers_and_campaigns_that_are_both_too_many_are_reported_together() {
         let offers = many("", "offers", 99, |index| capped_offer(index, ""));
-        let campaigns: String = (100..199).map(|index| format!("  - {{{}}}\n", capped_campaign(index))).collect();
+        let campaigns =
+            (100..199).map(|index| format!("  - {{{}}}\n", capped_campaign(index))).collect::<Vec<_>>().concat();
         let messages = messages(&format!("{offers}campaigns:\n{campaigns}"));
         assert_eq!(messages.len(), 2, "{messages:?}");
         assert!(messages[0].starts_with("line 3: /offers ") && messages[1].starts_with("line 103: /campaigns "));
