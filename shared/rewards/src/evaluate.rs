@@ -120,12 +120,16 @@ fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, spends: &mut Vec<Spend<'c>>)
 
 #[cfg(test)]
 mod tests {
-    use punchcard_models::{data::OpenData, timestamp::Timestamp};
+    use punchcard_models::{
+        data::{Datum, OpenData, Scalar},
+        ids::LoyaltyId,
+        timestamp::Timestamp,
+    };
 
     use super::*;
     use crate::rule::Trigger;
 
-    /// What each of unit U's offers says to two check-ins, one after the other.
+    /// The verdicts of unit U's offers on two check-ins, one after the other.
     fn verdicts(offers: &str) -> [Vec<String>; 2] {
         let catalog = Catalog::from_json(&format!(r#"{{"businessUnits":{{"U":"enabled"}},"offers":[{offers}]}}"#))
             .unwrap_or_else(|faults| panic!("{:?}", faults.into_iter().collect::<Vec<_>>()));
@@ -233,5 +237,80 @@ mod tests {
         assert_eq!(verdict, "Paid { points: 2, due: 5 }");
         let spends: Vec<_> = spends.iter().map(|(name, amount, exact)| (name.as_str(), *amount, *exact)).collect();
         assert_eq!(spends, [("use#ONE", 1, false), ("cap#ONE", 1, false), ("sum#ONE", 2, true)]);
+    }
+
+    #[test]
+    fn a_share_is_one_of_the_sum_of_all_base_offers() {
+        let offers = r#"{"id":"BASE_1","unit":"U","kind":"base","reward":{"flat":10}},
+               {"id":"BASE_2","unit":"U","kind":"base","reward":{"flat":3}},
+               {"id":"DOUBLE","unit":"U","kind":"bonus","reward":{"multiplier":2}}"#;
+        assert_eq!(verdicts(offers)[0], ["BASE_1 10/10", "BASE_2 3/3", "DOUBLE 13/13"]);
+    }
+
+    #[test]
+    fn an_offer_for_a_channel_does_not_pay_without_a_channel() {
+        let offers = r#"{"id":"APP_ONLY","unit":"U","kind":"base","reward":{"flat":10},"channels":["APP"]}"#;
+        assert_eq!(verdicts(offers)[0], ["APP_ONLY OtherChannel"]);
+    }
+
+    #[test]
+    fn a_targeted_offer_pays_members_by_their_loyalty_id() {
+        let catalog = Catalog::from_json(
+            r#"{"businessUnits":{"U":"enabled"},"offers":[
+                {"id":"VIP","unit":"U","kind":"targeted","reward":{"flat":7},"accounts":["A-1"],"loyaltyIds":["L-1"]}]}"#,
+        )
+        .expect("a catalog");
+        let (trigger, at, data) = (Trigger::Action("APP_CHECKIN"), Timestamp::from_millis(0), OpenData::new());
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        for (id, points) in [("L-1", 7), ("L-2", 0), ("A-1", 0)] {
+            let loyalty = LoyaltyId::new(id).expect("an id");
+            let member = Member { account: None, loyalty: Some(&loyalty) };
+            assert_eq!(catalog.evaluate(&occurrence, member, &Usage::default()).points(), points, "{id}");
+        }
+    }
+
+    #[test]
+    fn all_conditions_must_be_met_and_the_first_unmet_one_is_the_reason() {
+        let catalog = Catalog::from_json(
+            r#"{"campaigns":[{"id":"BOTH","event":"e","points":5,
+                "conditions":[{"field":"x","eq":"1"},{"field":"y","eq":"1"}]}]}"#,
+        )
+        .expect("a catalog");
+        for (fields, verdict) in [
+            (&["x", "y"][..], Verdict::Paid { points: 5, due: 5 }),
+            (&["x"], Verdict::NotPaid(Reason::ConditionNotMet { field: "y" })),
+            (&["y"], Verdict::NotPaid(Reason::ConditionNotMet { field: "x" })),
+            (&[], Verdict::NotPaid(Reason::ConditionNotMet { field: "x" })),
+        ] {
+            let one = || Datum::One(Scalar::String("1".to_owned()));
+            let data: OpenData = fields.iter().map(|name| ((*name).to_owned(), one())).collect();
+            let (trigger, at) = (Trigger::Event("e"), Timestamp::from_millis(0));
+            let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+            let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
+            assert_eq!(award.trace()[0].verdict, verdict, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn combined_awards_keep_all_spends_and_order_their_rules_by_id() {
+        let catalog = Catalog::from_json(
+            r#"{"campaigns":[
+                {"id":"RULE_1","event":"b","points":1,"limits":{"usesPerMember":1}},
+                {"id":"RULE_2","event":"a","points":2,"limits":{"usesInTotal":1}},
+                {"id":"RULE_3","event":"b","points":4}]}"#,
+        )
+        .expect("a catalog");
+        let (at, data) = (Timestamp::from_millis(0), OpenData::new());
+        let award = ["a", "b"].map(|name| {
+            let trigger = Trigger::Event(name);
+            let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+            catalog.evaluate(&occurrence, Member::default(), &Usage::default())
+        });
+        let award: Award<'_> = award.into_iter().collect();
+        let ids: Vec<_> = award.trace().iter().map(|line| &**line.rule.id()).collect();
+        assert_eq!((ids, award.points()), (vec!["RULE_1", "RULE_2", "RULE_3"], 7));
+        let mut spends: Vec<_> = award.spends().iter().map(Spend::name).collect();
+        spends.sort();
+        assert_eq!(spends, ["cap#RULE_2", "use#RULE_1"]);
     }
 }

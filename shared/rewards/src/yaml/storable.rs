@@ -191,6 +191,7 @@ mod tests {
             ", window: {from: 2024-01-01T00:00:00Z}",
             ", window: {until: 2024-01-01T00:00:00Z}",
             ", conditions: [{field: tier, eq: gold}]",
+            ", conditions: [{field: tier, exists: false}]",
         ] {
             let offers = many("", "offers", 120, |index| capped_offer(index, more));
             assert_eq!(messages(&offers), [""; 0], "{more}");
