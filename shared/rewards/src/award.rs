@@ -1,204 +1,134 @@
-//! Awards: what was paid and why, and what that uses up.
+//! Awards: the points paid, the reasons, and the counters to increase.
 
 use std::collections::BTreeMap;
 
-use crate::rule::{Kind, Rule, RuleId, What};
+use crate::{
+    counter::Spend,
+    offer::OfferKind,
+    rule::{Rule, RuleBody},
+};
 
-/// What the catalog pays for one occurrence, with its reasons.
+/// The points that a catalog pays for one occurrence, with the reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Award<'c> {
     pub(crate) trace: Vec<Line<'c>>,
     pub(crate) spends: Vec<Spend<'c>>,
 }
 
-/// What became of one rule.
+/// The outcome for one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line<'c> {
     /// The rule.
     pub rule: &'c Rule,
-    /// Whether it paid.
+    /// Whether it pays.
     pub verdict: Verdict<'c>,
 }
 
-/// Whether a rule paid.
+/// Whether a rule pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict<'c> {
-    /// It paid.
+    /// The rule pays.
     Paid {
-        /// So many points, at least one.
+        /// The points paid, at least one.
         points: u64,
-        /// Of so many that it would have paid without its points limit.
+        /// The points that it would pay without its points limit.
         due: u64,
     },
-    /// It didn't.
-    Not(Why<'c>),
+    /// The rule pays nothing.
+    NotPaid(Reason<'c>),
 }
 
-/// Why a rule didn't pay: the first reason, in this order.
+/// The reason why a rule pays nothing. If several apply, it is the first in the order of this list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why<'c> {
-    /// The whole programme is disabled.
+pub enum Reason<'c> {
+    /// The catalog says `rewards: disabled`.
     RewardsDisabled,
-    /// Its business unit is disabled.
+    /// The offer's business unit is disabled.
     UnitDisabled,
-    /// The activity is for another business unit.
+    /// The activity names another business unit.
     OtherUnit,
-    /// It isn't for this channel.
+    /// The offer is limited to other channels.
     OtherChannel,
-    /// It isn't for this member.
+    /// The offer is targeted at other members.
     NotTargeted,
-    /// It didn't count yet.
+    /// The rule's window starts later.
     BeforeWindow,
-    /// It didn't count any more.
+    /// The rule's window has ended.
     AfterWindow,
-    /// A condition isn't met.
+    /// A condition is not met.
     ConditionNotMet {
-        /// The field that it is about.
+        /// The field that the condition tests.
         field: &'c str,
     },
-    /// It pays a share of base points, and there are none.
+    /// The reward is a share of base points, and no base points were paid.
     NoBasePoints,
-    /// Its share of the base points is less than one point.
+    /// The share of the base points is less than one point.
     LessThanOnePoint,
-    /// The member has used it as often as a member may.
+    /// The limit `usesPerMember` is reached.
     MemberUsesReached,
-    /// All members together have used it as often as they may.
+    /// The limit `usesInTotal` is reached.
     TotalUsesReached,
-    /// The member has got as many points of it as a member may.
+    /// The limit `pointsPerMember` is reached.
     MemberPointsReached,
 }
 
-/// What a business unit awarded, of one points type.
+/// The points of one type that a business unit's offers pay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Earned {
-    /// By base offers.
+    /// Points of base offers.
     pub base: u64,
-    /// By bonus offers.
+    /// Points of bonus offers.
     pub bonus: u64,
-    /// By targeted offers.
+    /// Points of targeted offers.
     pub targeted: u64,
 }
 
 impl Earned {
-    /// By all offers.
+    /// Points of all offers.
     #[must_use]
     pub fn total(self) -> u64 {
         self.base + self.bonus + self.targeted
     }
 }
 
-/// What a rule's limit counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counter {
-    /// How often the member used it.
-    MemberUses,
-    /// How many points the member got of it.
-    MemberPoints,
-    /// How often all members together used it.
-    TotalUses,
-}
-
-impl Counter {
-    /// The counter's name, at most 132 bytes: `use#ID` and `sum#ID` count on the member, `cap#ID` for all members.
-    #[must_use]
-    pub fn name(self, rule: &RuleId) -> String {
-        let counted = match self {
-            Counter::MemberUses => "use",
-            Counter::MemberPoints => "sum",
-            Counter::TotalUses => "cap",
-        };
-        format!("{counted}#{rule}")
-    }
-}
-
-/// What a paying rule uses of one of its limits.
-///
-/// The award holds if the counter still allows it when it is written: for the full reward it must be absent or at most
-/// [`Spend::most_before`], for what was left of a points limit it must be exactly `seen` (absent is 0).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spend<'c> {
-    /// The rule.
-    pub rule: &'c RuleId,
-    /// Which of its counters.
-    pub counter: Counter,
-    /// How much is added to it.
-    pub amount: u64,
-    /// How high it may get.
-    pub limit: u64,
-    /// How high it was thought to be.
-    pub seen: u64,
-    /// Whether the award is right only if it is that high.
-    pub exact: bool,
-}
-
-impl Spend<'_> {
-    /// The counter's name.
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.counter.name(self.rule)
-    }
-
-    /// How high the counter may be before, so that the limit holds after.
-    #[must_use]
-    pub fn most_before(&self) -> u64 {
-        // Never below 0: what is spent was left of the limit.
-        self.limit - self.amount
-    }
-}
-
 impl<'c> Award<'c> {
-    /// Every rule that answers to the trigger, once, in the order of their ids.
+    /// The outcome for every rule that the trigger selects, ordered by rule id.
     #[must_use]
     pub fn trace(&self) -> &[Line<'c>] {
         &self.trace
     }
 
-    /// What the paying rules use of their limits. No counter is there twice.
+    /// The amounts that paying rules add to their counters. Each counter appears once, and only for a rule that pays.
     #[must_use]
     pub fn spends(&self) -> &[Spend<'c>] {
         &self.spends
     }
 
-    /// All points, of whatever unit and type.
+    /// The sum of all points, across units and points types.
     #[must_use]
     pub fn points(&self) -> u64 {
         self.trace.iter().map(Line::points).sum()
     }
 
-    /// What offers paid: by business unit, then by points type. Only where it is something.
+    /// The points that offers pay, by business unit and then by points type. Combinations without points are left out.
     #[must_use]
     pub fn earned(&self) -> BTreeMap<&'c str, BTreeMap<&'c str, Earned>> {
         let mut units = BTreeMap::<_, BTreeMap<_, Earned>>::new();
         for line in &self.trace {
-            if let (What::Offer(offer), points @ 1..) = (&line.rule.what, line.points()) {
+            if let (RuleBody::Offer(offer), points @ 1..) = (&line.rule.body, line.points()) {
                 let unit = units.entry(&*offer.unit).or_default();
                 let earned = unit.entry(&*offer.points_type).or_default();
                 match offer.kind {
-                    Kind::Base(_) => earned.base += points,
-                    Kind::Bonus(_) => earned.bonus += points,
-                    Kind::Targeted(..) => earned.targeted += points,
+                    OfferKind::Base(_) => earned.base += points,
+                    OfferKind::Bonus(_) => earned.bonus += points,
+                    OfferKind::Targeted(..) => earned.targeted += points,
                 }
             }
         }
         units
     }
-}
 
-/// Several awards as one. They must not share a rule: of one request's events, no two have one name.
-impl<'c> FromIterator<Award<'c>> for Award<'c> {
-    fn from_iter<I: IntoIterator<Item = Award<'c>>>(awards: I) -> Self {
-        let mut all = Award::default();
-        for award in awards {
-            all.trace.extend(award.trace);
-            all.spends.extend(award.spends);
-        }
-        all.trace.sort_unstable_by(|a, b| a.rule.id.cmp(&b.rule.id));
-        all
-    }
-}
-
-impl Award<'_> {
-    /// What offers paid, as JSON: `{"XYZ":{"loyalty":{"base":0,"bonus":5,"targeted":10,"total":15}}}`.
+    /// [`Award::earned`] as JSON: `{"XYZ":{"loyalty":{"base":0,"bonus":5,"targeted":10,"total":15}}}`.
     #[must_use]
     pub fn earned_json(&self) -> String {
         let mut units = Vec::new();
@@ -214,13 +144,26 @@ impl Award<'_> {
     }
 }
 
+/// Combines the awards of one request's events. They share no rule, because the events' names are distinct.
+impl<'c> FromIterator<Award<'c>> for Award<'c> {
+    fn from_iter<I: IntoIterator<Item = Award<'c>>>(awards: I) -> Self {
+        let mut all = Award::default();
+        for award in awards {
+            all.trace.extend(award.trace);
+            all.spends.extend(award.spends);
+        }
+        all.trace.sort_unstable_by(|a, b| a.rule.id.cmp(&b.rule.id));
+        all
+    }
+}
+
 impl Line<'_> {
-    /// What the rule paid.
+    /// The points paid, 0 if none.
     #[must_use]
     pub fn points(&self) -> u64 {
         match self.verdict {
             Verdict::Paid { points, .. } => points,
-            Verdict::Not(_) => 0,
+            Verdict::NotPaid(_) => 0,
         }
     }
 }

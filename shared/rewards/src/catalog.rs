@@ -1,4 +1,4 @@
-//! The catalog: the programme's settings and rules.
+//! The catalog: the settings and rules of a loyalty programme.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,16 +9,17 @@ use punchcard_models::{
 };
 
 use crate::{
-    evaluate::Trigger,
-    parse::{MAX_ITEMS, NAME_RULE, channel, is_name, one_of, only, read, set, trimmed_id},
-    rule::{Known, Rule, What},
+    parse::{Known, MAX_ITEMS, NAME_RULE, channel, is_name, one_of, only, read, set, trimmed_id},
+    rule::{Rule, RuleBody, Trigger},
 };
 
 /// The actions that every catalog has.
 pub const BUILT_IN_ACTIONS: [&str; 3] = ["SURVEY_RESPONSE", "APP_DOWNLOAD", "APP_CHECKIN"];
 
-/// The programme's settings and rules. Cannot be inconsistent: every name that a rule uses is there, every window
-/// begins before it ends, every id is one rule's.
+/// The settings and rules of a loyalty programme.
+///
+/// A catalog is always consistent: every name that a rule refers to is defined, every window starts before it ends, and
+/// rule ids are unique.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     rewards_enabled: bool,
@@ -30,7 +31,7 @@ pub struct Catalog {
     rules: Rules,
 }
 
-/// The rules in the order of their ids, and which of them answer to what.
+/// The rules, ordered by id, with an index by trigger.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Rules {
     all: Vec<Rule>,
@@ -38,7 +39,7 @@ struct Rules {
     by_event: HashMap<String, Vec<usize>>,
 }
 
-/// An empty catalog: the built-in actions, rewards enabled, no merging. What a new store has.
+/// The catalog of a new store: the built-in actions, rewards enabled, no merging, no rules.
 impl Default for Catalog {
     fn default() -> Self {
         Catalog {
@@ -54,18 +55,18 @@ impl Default for Catalog {
 }
 
 impl Catalog {
-    /// Reads a catalog as it is stored.
+    /// Reads a catalog from its stored form.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All faults in the text.
     pub fn from_json(text: &str) -> Result<Self, Faults> {
         read(text, Catalog::parse)
     }
 
-    /// Parses a catalog. Every fault is noted, not just the first.
+    /// Parses a catalog and notes every fault, not just the first.
     ///
     /// # Errors
-    /// Anything wrong, unknown members too: a typo must not change what is paid.
+    /// The catalog has a fault. Unknown members are faults too: a typo must not change what is paid.
     pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
         const MEMBERS: [&str; 8] = [
             "rewards",
@@ -112,48 +113,55 @@ impl Catalog {
         })
     }
 
-    /// Whether anything is paid at all.
+    /// The same catalog with only those rules that `keep` accepts.
+    #[cfg(feature = "yaml")]
+    pub(crate) fn with_rules(&self, keep: impl Fn(&Rule) -> bool) -> Self {
+        let rules = self.rules().filter(|rule| keep(rule)).cloned().collect();
+        Catalog { rules: Rules::new(rules, &self.actions), ..self.clone() }
+    }
+
+    /// Whether rules pay at all.
     #[must_use]
     pub fn rewards_enabled(&self) -> bool {
         self.rewards_enabled
     }
 
-    /// The channel of activities that name none.
+    /// The channel of activities that don't name one.
     #[must_use]
     pub fn default_channel(&self) -> Option<&str> {
         self.default_channel.as_deref()
     }
 
-    /// By which address players are recognised as one customer.
+    /// The address by which players are recognised as one customer.
     #[must_use]
     pub fn channel_merging(&self) -> ChannelMerging {
         self.channel_merging
     }
 
-    /// The institution's own sections, beside the built-in ones.
+    /// The sections that the catalog adds to the built-in ones.
     #[must_use]
     pub fn sections(&self) -> &HashSet<String> {
         &self.sections
     }
 
-    /// The actions that there are, the built-in ones too.
+    /// All actions, including the built-in ones.
     #[must_use]
     pub fn actions(&self) -> &BTreeSet<String> {
         &self.actions
     }
 
-    /// The business units that there are.
+    /// All business units with their status.
     #[must_use]
     pub fn business_units(&self) -> &BTreeMap<String, UnitStatus> {
         &self.business_units
     }
 
-    /// Offers and campaigns, in the order of their ids.
+    /// Offers and campaigns, ordered by id.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         self.rules.all.iter()
     }
 
-    /// The rules that answer to a trigger, in the order of their ids.
+    /// The rules that a trigger selects, ordered by id.
     pub(crate) fn rules_for(&self, trigger: Trigger<'_>) -> impl Iterator<Item = &Rule> {
         let found = match trigger {
             Trigger::Action(name) => self.rules.by_action.get(name),
@@ -168,13 +176,13 @@ impl Rules {
         all.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         let (mut by_action, mut by_event) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (index, rule) in all.iter().enumerate() {
-            match &rule.what {
-                What::Offer(offer) => {
+            match &rule.body {
+                RuleBody::Offer(offer) => {
                     for action in offer.actions.as_ref().unwrap_or(actions) {
                         by_action.entry(action.clone()).or_default().push(index);
                     }
                 }
-                What::Campaign(campaign) => by_event.entry(campaign.event.clone()).or_default().push(index),
+                RuleBody::Campaign(campaign) => by_event.entry(campaign.event.clone()).or_default().push(index),
             }
         }
         Rules { all, by_action, by_event }
@@ -184,7 +192,7 @@ impl Rules {
 fn parse_units(at: At<'_, '_>, known: &mut Known) -> Result<BTreeMap<String, UnitStatus>, Noted> {
     const STATUS: [(&str, UnitStatus); 2] = [("enabled", UnitStatus::Enabled), ("disabled", UnitStatus::Disabled)];
     let units = at.object()?.each(|name, at| {
-        // Known even if something is wrong with it, so that its offers aren't blamed.
+        // Defined even if it is faulty, so that its offers are not reported as well.
         known.units.insert(name.to_owned());
         let status = one_of(at, &STATUS);
         if !is_name(name) {

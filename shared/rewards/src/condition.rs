@@ -1,4 +1,4 @@
-//! Conditions: what an event's data has to say for a rule to count.
+//! Conditions on the data of an activity or event.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use punchcard_models::{
 
 use crate::parse::{MAX_ITEMS, only};
 
-/// A field and what is asked of it. All tests have to be met; there is at least one.
+/// One or more tests of a field, all of which must be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
     pub field: String,
@@ -32,7 +32,7 @@ enum Test {
 }
 
 impl Condition {
-    /// Parses `{field: name, ge: 100}`: a field with one test or more.
+    /// Parses an object such as `{field: name, ge: 100}`.
     pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
         const MEMBERS: [&str; 10] = ["field", "eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "exists"];
         let condition = at.object()?;
@@ -47,12 +47,12 @@ impl Condition {
         })?;
         let tests: Vec<_> = tests.into_iter().flatten().collect();
         if tests.is_empty() {
-            return Err(at.invalid(format!("must ask something of the field: {}", MEMBERS[1..].join(", "))));
+            return Err(at.invalid(format!("must have at least one test: {}", MEMBERS[1..].join(", "))));
         }
         Ok(Condition { field: field?, tests })
     }
 
-    /// Whether the data meets it. `null` is a missing field, and of that only `exists: false` is true.
+    /// Whether the data meets all tests. `null` counts as absent, and an absent field meets only `exists: false`.
     pub fn is_met_by(&self, data: &OpenData) -> bool {
         let datum = data.iter().find(|(name, _)| *name == self.field).map(|(_, datum)| datum);
         let datum = datum.filter(|datum| **datum != Datum::One(Scalar::Null));
@@ -106,8 +106,7 @@ fn number(at: At<'_, '_>) -> Result<Decimal<'static>, Noted> {
     }
 }
 
-/// Whether two values are the same. A string that reads as a number is that number beside a number; two strings are
-/// compared as they are.
+/// Whether two values are equal. A string that spells a number equals that number; two strings are compared literally.
 fn same(value: &Scalar, wanted: &Scalar) -> bool {
     match (value, wanted) {
         (Scalar::Number(number), other) | (other, Scalar::Number(number)) => {
@@ -117,7 +116,7 @@ fn same(value: &Scalar, wanted: &Scalar) -> bool {
     }
 }
 
-/// How a value compares to a number, if it is one or reads as one.
+/// Compares a value with a number, if the value is a number or spells one.
 fn order(value: &Scalar, bound: &Decimal<'_>) -> Option<Ordering> {
     match value {
         Scalar::Number(number) => Some(number.cmp(bound)),
@@ -136,7 +135,7 @@ mod tests {
             .map_err(|faults| faults.into_iter().map(|fault| format!("{} {}", fault.pointer, fault.message)).collect())
     }
 
-    /// A datum as JSON spells it.
+    /// Parses a datum from JSON.
     fn datum(text: &str) -> Datum {
         read(text, Datum::parse).expect("a datum")
     }
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_that_are_met() {
+    fn these_tests_are_met() {
         for (tests, values) in [
             (r#""eq":100"#, &["100", "1e2", "100.0", "\"100\"", "\"1e2\""][..]),
             (r#""eq":"100""#, &["100", "\"100\""]),
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_that_are_not_met() {
+    fn these_tests_are_not_met() {
         for (tests, values) in [
             (r#""eq":100"#, &["100.0000000000000000001", "\"a hundred\"", "true", "[100]", "null"][..]),
             (r#""eq":"100""#, &["\"1e2\"", "\"0100\"", "101"]),
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_field_meets_only_that_it_is_missing() {
+    fn an_absent_field_meets_only_exists_false() {
         for (tests, is_met) in [
             (r#""eq":1"#, false),
             (r#""ne":1"#, false),
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_condition() {
+    fn malformed_conditions_are_rejected() {
         for (text, faults) in [
             ("5", 1),
             ("{}", 2),

@@ -1,90 +1,31 @@
-//! The engine: which rules pay how much.
+//! The evaluation: the points that each rule pays for an occurrence.
 
 use std::collections::{BTreeSet, HashMap};
 
-use punchcard_models::{
-    data::OpenData,
-    ids::{AccountId, LoyaltyId},
-    settings::UnitStatus,
-    timestamp::Timestamp,
-};
+use punchcard_models::settings::UnitStatus;
 
 use crate::{
-    award::{Award, Counter, Line, Spend, Verdict, Why},
+    award::{Award, Line, Reason, Verdict},
     catalog::Catalog,
+    counter::{Counter, Spend},
+    occurrence::{Member, Occurrence},
+    offer::OfferKind,
     reward::Reward,
-    rule::{Kind, Rule, What},
+    rule::{Rule, RuleBody},
+    usage::Usage,
 };
 
-/// What happened.
-#[derive(Debug, Clone, Copy)]
-pub struct Occurrence<'a> {
-    /// What rules answer to.
-    pub trigger: Trigger<'a>,
-    /// Where it happened; events have no channel.
-    pub channel: Option<&'a str>,
-    /// The only unit whose offers count; every enabled unit's if there is none.
-    pub business_unit: Option<&'a str>,
-    /// When it happened.
-    pub at: Timestamp,
-    /// What is known of it.
-    pub data: &'a OpenData,
-}
-
-/// What rules answer to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trigger<'a> {
-    /// An activity's action: offers.
-    Action(&'a str),
-    /// A player event's name: campaigns.
-    Event(&'a str),
-}
-
-/// By which ids targeted offers know a member. A correlation id is none of them, whatever it reads like.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Member<'a> {
-    /// The account, if a session named one.
-    pub account: Option<&'a AccountId>,
-    /// The account's loyalty id.
-    pub loyalty: Option<&'a LoyaltyId>,
-}
-
-/// How high counters are, as far as known; the others are 0.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Usage(HashMap<String, u64>);
-
-impl Usage {
-    /// Sets the counter of a name that [`Counter::name`] gives. Other names do no harm.
-    pub fn set(&mut self, name: impl Into<String>, used: u64) {
-        self.0.insert(name.into(), used);
-    }
-
-    /// Adds what an award spends.
-    pub fn add(&mut self, award: &Award<'_>) {
-        for spend in award.spends() {
-            let used = self.0.entry(spend.name()).or_default();
-            *used = used.saturating_add(spend.amount);
-        }
-    }
-
-    /// How high the counter of a name is.
-    #[must_use]
-    pub fn used(&self, name: &str) -> u64 {
-        self.0.get(name).copied().unwrap_or(0)
-    }
-}
-
-/// Base points of one occurrence, by unit and points type.
+/// The base points paid for one occurrence, by unit and points type.
 type BasePoints<'c> = HashMap<(&'c str, &'c str), u64>;
 
 impl Catalog {
-    /// What the catalog pays a member for what happened, and why, given what limits were used before.
+    /// Evaluates the rules that an occurrence triggers for a member, given the counters' values before.
     ///
-    /// Base offers pay first. A share is one of what they paid in its offer's own unit and points type. The order of
-    /// the rules in the catalog doesn't matter.
+    /// Base offers pay first. A reward that is a share is a share of what base offers paid in the same unit and points
+    /// type. The order of the rules in the catalog doesn't matter.
     #[must_use]
     pub fn evaluate<'c>(&'c self, occurrence: &Occurrence<'_>, member: Member<'_>, usage: &Usage) -> Award<'c> {
-        // In the order of their ids, whichever pay first.
+        // Base offers pay first, but the trace is ordered by rule id.
         let rules: Vec<_> = self.rules_for(occurrence.trigger).collect();
         let mut trace = vec![None; rules.len()];
         let mut base = BasePoints::new();
@@ -92,12 +33,12 @@ impl Catalog {
         for base_offers in [true, false] {
             for (index, &rule) in rules.iter().enumerate().filter(|(_, rule)| rule.is_base() == base_offers) {
                 let verdict = self
-                    .counts(rule, occurrence, member)
+                    .applies(rule, occurrence, member)
                     .and_then(|()| due(rule, &base))
                     .and_then(|due| pay(rule, due, usage, &mut spends))
-                    .unwrap_or_else(Verdict::Not);
+                    .unwrap_or_else(Verdict::NotPaid);
                 let line = Line { rule, verdict };
-                if let What::Offer(offer) = &rule.what
+                if let RuleBody::Offer(offer) = &rule.body
                     && base_offers
                 {
                     *base.entry(offer.book()).or_default() += line.points();
@@ -108,54 +49,55 @@ impl Catalog {
         Award { trace: trace.into_iter().flatten().collect(), spends }
     }
 
-    /// Whether a rule counts here, limits aside.
-    fn counts<'c>(&self, rule: &'c Rule, occurrence: &Occurrence<'_>, member: Member<'_>) -> Result<(), Why<'c>> {
-        let check = |met: bool, why: Why<'c>| if met { Ok(()) } else { Err(why) };
-        check(self.rewards_enabled(), Why::RewardsDisabled)?;
-        if let What::Offer(offer) = &rule.what {
+    /// Checks whether a rule applies, without regard to limits.
+    fn applies<'c>(&self, rule: &'c Rule, occurrence: &Occurrence<'_>, member: Member<'_>) -> Result<(), Reason<'c>> {
+        let check = |met: bool, reason: Reason<'c>| if met { Ok(()) } else { Err(reason) };
+        check(self.rewards_enabled(), Reason::RewardsDisabled)?;
+        if let RuleBody::Offer(offer) = &rule.body {
             let enabled = self.business_units().get(&offer.unit) == Some(&UnitStatus::Enabled);
-            check(enabled, Why::UnitDisabled)?;
-            check(occurrence.business_unit.is_none_or(|unit| unit == offer.unit), Why::OtherUnit)?;
+            check(enabled, Reason::UnitDisabled)?;
+            check(occurrence.business_unit.is_none_or(|unit| unit == offer.unit), Reason::OtherUnit)?;
             let among = |channels: &BTreeSet<String>| occurrence.channel.is_some_and(|here| channels.contains(here));
-            check(offer.channels.as_ref().is_none_or(among), Why::OtherChannel)?;
-            if let Kind::Targeted(_, audience) = &offer.kind {
+            check(offer.channels.as_ref().is_none_or(among), Reason::OtherChannel)?;
+            if let OfferKind::Targeted(_, audience) = &offer.kind {
                 let by_account = member.account.is_some_and(|account| audience.accounts.contains(account));
                 let by_loyalty = member.loyalty.is_some_and(|loyalty| audience.loyalty_ids.contains(loyalty));
-                check(by_account || by_loyalty, Why::NotTargeted)?;
+                check(by_account || by_loyalty, Reason::NotTargeted)?;
             }
         }
-        check(rule.window.from.is_none_or(|from| from <= occurrence.at), Why::BeforeWindow)?;
-        check(rule.window.until.is_none_or(|until| occurrence.at < until), Why::AfterWindow)?;
+        check(rule.window.from.is_none_or(|from| from <= occurrence.at), Reason::BeforeWindow)?;
+        check(rule.window.until.is_none_or(|until| occurrence.at < until), Reason::AfterWindow)?;
         match rule.conditions.iter().find(|condition| !condition.is_met_by(occurrence.data)) {
-            Some(condition) => Err(Why::ConditionNotMet { field: &condition.field }),
+            Some(condition) => Err(Reason::ConditionNotMet { field: &condition.field }),
             None => Ok(()),
         }
     }
 }
 
-/// What a rule would pay without limits: at least one point.
-fn due<'c>(rule: &Rule, base: &BasePoints<'_>) -> Result<u64, Why<'c>> {
-    let (offer, reward) = match &rule.what {
-        What::Campaign(campaign) => return Ok(campaign.points),
-        What::Offer(offer) => match &offer.kind {
-            Kind::Base(points) => return Ok(*points),
-            Kind::Bonus(reward) | Kind::Targeted(reward, _) => (offer, reward),
+/// The points that an applicable rule pays without limits, at least one.
+fn due<'c>(rule: &Rule, base: &BasePoints<'_>) -> Result<u64, Reason<'c>> {
+    let (offer, reward) = match &rule.body {
+        RuleBody::Campaign(campaign) => return Ok(campaign.points),
+        RuleBody::Offer(offer) => match &offer.kind {
+            OfferKind::Base(points) => return Ok(*points),
+            OfferKind::Bonus(reward) | OfferKind::Targeted(reward, _) => (offer, reward),
         },
     };
     let base = base.get(&offer.book()).copied().unwrap_or(0);
     match (reward.points(base), reward) {
         (points @ 1.., _) => Ok(points),
-        (0, Reward::OfBase { .. }) if base == 0 => Err(Why::NoBasePoints),
-        (0, _) => Err(Why::LessThanOnePoint),
+        (0, Reward::OfBase { .. }) if base == 0 => Err(Reason::NoBasePoints),
+        (0, _) => Err(Reason::LessThanOnePoint),
     }
 }
 
-/// Pays what is due as far as the rule's limits allow. Each limit has something left, or nothing is paid or spent.
-fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, spends: &mut Vec<Spend<'c>>) -> Result<Verdict<'c>, Why<'c>> {
+/// Pays what is due, as far as the rule's limits permit. If any limit is exhausted, nothing is paid and no counter is
+/// increased.
+fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, spends: &mut Vec<Spend<'c>>) -> Result<Verdict<'c>, Reason<'c>> {
     let limits = [
-        (Counter::MemberUses, rule.limits.uses_per_member, 1, Why::MemberUsesReached),
-        (Counter::TotalUses, rule.limits.uses_in_total, 1, Why::TotalUsesReached),
-        (Counter::MemberPoints, rule.limits.points_per_member, due, Why::MemberPointsReached),
+        (Counter::MemberUses, rule.limits.uses_per_member, 1, Reason::MemberUsesReached),
+        (Counter::TotalUses, rule.limits.uses_in_total, 1, Reason::TotalUsesReached),
+        (Counter::MemberPoints, rule.limits.points_per_member, due, Reason::MemberPointsReached),
     ];
     let mut points = due;
     let mut spent = Vec::new();
@@ -178,9 +120,16 @@ fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, spends: &mut Vec<Spend<'c>>)
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use punchcard_models::{
+        data::{Datum, OpenData, Scalar},
+        ids::LoyaltyId,
+        timestamp::Timestamp,
+    };
 
-    /// What each of unit U's offers says to two check-ins, one after the other.
+    use super::*;
+    use crate::rule::Trigger;
+
+    /// The verdicts of unit U's offers on two check-ins, one after the other.
     fn verdicts(offers: &str) -> [Vec<String>; 2] {
         let catalog = Catalog::from_json(&format!(r#"{{"businessUnits":{{"U":"enabled"}},"offers":[{offers}]}}"#))
             .unwrap_or_else(|faults| panic!("{:?}", faults.into_iter().collect::<Vec<_>>()));
@@ -194,7 +143,7 @@ mod tests {
             usage.add(&award);
             let said = |line: &Line<'_>| match line.verdict {
                 Verdict::Paid { points, due } => format!("{} {points}/{due}", line.rule.id()),
-                Verdict::Not(why) => format!("{} {why:?}", line.rule.id()),
+                Verdict::NotPaid(reason) => format!("{} {reason:?}", line.rule.id()),
             };
             award.trace().iter().map(said).collect()
         })
@@ -238,5 +187,130 @@ mod tests {
             verdicts(offers),
             [["BASE 1/1", "HALF LessThanOnePoint"], ["BASE MemberUsesReached", "HALF NoBasePoints"]]
         );
+    }
+
+    /// The outcome of a rule with every kind of limit, and the counters it increases, given the counters before.
+    fn outcome(limits: &str, used: &[(&str, u64)]) -> (String, Vec<(String, u64, bool)>) {
+        let catalog = Catalog::from_json(&format!(
+            r#"{{"campaigns":[{{"id":"ONE","event":"e","points":5,"limits":{{{limits}}}}}]}}"#
+        ))
+        .unwrap_or_else(|faults| panic!("{:?}", faults.into_iter().collect::<Vec<_>>()));
+        let (trigger, at, data) = (Trigger::Event("e"), Timestamp::from_millis(0), OpenData::new());
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        let mut usage = Usage::default();
+        for (name, value) in used {
+            usage.set(*name, *value);
+        }
+        let award = catalog.evaluate(&occurrence, Member::default(), &usage);
+        let spends = award.spends().iter().map(|spend| (spend.name(), spend.amount, spend.exact)).collect();
+        (format!("{:?}", award.trace()[0].verdict), spends)
+    }
+
+    #[test]
+    fn a_rule_with_an_exhausted_limit_increases_none_of_its_counters() {
+        let limits = r#""usesPerMember":3,"usesInTotal":4,"pointsPerMember":12"#;
+        for (exhausted, reason) in [
+            (("use#ONE", 3), "MemberUsesReached"),
+            (("cap#ONE", 4), "TotalUsesReached"),
+            (("sum#ONE", 12), "MemberPointsReached"),
+            (("sum#ONE", 13), "MemberPointsReached"),
+        ] {
+            assert_eq!(outcome(limits, &[exhausted]), (format!("NotPaid({reason})"), vec![]), "{exhausted:?}");
+        }
+    }
+
+    #[test]
+    fn the_reason_is_the_first_limit_in_the_order_of_the_list() {
+        let limits = r#""usesPerMember":1,"usesInTotal":1,"pointsPerMember":1"#;
+        let all = [("use#ONE", 1), ("cap#ONE", 1), ("sum#ONE", 1)];
+        for (used, reason) in
+            [(&all[..], "MemberUsesReached"), (&all[1..], "TotalUsesReached"), (&all[2..], "MemberPointsReached")]
+        {
+            assert_eq!(outcome(limits, used).0, format!("NotPaid({reason})"));
+        }
+    }
+
+    #[test]
+    fn the_last_payment_within_a_points_limit_still_counts_as_one_use() {
+        let limits = r#""usesPerMember":3,"usesInTotal":4,"pointsPerMember":12"#;
+        let (verdict, spends) = outcome(limits, &[("use#ONE", 2), ("cap#ONE", 3), ("sum#ONE", 10)]);
+        assert_eq!(verdict, "Paid { points: 2, due: 5 }");
+        let spends: Vec<_> = spends.iter().map(|(name, amount, exact)| (name.as_str(), *amount, *exact)).collect();
+        assert_eq!(spends, [("use#ONE", 1, false), ("cap#ONE", 1, false), ("sum#ONE", 2, true)]);
+    }
+
+    #[test]
+    fn a_share_is_one_of_the_sum_of_all_base_offers() {
+        let offers = r#"{"id":"BASE_1","unit":"U","kind":"base","reward":{"flat":10}},
+               {"id":"BASE_2","unit":"U","kind":"base","reward":{"flat":3}},
+               {"id":"DOUBLE","unit":"U","kind":"bonus","reward":{"multiplier":2}}"#;
+        assert_eq!(verdicts(offers)[0], ["BASE_1 10/10", "BASE_2 3/3", "DOUBLE 13/13"]);
+    }
+
+    #[test]
+    fn an_offer_for_a_channel_does_not_pay_without_a_channel() {
+        let offers = r#"{"id":"APP_ONLY","unit":"U","kind":"base","reward":{"flat":10},"channels":["APP"]}"#;
+        assert_eq!(verdicts(offers)[0], ["APP_ONLY OtherChannel"]);
+    }
+
+    #[test]
+    fn a_targeted_offer_pays_members_by_their_loyalty_id() {
+        let catalog = Catalog::from_json(
+            r#"{"businessUnits":{"U":"enabled"},"offers":[
+                {"id":"VIP","unit":"U","kind":"targeted","reward":{"flat":7},"accounts":["A-1"],"loyaltyIds":["L-1"]}]}"#,
+        )
+        .expect("a catalog");
+        let (trigger, at, data) = (Trigger::Action("APP_CHECKIN"), Timestamp::from_millis(0), OpenData::new());
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        for (id, points) in [("L-1", 7), ("L-2", 0), ("A-1", 0)] {
+            let loyalty = id.parse::<LoyaltyId>().expect("an id");
+            let member = Member { account: None, loyalty: Some(&loyalty) };
+            assert_eq!(catalog.evaluate(&occurrence, member, &Usage::default()).points(), points, "{id}");
+        }
+    }
+
+    #[test]
+    fn all_conditions_must_be_met_and_the_first_unmet_one_is_the_reason() {
+        let catalog = Catalog::from_json(
+            r#"{"campaigns":[{"id":"BOTH","event":"e","points":5,
+                "conditions":[{"field":"x","eq":"1"},{"field":"y","eq":"1"}]}]}"#,
+        )
+        .expect("a catalog");
+        for (fields, verdict) in [
+            (&["x", "y"][..], Verdict::Paid { points: 5, due: 5 }),
+            (&["x"], Verdict::NotPaid(Reason::ConditionNotMet { field: "y" })),
+            (&["y"], Verdict::NotPaid(Reason::ConditionNotMet { field: "x" })),
+            (&[], Verdict::NotPaid(Reason::ConditionNotMet { field: "x" })),
+        ] {
+            let one = || Datum::One(Scalar::String("1".to_owned()));
+            let data: OpenData = fields.iter().map(|name| ((*name).to_owned(), one())).collect();
+            let (trigger, at) = (Trigger::Event("e"), Timestamp::from_millis(0));
+            let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+            let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
+            assert_eq!(award.trace()[0].verdict, verdict, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn combined_awards_keep_all_spends_and_order_their_rules_by_id() {
+        let catalog = Catalog::from_json(
+            r#"{"campaigns":[
+                {"id":"RULE_1","event":"b","points":1,"limits":{"usesPerMember":1}},
+                {"id":"RULE_2","event":"a","points":2,"limits":{"usesInTotal":1}},
+                {"id":"RULE_3","event":"b","points":4}]}"#,
+        )
+        .expect("a catalog");
+        let (at, data) = (Timestamp::from_millis(0), OpenData::new());
+        let award = ["a", "b"].map(|name| {
+            let trigger = Trigger::Event(name);
+            let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+            catalog.evaluate(&occurrence, Member::default(), &Usage::default())
+        });
+        let award: Award<'_> = award.into_iter().collect();
+        let ids: Vec<_> = award.trace().iter().map(|line| &**line.rule.id()).collect();
+        assert_eq!((ids, award.points()), (vec!["RULE_1", "RULE_2", "RULE_3"], 7));
+        let mut spends: Vec<_> = award.spends().iter().map(Spend::name).collect();
+        spends.sort();
+        assert_eq!(spends, ["cap#RULE_2", "use#RULE_1"]);
     }
 }

@@ -1,22 +1,69 @@
-//! The catalog, and what it pays: [`Catalog::evaluate`] takes what happened and who did it, and gives the award with
-//! its reasons. Pure: no AWS, no HTTP, no clock.
+//! The rewards engine: a [`Catalog`] of rules, and [`Catalog::evaluate`], which computes the points that they pay for an
+//! activity or player event, with the reasons.
 //!
-//! `demo.yaml` documents the catalog's format. Activities are rewarded by offers and player events by campaigns; to
-//! the engine both are rules, with the same windows, conditions and limits.
+//! The crate is pure. It reads no clock, performs no I/O and knows neither AWS nor HTTP, so a stored award can be
+//! recomputed at any time from the same input.
+//!
+//! Offers reward activities and campaigns reward player events. Both are rules, with the same windows, conditions and
+//! limits. `demo.yaml` documents the format of catalogs.
+//!
+//! ```
+//! use punchcard_models::{data::OpenData, timestamp::Timestamp};
+//! use punchcard_rewards::{Catalog, Member, Occurrence, Trigger, Usage};
+//!
+//! let catalog = Catalog::from_json(
+//!     r#"{
+//!         "businessUnits": {"XYZ": "enabled"},
+//!         "offers": [
+//!             {"id": "XYZ_BASE", "unit": "XYZ", "kind": "base", "reward": {"flat": 10}},
+//!             {"id": "XYZ_TWICE", "unit": "XYZ", "kind": "bonus", "reward": {"multiplier": 2}, "limits": {"usesPerMember": 1}}
+//!         ]
+//!     }"#,
+//! )
+//! .expect("a valid catalog");
+//!
+//! let checkin = Occurrence {
+//!     trigger: Trigger::Action("APP_CHECKIN"),
+//!     channel: Some("APP"),
+//!     business_unit: None,
+//!     at: Timestamp::from_text("2026-06-01T12:00:00Z").expect("a timestamp"),
+//!     data: &OpenData::new(),
+//! };
+//! let mut usage = Usage::default();
+//! let award = catalog.evaluate(&checkin, Member::default(), &usage);
+//! assert_eq!(award.earned_json(), r#"{"XYZ":{"loyalty":{"base":10,"bonus":10,"targeted":0,"total":20}}}"#);
+//!
+//! // The second time, the bonus has reached its limit.
+//! usage.add(&award);
+//! assert_eq!(catalog.evaluate(&checkin, Member::default(), &usage).points(), 10);
+//! ```
 
 mod award;
 mod catalog;
 mod condition;
+mod counter;
 mod evaluate;
+mod limits;
+mod occurrence;
+mod offer;
 mod parse;
 mod reward;
 mod rule;
+mod rule_id;
+mod usage;
+mod window;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 
-pub use award::{Award, Counter, Earned, Line, Spend, Verdict, Why};
+pub use award::{Award, Earned, Line, Reason, Verdict};
 pub use catalog::{BUILT_IN_ACTIONS, Catalog};
-pub use evaluate::{Member, Occurrence, Trigger, Usage};
+pub use counter::{Counter, Spend};
+pub use limits::MAX_LIMIT;
+pub use occurrence::{Member, Occurrence};
 pub use parse::MAX_ITEMS;
+// Settings of the catalog whose types live in `models`, because parsing requests depends on them.
+pub use punchcard_models::settings::{ChannelMerging, UnitStatus};
 pub use reward::MAX_POINTS;
-pub use rule::{MAX_LIMIT, Rule, RuleId};
+pub use rule::{Rule, Trigger};
+pub use rule_id::RuleId;
+pub use usage::Usage;

@@ -1,6 +1,6 @@
-//! What the members of a catalog have in common.
+//! Parsers that several parts of a catalog share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use punchcard_models::{
     channel,
@@ -9,10 +9,20 @@ use punchcard_models::{
     json::{self, At, Members, Value},
 };
 
-/// The most items of any list in a catalog.
+use crate::rule_id::RuleId;
+
+/// The most items in any list of a catalog.
 pub const MAX_ITEMS: usize = 10_000;
 /// The longest name of a business unit or points type.
 const MAX_NAME: usize = 64;
+
+/// The names defined so far by a catalog that is being parsed.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub units: BTreeSet<String>,
+    pub actions: BTreeSet<String>,
+    pub rules: HashSet<RuleId>,
+}
 
 /// Reads and parses JSON text.
 pub(crate) fn read<T>(text: &str, parse: impl FnOnce(At<'_, '_>) -> Result<T, Noted>) -> Result<T, Faults> {
@@ -21,27 +31,31 @@ pub(crate) fn read<T>(text: &str, parse: impl FnOnce(At<'_, '_>) -> Result<T, No
     faults.none_or(parsed)
 }
 
-/// Refuses members that nobody knows: a typo must not change what is paid.
+/// Rejects unknown members: a typo must not change what is paid.
 pub(crate) fn only(object: &Members<'_, '_>, names: &[&str]) -> Result<(), Noted> {
     let known = object.each(|name, member| {
         if names.contains(&name) {
             return Ok(());
         }
-        Err(member.invalid(format!("is unknown here, where there can be {}", names.join(", "))))
+        Err(member.invalid(format!("is not a known member; allowed are {}", names.join(", "))))
     });
     known.map(|_| ())
 }
 
-/// One of a few words.
+/// One of a few fixed words.
 pub(crate) fn one_of<T: Copy>(at: At<'_, '_>, words: &[(&str, T)]) -> Result<T, Noted> {
     let text = at.string()?;
     words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
         let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        at.invalid(format!("must be {}", words.join(" or ")))
+        let expected = match &words[..] {
+            [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+            _ => words.concat(),
+        };
+        at.invalid(format!("must be {expected}"))
     })
 }
 
-/// A list of at least `least` items, none of them twice.
+/// A list of at least `least` distinct items.
 pub(crate) fn set<T: Ord>(
     at: At<'_, '_>,
     least: usize,
@@ -55,41 +69,46 @@ pub(crate) fn set<T: Ord>(
     Ok(set)
 }
 
-/// A name that others refer to: one of `known`.
-pub(crate) fn known_name(at: At<'_, '_>, what: &str, known: &BTreeSet<String>) -> Result<String, Noted> {
+/// A reference to a name in `known`; `kind` is the plural noun for these names.
+pub(crate) fn known_name(at: At<'_, '_>, kind: &str, known: &BTreeSet<String>) -> Result<String, Noted> {
     let name = at.string()?;
     if !known.contains(name) {
-        return Err(at.invalid(format!("must be {what} of this catalog")));
+        return Err(at.invalid(format!("must be one of the catalog's {kind}")));
     }
     Ok(name.to_owned())
 }
 
-/// Whether a text can name a business unit or points type. Both become part of attribute names in the store.
+/// Whether a string is a valid name of a business unit or points type. Both become part of attribute names in the
+/// store.
 pub(crate) fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(allowed)
 }
 
-/// Why a text is no name; the predicate of a sentence.
-pub(crate) const NAME_RULE: &str = "must be named with 1 to 64 of A-Z a-z 0-9 _ . -";
+/// The rule that [`is_name`] checks, as the predicate of a sentence.
+pub(crate) const NAME_RULE: &str = "must have a name of 1 to 64 characters from A-Z a-z 0-9 _ . -";
 
 /// The name of a points type.
 pub(crate) fn name(at: At<'_, '_>) -> Result<String, Noted> {
     let text = at.string()?;
-    if is_name(text) { Ok(text.to_owned()) } else { Err(at.invalid(NAME_RULE)) }
+    if is_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(at.invalid("must be 1 to 64 characters from A-Z a-z 0-9 _ . -"))
+    }
 }
 
-/// The name of an action, event or section: an id without blanks around it, which would never be met.
+/// The name of an action, event or section: an id without surrounding white space.
 pub(crate) fn trimmed_id(at: At<'_, '_>) -> Result<String, Noted> {
     let id = parse_id(at)?;
-    if id.trim() == id { Ok(id) } else { Err(at.invalid("must not have blanks around it")) }
+    if id.trim() == id { Ok(id) } else { Err(at.invalid("must not begin or end with white space")) }
 }
 
 /// The name of a channel.
 pub(crate) fn channel(at: At<'_, '_>) -> Result<String, Noted> {
     let text = at.string()?;
     if !channel::is_valid(text) {
-        return Err(at.invalid(format!("must have 1 to {} characters, not only blanks", channel::MAX_CHARS)));
+        return Err(at.invalid(format!("must have 1 to {} characters and not be blank", channel::MAX_CHARS)));
     }
     Ok(text.to_owned())
 }

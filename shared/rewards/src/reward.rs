@@ -1,4 +1,4 @@
-//! Rewards: how many points a rule pays.
+//! Rewards: the number of points that a rule pays.
 
 use punchcard_models::{
     decimal::Decimal,
@@ -8,19 +8,19 @@ use punchcard_models::{
 
 use crate::parse::positive;
 
-/// The most points that one rule pays at once. What would be more is this.
+/// The most points that one rule pays for one occurrence. A higher reward is reduced to it.
 pub const MAX_POINTS: u64 = 1_000_000_000;
 
 const MILLION: u64 = 1_000_000;
 const MAX_MULTIPLIER: u64 = 1_000;
 const MAX_PERCENTAGE: u64 = 100_000;
 
-/// How many points a rule pays.
+/// The number of points that an offer pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reward {
-    /// So many.
+    /// A fixed number.
     Flat(u64),
-    /// A share of the base points, exact to the millionth: `multiplier: m` pays m − 1 of them, `percentage: p` p / 100.
+    /// A share of the base points, in millionths: m − 1 for `multiplier: m`, p / 100 for `percentage: p`.
     OfBase { millionths: u64 },
 }
 
@@ -41,15 +41,15 @@ impl Reward {
                 .ok_or_else(|| {
                     at.invalid(format!("must be a number above 0, at most {MAX_PERCENTAGE}, with at most 4 decimals"))
                 }),
-            _ => Err(at.invalid("is unknown here, where there can be flat, multiplier or percentage")),
+            _ => Err(at.invalid("is not a known member; allowed are flat, multiplier, percentage")),
         })?;
         match rewards[..] {
             [reward] => Ok(reward),
-            _ => Err(at.invalid("must have one member: flat, multiplier or percentage")),
+            _ => Err(at.invalid("must have exactly one of flat, multiplier and percentage")),
         }
     }
 
-    /// The points for so many base points, rounded down.
+    /// The points paid given the base points, rounded down.
     pub fn points(self, base: u64) -> u64 {
         match self {
             Reward::Flat(points) => points,
@@ -61,15 +61,15 @@ impl Reward {
     }
 }
 
-/// Parses a number of points that a rule pays.
+/// Parses a fixed number of points.
 pub(crate) fn points(at: At<'_, '_>) -> Result<u64, Noted> {
     positive(at, MAX_POINTS)
 }
 
-/// The number × 10^`places`, if that is whole, not negative and of ordinary size.
+/// The number × 10^`places`, if that is a whole number from 0 to `u64::MAX`.
 fn decimal(at: At<'_, '_>, places: u32) -> Option<u64> {
     match at.value {
-        // Numbers beyond ordinary size are spelled with an exponent, and a second one is none.
+        // Very large and very small numbers print with an exponent. A second exponent then makes the text invalid.
         Value::Number(number) => Decimal::parse(&format!("{number}e{places}"))?.to_u64(),
         _ => None,
     }
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_paid_for_base_points() {
+    fn rewards_are_exact_and_rounded_down() {
         for (text, base, points) in [
             (r#"{"flat":7}"#, 0, 7),
             (r#"{"multiplier":2}"#, 10, 10),
@@ -97,7 +97,7 @@ mod tests {
             (r#"{"percentage":5.5e1}"#, 19, 10),
             (r#"{"percentage":0.0001}"#, 999_999, 0),
             (r#"{"percentage":0.0001}"#, 1_000_000, 1),
-            // A double says 0.57 × 100 is 56.99…
+            // In floating point, 0.57 × 100 is 56.99…
             (r#"{"percentage":0.57}"#, 10_000, 57),
             (r#"{"multiplier":1000}"#, u64::MAX, MAX_POINTS),
         ] {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reward() {
+    fn malformed_rewards_are_rejected() {
         for text in [
             "7",
             "{}",

@@ -8,7 +8,7 @@ use punchcard_models::{
     timestamp::Timestamp,
 };
 use punchcard_rewards::{
-    BUILT_IN_ACTIONS, Catalog, Counter, Earned, Member, Occurrence, Spend, Trigger, Usage, Verdict, Why,
+    BUILT_IN_ACTIONS, Catalog, Counter, Earned, Member, Occurrence, Reason, Spend, Trigger, Usage, Verdict,
     yaml::{self, DEMO},
 };
 
@@ -127,7 +127,7 @@ fn base_offers_pay_for_any_action_and_disabled_units_never() {
         let activity = Activity::of(action);
         assert_eq!(activity.verdict(&demo, "XYZ_BASE"), paid(10));
         assert_eq!(activity.verdict(&demo, "ABC_BASE"), paid(3));
-        assert_eq!(activity.verdict(&demo, "OLD_BASE"), Verdict::Not(Why::UnitDisabled));
+        assert_eq!(activity.verdict(&demo, "OLD_BASE"), Verdict::NotPaid(Reason::UnitDisabled));
     }
     let old = Activity { unit: Some("OLD"), ..Activity::of("APP_CHECKIN") };
     assert_eq!(old.earned(&demo, &mut Usage::default()), []);
@@ -137,7 +137,7 @@ fn base_offers_pay_for_any_action_and_disabled_units_never() {
 fn an_activity_for_one_unit_earns_there_only() {
     let (demo, activity) = (demo(), Activity { unit: Some("ABC"), ..Activity::of("SURVEY_RESPONSE") });
     assert_eq!(activity.earned(&demo, &mut Usage::default()), [loyalty("ABC", 3, 0, 0)]);
-    assert_eq!(activity.verdict(&demo, "XYZ_BASE"), Verdict::Not(Why::OtherUnit));
+    assert_eq!(activity.verdict(&demo, "XYZ_BASE"), Verdict::NotPaid(Reason::OtherUnit));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_survey_pays_its_bonus_twice() {
         assert_eq!(survey.earned(&demo, &mut usage), [loyalty("ABC", 3, 0, 0), loyalty("XYZ", 10, bonus, 0)]);
     }
     let (verdicts, _) = survey.judged(&demo, &mut usage);
-    assert!(verdicts.contains(&("XYZ_SURVEY".to_owned(), Verdict::Not(Why::MemberUsesReached))));
+    assert!(verdicts.contains(&("XYZ_SURVEY".to_owned(), Verdict::NotPaid(Reason::MemberUsesReached))));
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_download_doubles_the_base_points_in_the_app_only() {
         "the base points of XYZ alone are doubled"
     );
     let elsewhere = Activity::of("APP_DOWNLOAD");
-    assert_eq!(elsewhere.verdict(&demo, "XYZ_DOWNLOAD"), Verdict::Not(Why::OtherChannel));
+    assert_eq!(elsewhere.verdict(&demo, "XYZ_DOWNLOAD"), Verdict::NotPaid(Reason::OtherChannel));
 }
 
 #[test]
@@ -172,10 +172,10 @@ fn the_targeted_account_gets_its_percentage_rounded_down_and_at_the_limit_what_i
         assert_eq!(activity.earned(&demo, &mut usage), [loyalty("XYZ", 10, 0, targeted)]);
     }
     let (verdicts, _) = activity.judged(&demo, &mut usage);
-    assert!(verdicts.contains(&("XYZ_VIP".to_owned(), Verdict::Not(Why::MemberPointsReached))));
+    assert!(verdicts.contains(&("XYZ_VIP".to_owned(), Verdict::NotPaid(Reason::MemberPointsReached))));
     for account in [None, Some("A-1002"), Some("a-1001")] {
         let other = Activity { account, ..Activity::of("APP_CHECKIN") };
-        assert_eq!(other.verdict(&demo, "XYZ_VIP"), Verdict::Not(Why::NotTargeted));
+        assert_eq!(other.verdict(&demo, "XYZ_VIP"), Verdict::NotPaid(Reason::NotTargeted));
     }
 }
 
@@ -221,11 +221,11 @@ fn a_loyalty_id_that_reads_like_the_account_is_not_the_account() {
 fn the_launch_pays_from_the_first_to_the_last_millisecond_of_2024() {
     let demo = demo();
     for (when, verdict) in [
-        ("2023-12-31T23:59:59.999Z", Verdict::Not(Why::BeforeWindow)),
+        ("2023-12-31T23:59:59.999Z", Verdict::NotPaid(Reason::BeforeWindow)),
         ("2024-01-01T00:00:00Z", paid(7)),
-        ("2024-01-01T00:30:00+01:00", Verdict::Not(Why::BeforeWindow)),
+        ("2024-01-01T00:30:00+01:00", Verdict::NotPaid(Reason::BeforeWindow)),
         ("2024-12-31T23:59:59.999Z", paid(7)),
-        ("2025-01-01T00:00:00Z", Verdict::Not(Why::AfterWindow)),
+        ("2025-01-01T00:00:00Z", Verdict::NotPaid(Reason::AfterWindow)),
     ] {
         let checkin = Activity { when, ..Activity::of("APP_CHECKIN") };
         assert_eq!(checkin.verdict(&demo, "ABC_LAUNCH"), verdict, "{when}");
@@ -239,7 +239,7 @@ fn the_launch_pays_a_hundred_times_in_all() {
     let bonuses: Vec<_> = (0..102).map(|_| checkin.earned(&demo, &mut usage)[0].1.bonus).collect();
     assert_eq!(bonuses, [&[7; 100][..], &[0, 0]].concat());
     let (verdicts, _) = checkin.judged(&demo, &mut usage);
-    assert!(verdicts.contains(&("ABC_LAUNCH".to_owned(), Verdict::Not(Why::TotalUsesReached))));
+    assert!(verdicts.contains(&("ABC_LAUNCH".to_owned(), Verdict::NotPaid(Reason::TotalUsesReached))));
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_disabled_programme_pays_nothing_and_says_so() {
     let (verdicts, earned) = Activity::of("SURVEY_RESPONSE").judged(&disabled, &mut Usage::default());
     assert_eq!(earned, []);
     assert_eq!(verdicts.len(), 5);
-    assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Not(Why::RewardsDisabled)), "{verdicts:?}");
+    assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::NotPaid(Reason::RewardsDisabled)), "{verdicts:?}");
 }
 
 /// What an event earns, and by which campaigns.

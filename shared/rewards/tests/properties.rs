@@ -297,6 +297,43 @@ proptest! {
         }
     }
 
+    /// Counters change for paying rules only, and each limit of a paying rule is counted. Counters are near their limits
+    /// half of the time, so that some limits are exhausted while others of the same rule are not.
+    #[test]
+    fn limits_are_spent_by_exactly_the_rules_that_pay(
+        (offers, campaigns) in rules(),
+        happening in happening(),
+        used in vec(prop_oneof![Just(0), 1..=20u64, Just(MAX_LIMIT)], 48),
+    ) {
+        let catalog = read(&text(&offers, &campaigns));
+        let rules = [offers, campaigns].concat();
+        let counters = [
+            (Counter::MemberUses, "usesPerMember"),
+            (Counter::MemberPoints, "pointsPerMember"),
+            (Counter::TotalUses, "usesInTotal"),
+        ];
+        let mut usage = Usage::default();
+        let names = catalog.rules().flat_map(|rule| counters.map(|(counter, _)| counter.name(rule.id())));
+        for (name, used) in names.zip(used) {
+            usage.set(name, used);
+        }
+        let award = happening.award(&catalog, &usage);
+        let mut expected = Vec::new();
+        for line in award.trace().iter().filter(|line| line.points() > 0) {
+            for (counter, limit) in counters {
+                let rule = rules.iter().find(|rule| rule["id"] == **line.rule.id()).expect("the rule");
+                if rule["limits"][limit].is_u64() {
+                    let amount = if counter == Counter::MemberPoints { line.points() } else { 1 };
+                    expected.push((counter.name(line.rule.id()), amount));
+                }
+            }
+        }
+        let mut spent: Vec<_> = award.spends().iter().map(|spend| (spend.name(), spend.amount)).collect();
+        expected.sort();
+        spent.sort();
+        prop_assert_eq!(spent, expected);
+    }
+
     #[test]
     fn any_counters_are_survived((offers, campaigns) in rules(), happening in happening(), used in any::<u64>()) {
         let catalog = read(&text(&offers, &campaigns));
