@@ -6,10 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use punchcard_store::{Admin, Store};
 
-use crate::{
-    embedded::{self, Embedded},
-    failure::Failure,
-};
+use crate::{embedded, failure::Failure, in_process::InProcess};
 
 /// Which store, and how to tell what is there
 #[derive(Debug, Args)]
@@ -32,7 +29,6 @@ pub struct Target {
 pub struct Operator {
     /// What may be done.
     pub admin: Admin,
-    _embedded: Option<Embedded>,
 }
 
 impl Target {
@@ -42,12 +38,11 @@ impl Target {
     /// The data can't be opened.
     pub async fn open(&self) -> Result<Operator, Failure> {
         if let Some(directory) = &self.data {
-            let embedded =
-                Embedded::start(embedded::open(directory, embedded::FILE)?, embedded::hidden_address()).await?;
-            return Ok(Operator { admin: Admin::new(&embedded.store), _embedded: Some(embedded) });
+            let store = embedded::store(InProcess::new(embedded::open(directory, embedded::FILE)?)).await?;
+            return Ok(Operator { admin: Admin::new(&store) });
         }
         let store = Store::of_operator(&format!("{}-", self.stack), self.endpoint.clone()).await;
-        Ok(Operator { admin: Admin::new(&store), _embedded: None })
+        Ok(Operator { admin: Admin::new(&store) })
     }
 }
 
