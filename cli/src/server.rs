@@ -36,7 +36,7 @@ use crate::{
 /// start. So it limits idle connections too.
 const HEAD: Duration = Duration::from_secs(10);
 /// The longest that a connection is used, without the request that is under way then.
-const AGE: Duration = Duration::from_secs(600);
+const AGE: Duration = Duration::from_mins(10);
 /// The longest that such a last request may take: its body's, its work's and its response's limits together.
 const LAST: Duration = Duration::from_secs(90);
 /// The most connections at once.

@@ -41,7 +41,7 @@ use punchcard_models::{
 };
 use punchcard_rewards::{Catalog, yaml};
 use punchcard_runtime::Service;
-use punchcard_store::{Admin, SigningKeyReader};
+use punchcard_store::{Admin, SigningKeyReader, Store};
 use tokio::runtime::Runtime;
 
 /// How long a target is fed in an ordinary test run; `BOLERO_RANDOM_TEST_TIME_MS` says otherwise.
