@@ -34,9 +34,10 @@ clean_up() {
 }
 trap clean_up EXIT
 
-# store NAME: starts a store with the demo in it, which only this network reaches; leaves SAM's options in $options.
+# SAM passes its own credentials on to the functions. store NAME: starts a store with the demo in it, which only this network reaches; leaves SAM's options in $options.
 store() {
-  background "$1.log" target/debug/punchcard store --demo --memory --addr "$gateway:0"
+  background "$1.log" target/debug/punchcard store --demo --memory --addr "$gateway:0" \
+    --access-key "$AWS_ACCESS_KEY_ID"
   eventually grep -q '^tables' "$work/$1.log"
   cat >"$work/$1.json" <<END
 {"Parameters": {"TABLE_PREFIX": "punchcard-",

@@ -1,12 +1,14 @@
-//! The API's description at `/openapi.json`, and its reference at `/docs`: Swagger UI, all of it in this binary.
+//! The API's description at `/openapi.json`, its reference at `/docs`: Swagger UI, all of it in this binary. And `/`,
+//! which leads to them.
 
 use axum::{
-    Router,
-    http::{HeaderValue, header},
+    Json, Router,
+    http::{HeaderMap, HeaderValue, header},
     middleware::map_response,
-    response::{Html, Response},
+    response::{Html, IntoResponse as _, Redirect, Response},
     routing::get,
 };
+use serde_json::json;
 use swagger_ui_dist::{ApiDefinition, OpenApiSource};
 
 const DESCRIPTION: &str = include_str!("../../openapi.json");
@@ -42,9 +44,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// What is served of them.
+/// The routes.
 pub fn router() -> Router {
-    let json = [(header::CONTENT_TYPE, "application/json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    let json = [(header::CONTENT_TYPE, "application/json")];
     let script = [(header::CONTENT_TYPE, "text/javascript")];
     // The page that comes with these is not used: its script is inline, and so needs a laxer policy.
     let assets = swagger_ui_dist::generate_routes(ApiDefinition {
@@ -58,11 +60,20 @@ pub fn router() -> Router {
         .merge(assets)
         .layer(map_response(with_policy))
         .route("/openapi.json", get((json, DESCRIPTION)))
+        .route("/", get(index))
 }
 
 async fn with_policy(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
     response
+}
+
+/// Redirects browsers to the reference. Other clients get the list of what there is.
+async fn index(headers: HeaderMap) -> Response {
+    let vary = [(header::VARY, "Accept")];
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if accept.contains("text/html") {
+        return (vary, Redirect::to("/docs")).into_response();
+    }
+    (vary, Json(json!({"reference": "/docs", "openapi": "/openapi.json", "health": "/health"}))).into_response()
 }

@@ -4,13 +4,17 @@
 
 pub mod catalog;
 pub mod client;
+mod connection;
 pub mod demo;
 mod difference;
 pub mod docs;
 pub mod embedded;
-pub mod ending;
 pub mod failure;
+mod health;
+pub mod in_process;
 pub mod key;
+pub mod limits;
+pub mod local;
 pub mod operator;
 pub mod output;
 pub mod registry;
@@ -18,6 +22,7 @@ pub mod router;
 pub mod serve;
 mod server;
 pub mod set_up;
+pub mod shutdown;
 pub mod store;
 pub mod tables;
 

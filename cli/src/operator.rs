@@ -6,10 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use punchcard_store::{Admin, Connection, OperatorStore, Store};
 
-use crate::{
-    embedded::{self, Embedded},
-    failure::Failure,
-};
+use crate::{embedded, failure::Failure, in_process::InProcess};
 
 /// The store of an operator's command, and the output format
 #[derive(Debug, Args)]
@@ -43,7 +40,7 @@ pub struct Operator {
 
 enum Place {
     Stack(OperatorStore),
-    Data { _embedded: Embedded },
+    Data,
 }
 
 impl Target {
@@ -56,9 +53,8 @@ impl Target {
             if !directory.join(embedded::FILE).is_file() {
                 return Err(Failure::NoStore(directory.clone()));
             }
-            let database = embedded::open(directory, embedded::FILE)?;
-            let embedded = Embedded::start(database, embedded::hidden_address()).await?;
-            return Ok(Operator { admin: Admin::new(&embedded.store), place: Place::Data { _embedded: embedded } });
+            let store = embedded::store(InProcess::new(embedded::open(directory, embedded::FILE)?)).await?;
+            return Ok(Operator { admin: Admin::new(&store), place: Place::Data });
         }
         let connection = Connection {
             profile: self.profile.clone(),

@@ -1,6 +1,6 @@
 //! The functions behind one address, as API Gateway puts them there.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{
     Router,
@@ -9,60 +9,90 @@ use axum::{
     response::Response as AxumResponse,
     routing::{MethodFilter, any, on},
 };
-use http_body_util::BodyExt as _;
 use lambda_http::{
     Body, Request, RequestExt as _, Response,
-    http::{HeaderMap, HeaderValue, Method, StatusCode},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
 };
-use punchcard_http::{Error, MAX_BODY, gateway_answer};
+use punchcard_http::{Error, gateway_answer};
 use punchcard_runtime::{Service, refuse};
-use tokio::sync::Semaphore;
 
-/// What the gateway lets through at most, in bytes.
-const GATEWAY_LIMIT: usize = 6 * 1024 * 1024;
-/// How long a client may take to send a request.
-const READING: Duration = Duration::from_secs(30);
+use crate::{
+    connection::Connection,
+    limits::{Limits, Unread},
+};
 
-/// The whole API, which works on as many requests at once as `room` says. More are refused at once: in a queue they
-/// would get old, and who waits in vain asks again.
-pub fn router(services: Vec<Service>, room: usize) -> Router {
-    let room = Arc::new(Semaphore::new(room));
+/// The whole API. Requests beyond the limits are refused at once: in a queue they would get old, and clients that give
+/// up waiting send them again.
+pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
     let mut router = Router::new();
     for service in services {
         let route = service.route();
+        let method = match route.method {
+            Method::GET => MethodFilter::GET,
+            _ => MethodFilter::POST,
+        };
         for &path in route.paths {
-            let (service, room) = (service.clone(), room.clone());
-            let handler = move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| async move {
-                // A parameter that is not text is none: the function refuses it, in its dialect.
-                let Some(request) = to_lambda(path.ok().as_ref(), request).await else {
-                    return from_lambda(gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"));
-                };
-                // Asked for when all of it is here: whoever sends slowly takes no room.
-                from_lambda(match room.try_acquire() {
-                    Ok(_room) => service.respond(request).await,
-                    Err(_) => refuse(service.route(), &request, Error::Overloaded),
-                })
-            };
-            let method = match route.method {
-                Method::GET => MethodFilter::GET,
-                _ => MethodFilter::POST,
+            let (service, limits) = (service.clone(), limits.clone());
+            let handler = async move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| {
+                // A path parameter that isn't UTF-8 is left out, and the function says what is wrong in its dialect.
+                from_lambda(answer(&service, &limits, path.ok().as_ref(), request).await)
             };
             router =
                 router.route(path, if route.answers_other_methods(path) { any(handler) } else { on(method, handler) });
         }
     }
-    router.fallback(|| async { from_lambda(gateway_answer(StatusCode::NOT_FOUND, "Not Found")) })
+    router.fallback(async || gateway(StatusCode::NOT_FOUND, "Not Found"))
+}
+
+async fn answer(
+    service: &Service,
+    limits: &Limits,
+    path: Option<&RawPathParams>,
+    request: AxumRequest,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let connection = parts.extensions.remove::<Arc<Connection>>();
+    let held = match limits.read(body).await {
+        Ok(held) => held,
+        Err(Unread::OverBudget) => return overloaded(service, &to_lambda(parts, path, Vec::new())),
+        Err(unread) => return unread_answer(unread),
+    };
+    let _working = connection.as_ref().map(Connection::working);
+    let (body, budget) = held.into_parts();
+    let request = to_lambda(parts, path, body);
+    // Taken only now that the request is complete: slow clients take none.
+    let Some(permit) = limits.request() else { return overloaded(service, &request) };
+    let service = service.clone();
+    // A task of its own, because a client that hangs up ends this one. On Lambda that doesn't end the function either.
+    let answering = tokio::spawn(async move {
+        let response = service.respond(request).await;
+        drop((permit, budget));
+        response
+    });
+    answering.await.unwrap_or_else(|_| gateway_answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
+}
+
+fn overloaded(service: &Service, request: &Request) -> Response<Body> {
+    refuse(service.route(), request, Error::Overloaded)
+}
+
+fn unread_answer(unread: Unread) -> Response<Body> {
+    let mut response = match unread {
+        Unread::Late => gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+        Unread::CutOff => gateway_answer(StatusCode::BAD_REQUEST, "Bad Request"),
+        Unread::OverBudget => gateway_answer(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
+    };
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// A request as API Gateway passes it on: whole, path parameters decoded, repeated headers joined.
-async fn to_lambda(path: Option<&RawPathParams>, request: AxumRequest) -> Option<Request> {
-    let (mut parts, body) = request.into_parts();
+fn to_lambda(mut parts: Parts, path: Option<&RawPathParams>, body: Vec<u8>) -> Request {
     parts.headers = joined(&parts.headers);
     // `RawPathParams` are percent-decoded; raw only in that they are not yet another type.
     let parameters: HashMap<String, String> =
         path.into_iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let body = Body::from(tokio::time::timeout(READING, read(body)).await.ok()??);
-    Some(Request::from_parts(parts, body).with_path_parameters(parameters))
+    Request::from_parts(parts, Body::from(body)).with_path_parameters(parameters)
 }
 
 fn joined(headers: &HeaderMap) -> HeaderMap {
@@ -75,22 +105,9 @@ fn joined(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
-/// Reads a body, keeping no more of it than shows that it is too large. One that is cut off is none.
-async fn read(mut body: AxumBody) -> Option<Vec<u8>> {
-    let mut kept = Vec::new();
-    let mut length = 0;
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.ok()?.into_data() {
-            length += data.len();
-            if kept.len() <= MAX_BODY {
-                kept.extend_from_slice(&data);
-            }
-        }
-        if length > GATEWAY_LIMIT {
-            break;
-        }
-    }
-    Some(kept)
+/// An answer of the gateway itself.
+pub(crate) fn gateway(status: StatusCode, message: &str) -> AxumResponse {
+    from_lambda(gateway_answer(status, message))
 }
 
 fn from_lambda(response: Response<Body>) -> AxumResponse {

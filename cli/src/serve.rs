@@ -2,28 +2,28 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use axum::{Json, Router, routing::get};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Args, builder::RangedU64ValueParser};
-use lambda_http::http::StatusCode;
 use punchcard_models::{
     access::{Scope, SecretDigest},
     ids::InvalidId,
 };
 use punchcard_rewards::yaml::Source;
 use punchcard_runtime::Service;
-use punchcard_store::{Admin, SetUp, Store};
-use serde_json::json;
+use punchcard_store::{Admin, SetUp};
 use tokio::net::TcpListener;
 
 use crate::{
-    catalog, demo, docs,
-    embedded::{DEMO_FILE, Embedded, FILE, Place, hidden_address},
-    ending::ctrl_c,
+    catalog, demo,
+    embedded::{self, DEMO_FILE, FILE, Place},
     failure::Failure,
+    in_process::InProcess,
+    limits::Limits,
+    local,
     output::say,
     registry, router, server,
     set_up::{apply, ensure_keys, random},
+    shutdown,
 };
 
 /// The client that a new store gets.
@@ -69,16 +69,19 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let listener = TcpListener::bind(options.addr).await.map_err(|error| Failure::Listen(options.addr, error))?;
     let address = listener.local_addr()?;
     let database = options.place.open(if options.demo { DEMO_FILE } else { FILE })?;
-    let embedded = Embedded::start(database, hidden_address()).await?;
-    let new_secret = set_up(&Admin::new(&embedded.store), &options, rules).await?;
+    let store = embedded::store(InProcess::new(database)).await?;
+    let admin = Admin::new(&store);
+    let new_secret = set_up(&admin, &options, rules).await?;
 
-    let services = registry::open_all(&embedded.store).await;
-    // Before it says that it is ready: who reads that may end it at once.
-    let asked_to_end = ctrl_c()?;
+    let services = registry::open_all(&store).await;
+    // Before it says that it is ready: a reader of that may signal at once.
+    let signalled = shutdown::signalled()?;
     announce(address, &options, &services, new_secret.as_deref());
-    let app = router::router(services, options.concurrency).merge(health(&embedded.store)).merge(docs::router());
-    server::serve(listener, app, asked_to_end).await?;
-    embedded.stop().await;
+    let limits = Limits::new(options.concurrency);
+    let app = router::router(services, &limits).merge(local::router(admin, &limits));
+    server::serve(listener, app, signalled).await?;
+    // Requests whose clients hung up.
+    limits.idle().await;
     Ok(())
 }
 
@@ -121,18 +124,4 @@ fn announce(address: SocketAddr, options: &Options, services: &[Service], new_se
         say!("\n{}", demo::commands(address));
     }
     say!("Ctrl-C ends it.");
-}
-
-/// Whether the store answers.
-fn health(store: &Store) -> Router {
-    let admin = Admin::new(store);
-    Router::new().route(
-        "/health",
-        get(move || async move {
-            match admin.snapshot().await {
-                Ok(_) => (StatusCode::OK, Json(json!({"status": "ok"}))),
-                Err(_) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"status": "the store does not answer"}))),
-            }
-        }),
-    )
 }

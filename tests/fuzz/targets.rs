@@ -19,10 +19,7 @@ use std::{
 use bolero::check;
 use dynoxide::Database;
 use lambda_http::{RequestExt as _, http::HeaderValue};
-use punchcard::{
-    demo,
-    embedded::{ANY_PORT, Embedded},
-};
+use punchcard::{demo, embedded, in_process::InProcess};
 use punchcard_fuzz::{Input, bodies, corpus, spoilt};
 use punchcard_http::{
     Body, Call, Request, Response, Route, auth,
@@ -44,7 +41,7 @@ use punchcard_models::{
 };
 use punchcard_rewards::{Catalog, yaml};
 use punchcard_runtime::Service;
-use punchcard_store::{Admin, SigningKeyReader};
+use punchcard_store::{Admin, SigningKeyReader, Store};
 use tokio::runtime::Runtime;
 
 /// How long a target is fed in an ordinary test run; `BOLERO_RANDOM_TEST_TIME_MS` says otherwise.
@@ -308,7 +305,7 @@ fn credentials() {
 /// The functions on an embedded store, with what lets a caller in.
 struct World {
     runtime: Runtime,
-    embedded: Embedded,
+    store: Store,
     client_events: String,
     activities: String,
 }
@@ -316,19 +313,19 @@ struct World {
 impl World {
     fn open() -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (embedded, [client_events, activities]) = runtime.block_on(async {
+        let (store, [client_events, activities]) = runtime.block_on(async {
             let database = Database::memory().expect("a database in memory");
-            let embedded = Embedded::start(database, ANY_PORT).await.expect("an embedded store");
+            let store = embedded::store(InProcess::new(database)).await.expect("an embedded store");
             let now = punchcard_runtime::now();
-            demo::set_up(&Admin::new(&embedded.store), now).await.expect("the demo");
-            let key = SigningKeyReader::new(&embedded.store).newest(now).await.expect("a key");
+            demo::set_up(&Admin::new(&store), now).await.expect("the demo");
+            let key = SigningKeyReader::new(&store).newest(now).await.expect("a key");
             let tokens = Scope::ALL.map(|scope| {
                 let claims = Claims::new(scope, "demo-client", Some("customer-1"), now, LIFETIME);
                 format!("Bearer {}", token::sign(&claims, &key).expect("a token"))
             });
-            (embedded, tokens)
+            (store, tokens)
         });
-        World { runtime, embedded, client_events, activities }
+        World { runtime, store, client_events, activities }
     }
 
     /// Whatever is sent, it is answered, and neither by a fault of ours nor by one of the store's.
@@ -344,7 +341,7 @@ impl World {
 macro_rules! feed_function {
     ($handler:ty, $world:expr, $headers:expr) => {{
         let (world, headers) = ($world, $headers);
-        let service = world.runtime.block_on(Service::open::<$handler>(&world.embedded.store));
+        let service = world.runtime.block_on(Service::open::<$handler>(&world.store));
         feed!([bodies(service.route().function), corpus("json")].concat(), |input: &Input| {
             let request = request(service.route(), &headers, &input.0);
             world.answers(service.respond(request));

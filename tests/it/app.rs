@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use dynoxide::Database;
-use punchcard::{demo, embedded::Embedded, registry, router, tables};
+use punchcard::{demo, limits::Limits, registry, router, store::Server, tables};
 use punchcard_models::access::SigningKey;
 use punchcard_store::{Admin, SigningKeyReader, Store, Tables};
 use reqwest::{
@@ -33,7 +33,7 @@ pub struct App {
     pub prefix: String,
     pub client: reqwest::Client,
     // Dropped last, which stops it.
-    _embedded: Option<Embedded>,
+    _server: Option<Server>,
 }
 
 /// A customer's session with client events: a token and what goes with it.
@@ -94,7 +94,7 @@ const ROOM: usize = 10_000;
 async fn listen(store: &Store, room: usize) -> String {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let api = router::router(registry::open_all(store).await, room);
+    let api = router::router(registry::open_all(store).await, &Limits::new(room));
     tokio::spawn(async move { axum::serve(listener, api).await });
     url
 }
@@ -108,20 +108,20 @@ pub fn header(name: &str, value: &str) -> (HeaderName, HeaderValue) {
 impl App {
     /// Starts one of its own for a test.
     pub async fn start() -> Self {
-        let (embedded, endpoint, prefix) = if let Ok(endpoint) = env::var("DYNAMODB_ENDPOINT") {
+        let (server, endpoint, prefix) = if let Ok(endpoint) = env::var("DYNAMODB_ENDPOINT") {
             (None, endpoint, format!("test-{}-", Uuid::new_v4()))
         } else {
             let database = Database::memory().expect("a database in memory");
-            let embedded = Embedded::start(database, ANY_PORT).await.expect("an embedded store");
-            let endpoint = format!("http://{}", embedded.address);
-            (Some(embedded), endpoint, punchcard::embedded::TABLE_PREFIX.to_owned())
+            let server = Server::start(database, ANY_PORT, None).await.expect("an embedded store");
+            let endpoint = format!("http://{}", server.address);
+            (Some(server), endpoint, punchcard::embedded::TABLE_PREFIX.to_owned())
         };
         let store = Store::local(&endpoint, &prefix);
         for (name, key) in tables::of_template().expect("tables in the template") {
             Tables::new(&store).create(&name, &key).await.expect("a table");
         }
         demo::set_up(&Admin::new(&store), punchcard_runtime::now()).await.expect("the demo");
-        Self::on(endpoint, prefix, embedded).await
+        Self::on(endpoint, prefix, server).await
     }
 
     /// Another process of the same system, which reaches the store at `endpoint`. It lives no longer than the first.
@@ -129,7 +129,7 @@ impl App {
         Self::on(endpoint.to_owned(), self.prefix.clone(), None).await
     }
 
-    async fn on(endpoint: String, prefix: String, embedded: Option<Embedded>) -> Self {
+    async fn on(endpoint: String, prefix: String, server: Option<Server>) -> Self {
         logs::watch();
         let store = Store::local(&endpoint, &prefix);
         // Read now, and not while requests wait for their answers.
@@ -140,7 +140,7 @@ impl App {
             endpoint,
             prefix,
             client: reqwest::Client::new(),
-            _embedded: embedded,
+            _server: server,
         }
     }
 

@@ -9,6 +9,7 @@ mod app;
 mod binaries;
 mod capacity;
 mod clients;
+mod connections;
 mod description;
 mod drift;
 mod functions;

@@ -1,6 +1,6 @@
 //! More than there is room for, and clients that are slow: nobody is kept waiting by them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use serde_json::json;
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{Answer, App},
+    connections::{address, sockets},
     proxy::{Fault, Proxy},
     serve::{Running, event},
 };
@@ -83,7 +84,7 @@ async fn send_only(address: &str, text: &str) -> TcpStream {
 async fn slow_clients_and_endless_bodies_hold_nobody_up() {
     const SLOW: usize = 300;
     let serve = Running::serve(&["--demo", "--memory", "--concurrency", "1"]).await;
-    let address = serve.url().strip_prefix("http://").expect("an address");
+    let address = address(&serve);
     let (mut heads, mut bodies) = (Vec::new(), Vec::new());
     for _ in 0..SLOW {
         heads.push(send_only(address, "POST /integrations/event HTTP/1.1\r\nhost: x\r\n").await);
@@ -114,5 +115,78 @@ async fn slow_clients_and_endless_bodies_hold_nobody_up() {
         let answer = String::from_utf8_lossy(&answer).into_owned();
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
     }
-    drop(bodies);
+    // A body that stays away gets an answer all the same.
+    let mut answer = String::new();
+    let late = bodies[0].read_to_string(&mut answer);
+    tokio::time::timeout(Duration::from_secs(40), late).await.expect("an end in time").expect("text");
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(
+        answer.contains("\r\nconnection: close\r\n") && answer.ends_with(r#"{"message":"Request Timeout"}"#),
+        "{answer}"
+    );
+}
+
+/// The most connections that `serve` has.
+const CONNECTIONS: usize = 4096;
+
+#[tokio::test]
+async fn more_hostile_connections_than_there_may_be_shut_nobody_out() {
+    rlimit::increase_nofile_limit(3 * CONNECTIONS as u64).expect("a limit");
+    let serve = Running::serve(&["--demo", "--memory"]).await;
+    let address = address(&serve);
+    let token = serve.token("demo-client", "demo-secret").await;
+    let polite = async || {
+        let started = Instant::now();
+        let sent = json!({"clientEvents": [event(Uuid::new_v4())]});
+        // Each on a connection of its own.
+        let (status, body) = serve.post("/v2/events/clientEvent", &token, &sent).await;
+        assert_eq!(status, 200, "{body}");
+        started.elapsed()
+    };
+    let half_body = format!("{}{}", HALF_BODY, "x".repeat(8_000));
+    let mut hostile = Vec::new();
+    let mut longest = Duration::ZERO;
+    for number in 0..CONNECTIONS + 500 {
+        let sent = match number % 4 {
+            0 => "",
+            1 => "PRI * HTTP/2.0\r\n\r\n",
+            2 => "POST /integrations/event HTTP/1.1\r\nhost: x\r\n",
+            _ => &half_body,
+        };
+        // The server may have closed it already, in favour of a newer one.
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        stream.write_all(sent.as_bytes()).await.ok();
+        hostile.push(stream);
+        if number % 500 == 0 {
+            longest = longest.max(polite().await);
+        }
+    }
+    for _ in 0..10 {
+        longest = longest.max(polite().await);
+    }
+    println!("{} hostile connections, the longest polite request {} ms", hostile.len(), longest.as_millis());
+    assert!(longest < Duration::from_secs(3), "{longest:?}");
+    // The listener and what the runtime has of its own, beside the connections.
+    let open = sockets(serve.id()).len();
+    assert!(open <= CONNECTIONS + 8, "{open} connections");
+}
+
+/// A request whose body doesn't come.
+const HALF_BODY: &str = "POST /integrations/event HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n";
+
+#[tokio::test]
+async fn a_client_that_never_reads_is_cut_off() {
+    let serve = Running::serve(&["--demo", "--memory"]).await;
+    let mut stream = TcpStream::connect(address(&serve)).await.expect("a connection");
+    let request = "GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n";
+    stream.write_all(request.repeat(20).as_bytes()).await.expect("requests");
+    let started = Instant::now();
+    let gone = async {
+        // Fails as soon as the server has closed its side and said so.
+        while stream.write_all(b"\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(50), gone).await.expect("cut off in time");
+    assert!(started.elapsed() > Duration::from_secs(20), "not at once: {:?}", started.elapsed());
 }

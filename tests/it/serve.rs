@@ -31,7 +31,7 @@ const SESSIONS: &str = "/v2/session/startSession";
 /// A running `punchcard`, and what it said until it was ready.
 pub struct Running {
     process: Child,
-    said: String,
+    pub said: String,
     /// What it says on the side.
     errors: JoinHandle<String>,
     _stdout: Lines<BufReader<ChildStdout>>,
@@ -45,7 +45,7 @@ fn command(args: &[&str]) -> Command {
 
 impl Running {
     /// Starts it and waits until it has said the line that begins like this.
-    async fn start(args: &[&str], last: &str) -> Self {
+    pub async fn start(args: &[&str], last: &str) -> Self {
         Running::spawn(command(args), last).await
     }
 
@@ -95,8 +95,13 @@ impl Running {
         body["sessionToken"].as_str().expect("a token").to_owned()
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id().expect("it runs")
+    }
+
     /// Ends it as Ctrl-C does.
-    async fn interrupt(&mut self) -> ExitStatus {
+    pub async fn interrupt(&mut self) -> ExitStatus {
         self.signal("-INT").await
     }
 
@@ -106,7 +111,7 @@ impl Running {
     }
 
     async fn signal(&mut self, signal: &str) -> ExitStatus {
-        let id = self.process.id().expect("it runs").to_string();
+        let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().await.expect("kill").success());
         let ended = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
         ended.expect("an end in time").expect("an end")
@@ -279,7 +284,8 @@ async fn an_address_in_use_is_said_to_be() {
 
 #[tokio::test]
 async fn the_store_alone_answers_the_sdk_with_its_tables_made() {
-    let mut store = Running::start(&["store", "--memory", "--addr", "127.0.0.1:0"], "tables").await;
+    let args = ["store", "--memory", "--addr", "127.0.0.1:0", "--access-key", "any"];
+    let mut store = Running::start(&args, "tables").await;
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
@@ -303,7 +309,8 @@ async fn the_store_alone_answers_the_sdk_with_its_tables_made() {
 #[tokio::test]
 async fn the_store_alone_has_the_demo_if_it_is_asked_for() {
     for (demo, items) in [(&["--demo"][..], true), (&[], false)] {
-        let args = [&["store", "--memory", "--addr", "127.0.0.1:0"], demo].concat();
+        // What `Store::local` sends.
+        let args = [&["store", "--memory", "--addr", "127.0.0.1:0", "--access-key", "punchcard"], demo].concat();
         let mut store = Running::start(&args, "tables").await;
         let admin = Admin::new(&Store::local(store.url(), "punchcard-"));
         let callers: Vec<_> = admin.callers().await.expect("callers").into_iter().map(|caller| caller.name).collect();

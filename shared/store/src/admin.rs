@@ -92,6 +92,15 @@ impl Admin {
         Ok(Snapshot { access: callers.access, rules, version })
     }
 
+    /// Reads one small item, which need not exist, to see whether the store answers.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let read = self.reads.get_item().table_name(&self.table).key("part", s("ping")).key("id", s("ping"));
+        read.send().await.map(|_| ()).map_err(|error| StoreError::read("ping", &error))
+    }
+
     /// Adds an API client, unless one of its id exists.
     ///
     /// # Errors

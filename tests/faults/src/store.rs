@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use dynoxide::{Database, DynoxideError};
-use serde::{Serialize, de::DeserializeOwned};
+use dynoxide::Database;
+use punchcard::in_process;
 use serde_json::{Value, json};
 
 /// A status and a body, as they go over the wire.
@@ -36,34 +36,10 @@ impl Reply {
     }
 }
 
-/// Carries an operation out.
+/// Carries out an operation, in the calling thread: another one would make the order of things depend on its speed.
 pub(crate) fn carry_out(database: &Database, operation: &str, request: &Value) -> Reply {
-    let request = request.to_string();
-    let done = match operation {
-        "CreateTable" => done(&request, |it| database.create_table(it)),
-        "PutItem" => done(&request, |it| database.put_item(it)),
-        "GetItem" => done(&request, |it| database.get_item(it)),
-        "UpdateItem" => done(&request, |it| database.update_item(it)),
-        "Query" => done(&request, |it| database.query(it)),
-        "Scan" => done(&request, |it| database.scan(it)),
-        "BatchGetItem" => done(&request, |it| database.batch_get_item(it)),
-        "TransactWriteItems" => done(&request, |it| database.transact_write_items(it)),
-        "BatchExecuteStatement" => done(&request, |it| database.batch_execute_statement(it)),
-        _ => return Reply::error(400, "UnknownOperationException"),
-    };
-    done.unwrap_or_else(|error| Reply {
-        status: error.status_code(),
-        body: serde_json::from_str(&error.to_json()).unwrap_or_default(),
-    })
-}
-
-fn done<I: DeserializeOwned, O: Serialize>(
-    request: &str,
-    operation: impl FnOnce(I) -> Result<O, DynoxideError>,
-) -> Result<Reply, DynoxideError> {
-    let unreadable = |error: serde_json::Error| DynoxideError::SerializationException(error.to_string());
-    let answer = operation(serde_json::from_str(request).map_err(unreadable)?)?;
-    Ok(Reply::ok(serde_json::to_value(answer).map_err(unreadable)?))
+    let reply = in_process::call(database, operation, request.to_string().as_bytes());
+    Reply { status: reply.status, body: serde_json::from_str(&reply.body).unwrap_or_default() }
 }
 
 /// The items that a request puts, if it is carried out: table and item.

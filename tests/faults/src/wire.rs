@@ -6,17 +6,13 @@ use std::sync::{
 };
 
 use aws_sdk_dynamodb::config::{Credentials, Region, retry::RetryPartition};
-use aws_smithy_runtime_api::{
-    client::{
-        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
-        orchestrator::{HttpRequest, HttpResponse},
-        result::ConnectorError,
-        runtime_components::RuntimeComponents,
-    },
-    http::StatusCode,
+use aws_smithy_runtime_api::client::{
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
-use punchcard::embedded::TABLE_PREFIX;
+use punchcard::{embedded::TABLE_PREFIX, in_process};
 use punchcard_store::Store;
 use serde_json::Value;
 
@@ -75,9 +71,7 @@ impl HttpConnector for Wire {
 
 impl Wire {
     async fn carry(&self, serving: Option<Arc<Serving>>, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let target = request.headers().get("x-amz-target").unwrap_or_default();
-        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-        let body = ByteStream::new(request.into_body()).collect().await.map_err(|_| broken())?.into_bytes();
+        let (operation, body) = in_process::read(&request)?;
         let mut request: Value = serde_json::from_slice(&body).map_err(|_| broken())?;
         if self.world.plan.forgets_tokens
             && let Some(request) = request.as_object_mut()
@@ -108,10 +102,7 @@ pub(crate) fn answered(reply: &Reply) -> Result<HttpResponse, ConnectorError> {
 }
 
 pub(crate) fn response(status: u16, body: &str) -> Result<HttpResponse, ConnectorError> {
-    let status = StatusCode::try_from(status).map_err(|_| broken())?;
-    let mut response = HttpResponse::new(status, SdkBody::from(body));
-    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-    Ok(response)
+    in_process::Reply { status, body: body.to_owned() }.into_response()
 }
 
 /// The connection breaks.

@@ -8,8 +8,9 @@ use axum::body::Bytes;
 use dynoxide::Database;
 use punchcard::{
     demo,
-    embedded::{ANY_PORT, Embedded, TABLE_PREFIX},
+    embedded::{ANY_PORT, TABLE_PREFIX},
     set_up,
+    store::Server,
 };
 use punchcard_http::token::{self, Claims};
 use punchcard_models::{
@@ -130,15 +131,15 @@ pub struct World {
     signing_key: SigningKey,
     http: reqwest::Client,
     // Dropped with the rest, which stops it.
-    _embedded: Embedded,
+    _server: Server,
 }
 
 impl World {
     pub async fn make(catalog: Catalog) -> Result<Self> {
         let now = punchcard_runtime::now();
         let database = Database::memory().map_err(|error| anyhow!("{error}"))?;
-        let embedded = Embedded::start(database, ANY_PORT).await?;
-        let (store, admin) = (&embedded.store, Admin::new(&embedded.store));
+        let server = Server::start(database, ANY_PORT, None).await?;
+        let (store, admin) = (&server.store, Admin::new(&server.store));
         demo::set_up(&admin, now).await?;
         let source = yaml::read(&catalog.text()).map_err(|problems| anyhow!("{catalog:?}: {}", problems[0]))?;
         set_up::apply(&admin, &source, now).await?;
@@ -152,12 +153,12 @@ impl World {
 
         let signing_key = SigningKeyReader::new(store).newest(now).await?.as_ref().clone();
         let mut world = World {
-            url: format!("http://{}", embedded.address),
+            url: format!("http://{}", server.address),
             catalog: HashMap::new(),
             session: Bytes::new(),
             signing_key,
             http: reqwest::Client::new(),
-            _embedded: embedded,
+            _server: server,
         };
         world.capture(version).await?;
         Ok(world)

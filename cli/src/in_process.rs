@@ -1,0 +1,189 @@
+//! DynamoDB's JSON protocol over the embedded database, in process: an HTTP client for the SDK that opens no socket.
+
+use std::{fmt, sync::Arc, thread};
+
+use aws_sdk_dynamodb::config::{Credentials, Region};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+use punchcard_store::Store;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Semaphore;
+
+/// The media type of requests and responses.
+pub const MEDIA_TYPE: &str = "application/x-amz-json-1.0";
+/// The prefix of `X-Amz-Target`, before the operation's name.
+const TARGET: &str = "DynamoDB_20120810.";
+
+/// The operation that an `X-Amz-Target` header names. Empty if it names none.
+#[must_use]
+pub fn operation(target: &str) -> &str {
+    target.strip_prefix(TARGET).unwrap_or_default()
+}
+
+/// A DynamoDB response.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body.
+    pub body: String,
+}
+
+impl Reply {
+    /// An error response with a code of DynamoDB's.
+    #[must_use]
+    pub fn error(status: u16, code: &str, message: &str) -> Self {
+        let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
+        Reply { status, body: serde_json::json!({"__type": kind, "message": message}).to_string() }
+    }
+
+    /// The response as the SDK's connectors return it.
+    ///
+    /// # Errors
+    /// The status isn't an HTTP status.
+    pub fn into_response(self) -> Result<HttpResponse, ConnectorError> {
+        let status = StatusCode::try_from(self.status).map_err(|error| ConnectorError::other(error.into(), None))?;
+        let mut response = HttpResponse::new(status, SdkBody::from(self.body));
+        response.headers_mut().insert("content-type", MEDIA_TYPE);
+        Ok(response)
+    }
+}
+
+macro_rules! call {
+    ($database:expr, $operation:expr, $body:expr; $($name:literal => $method:ident,)+) => {
+        match $operation {
+            $($name => run($body, |request| $database.$method(request)),)+
+            _ => return Reply::error(400, "UnknownOperationException", "The operation is not supported"),
+        }
+    };
+}
+
+/// Carries out an operation. Blocks: the database is synchronous, and on disk every commit is synchronised.
+#[must_use]
+pub fn call(database: &Database, operation: &str, body: &[u8]) -> Reply {
+    let done = call! {
+        database, operation, body;
+        "BatchExecuteStatement" => batch_execute_statement,
+        "BatchGetItem" => batch_get_item,
+        "BatchWriteItem" => batch_write_item,
+        "CreateTable" => create_table,
+        "DeleteItem" => delete_item,
+        "DeleteTable" => delete_table,
+        "DescribeTable" => describe_table,
+        "DescribeTimeToLive" => describe_time_to_live,
+        "ExecuteStatement" => execute_statement,
+        "ExecuteTransaction" => execute_transaction,
+        "GetItem" => get_item,
+        "ListTables" => list_tables,
+        "ListTagsOfResource" => list_tags_of_resource,
+        "PutItem" => put_item,
+        "Query" => query,
+        "Scan" => scan,
+        "TagResource" => tag_resource,
+        "TransactGetItems" => transact_get_items,
+        "TransactWriteItems" => transact_write_items,
+        "UntagResource" => untag_resource,
+        "UpdateItem" => update_item,
+        "UpdateTable" => update_table,
+        "UpdateTimeToLive" => update_time_to_live,
+    };
+    done.unwrap_or_else(|error| Reply { status: error.status_code(), body: error.to_json() })
+}
+
+fn run<I: DeserializeOwned, O: Serialize>(
+    body: &[u8],
+    operation: impl FnOnce(I) -> Result<O, DynoxideError>,
+) -> Result<Reply, DynoxideError> {
+    let invalid = |error: serde_json::Error| DynoxideError::SerializationException(error.to_string());
+    let done = operation(serde_json::from_slice(body).map_err(invalid)?)?;
+    Ok(Reply { status: 200, body: serde_json::to_string(&done).map_err(invalid)? })
+}
+
+/// An HTTP client whose only server is the embedded database.
+#[derive(Clone)]
+pub struct InProcess {
+    database: Database,
+    /// Limits the threads that use the database. More would only wait for its lock; a few let one parse and serialise
+    /// while another one holds it.
+    threads: Arc<Semaphore>,
+}
+
+impl fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InProcess").finish_non_exhaustive()
+    }
+}
+
+impl InProcess {
+    /// A client of this database.
+    #[must_use]
+    pub fn new(database: Database) -> Self {
+        let threads = 1 + thread::available_parallelism().map_or(1, usize::from);
+        InProcess { database, threads: Arc::new(Semaphore::new(threads)) }
+    }
+
+    /// The store behind this client.
+    #[must_use]
+    pub fn store(self, table_prefix: &str) -> Store {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded store"))
+            .http_client(self);
+        Store::through(config, table_prefix)
+    }
+
+    /// Carries out an operation on a blocking thread. A call that was begun ends, even if its caller is gone.
+    ///
+    /// # Errors
+    /// The call panicked, or the runtime shuts down.
+    pub async fn call(
+        &self,
+        operation: String,
+        body: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Reply, ConnectorError> {
+        let thread = self.threads.clone().acquire_owned().await;
+        let thread = thread.map_err(|error| ConnectorError::other(error.into(), None))?;
+        let database = self.database.clone();
+        let called = tokio::task::spawn_blocking(move || {
+            let reply = call(&database, &operation, body.as_ref());
+            drop(thread);
+            reply
+        });
+        called.await.map_err(|error| ConnectorError::other(error.into(), None))
+    }
+}
+
+impl HttpClient for InProcess {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.clone();
+        HttpConnectorFuture::new(async move {
+            let (operation, body) = read(&request)?;
+            client.call(operation, body).await?.into_response()
+        })
+    }
+}
+
+/// The operation and the body of a request of the SDK's.
+///
+/// # Errors
+/// The body is a stream, which it never is for DynamoDB.
+pub fn read(request: &HttpRequest) -> Result<(String, Vec<u8>), ConnectorError> {
+    let target = request.headers().get("x-amz-target").unwrap_or_default();
+    let body = request.body().bytes().ok_or_else(|| ConnectorError::user("a streamed body".into()))?;
+    Ok((operation(target).to_owned(), body.to_vec()))
+}
