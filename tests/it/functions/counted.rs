@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 
 use super::{events, filled, metrics_and_lines, prepare};
 use crate::{
-    app::App,
     drift::{
         lambda_drops,
         metrics::{Of, alarms, charted},
         namespace,
     },
-    lambda::Function,
-    proxy::{Fault, Proxy},
+    support::{
+        app::App,
+        lambda::Function,
+        proxy::{Fault, Proxy},
+    },
 };
 
 #[tokio::test]
