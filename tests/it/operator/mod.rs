@@ -5,6 +5,7 @@ mod connection;
 mod output;
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use punchcard_store::{Admin, AdminError};
@@ -56,7 +57,7 @@ fn bare() -> Command {
 }
 
 async fn run(mut command: Command) -> Said {
-    let output = tokio::time::timeout(std::time::Duration::from_secs(60), command.output()).await;
+    let output = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
     let output = output.expect("the command ends").expect("the command runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let errors = text(output.stderr);
@@ -101,6 +102,25 @@ async fn a_client_is_added_listed_and_revoked_and_its_secret_shown_once() {
 
     let unknown = punchcard(&app, &["client", "revoke", "nobody"]).await;
     assert!(!unknown.succeeded && unknown.errors.contains("no client and no API key nobody"), "{}", unknown.errors);
+}
+
+#[tokio::test]
+async fn revoking_twice_keeps_the_first_time() {
+    let app = App::start().await;
+    for (name, scope) in [("mobile-app", "client-events"), ("shop", "player-events")] {
+        assert!(punchcard(&app, &["client", "add", name, "--for", scope]).await.succeeded);
+        let revoked_at = async || {
+            assert!(punchcard(&app, &["client", "revoke", name]).await.succeeded);
+            let list = punchcard(&app, &["client", "list", "--json"]).await.json();
+            let callers = list.as_array().expect("a list");
+            let caller = callers.iter().find(|caller| caller["name"] == name).expect("the caller");
+            caller["revokedAt"].as_str().expect("a time").to_owned()
+        };
+        let first = revoked_at().await;
+        // Longer than the resolution of the stored time.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+        assert_eq!(revoked_at().await, first, "{name}");
+    }
 }
 
 #[tokio::test]

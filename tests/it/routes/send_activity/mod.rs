@@ -2,6 +2,7 @@
 //! earns. The rest is in `send_activity_keyed` (Idempotency-Key) and `send_activity_parallel`.
 
 mod keyed;
+mod many_limits;
 mod parallel;
 
 use punchcard_models::timestamp::Timestamp;
@@ -585,18 +586,4 @@ async fn a_store_that_does_not_answer_is_503_and_the_request_may_be_sent_again()
 
     (programme.app.store, programme.app.url, programme.app.prefix) = (store, url, prefix);
     assert_eq!(programme.send("c-1", "a-1", &activity("APP_CHECKIN")).await.status, 200);
-}
-
-#[tokio::test]
-async fn an_activity_that_uses_more_total_limits_than_one_write_holds_is_refused_as_too_large() {
-    let offer = |number: usize| {
-        format!("  - {{id: O{number:03}, unit: U, kind: base, reward: {{flat: 1}}, limits: {{usesInTotal: 9}}}}\n")
-    };
-    let offers = |count: usize| (0..count).map(offer).collect::<String>();
-    for (count, status) in [(97, 200), (120, 413)] {
-        let programme = Programme::with(&format!("businessUnits: {{U: enabled}}\noffers:\n{}", offers(count))).await;
-        let answer = programme.send("c", "a", &activity("APP_CHECKIN")).await;
-        assert_eq!(answer.status, status, "{count}: {}", answer.body);
-        assert_eq!(programme.app.items("Activities").await.len(), usize::from(status == 200));
-    }
 }
