@@ -51,9 +51,8 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// # Errors
 /// None for now: a failed accept is logged and tried again.
 pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output = ()> + Send) -> io::Result<()> {
-    // Where the system allows no more file descriptors, connections beyond its limit wait to be accepted.
-    rlimit::increase_nofile_limit(2 * CONNECTIONS as u64).ok();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let most = most_connections();
+    let permits = Arc::new(Semaphore::new(most));
     let connections = Arc::new(Connections::default());
     let (shut_down, shutting_down) = watch::channel(());
     let mut end = pin!(end);
@@ -78,9 +77,18 @@ pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output =
     }
     drop(listener);
     drop(shut_down);
-    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+    let all = u32::try_from(most).unwrap_or(u32::MAX);
     tokio::time::timeout(GRACE, permits.acquire_many(all)).await.ok();
     Ok(())
+}
+
+/// [`CONNECTIONS`], or half of the file descriptors where the system allows fewer: without one, no connection could be
+/// accepted and none would be closed for it.
+fn most_connections() -> usize {
+    let wanted = 2 * CONNECTIONS;
+    let files =
+        rlimit::increase_nofile_limit(wanted as u64).map_or(wanted, |files| usize::try_from(files).unwrap_or(wanted));
+    CONNECTIONS.min(files / 2).max(1)
 }
 
 /// A permit for a new connection. If all are in use, the connection that has kept the server waiting longest is closed
