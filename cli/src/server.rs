@@ -51,9 +51,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// # Errors
 /// Currently none: a failed accept is logged and retried.
 pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output = ()> + Send) -> io::Result<()> {
-    // If the limit cannot be raised, further connections wait in the accept queue.
-    rlimit::increase_nofile_limit(2 * MAX_CONNECTIONS as u64).ok();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let limit = connection_limit();
+    let permits = Arc::new(Semaphore::new(limit));
     let connections = Arc::new(Connections::default());
     let (shut_down, shutting_down) = watch::channel(());
     let mut end = pin!(end);
@@ -78,9 +77,18 @@ pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output =
     }
     drop(listener);
     drop(shut_down);
-    let all = u32::try_from(MAX_CONNECTIONS).unwrap_or(u32::MAX);
+    let all = u32::try_from(limit).unwrap_or(u32::MAX);
     tokio::time::timeout(GRACE, permits.acquire_many(all)).await.ok();
     Ok(())
+}
+
+/// Returns the connection limit: [`MAX_CONNECTIONS`], or half of the available file descriptors if there are fewer. If
+/// descriptors ran out first, accepting would fail and no waiting connection would be closed.
+fn connection_limit() -> usize {
+    let wanted = 2 * MAX_CONNECTIONS;
+    let files =
+        rlimit::increase_nofile_limit(wanted as u64).map_or(wanted, |files| usize::try_from(files).unwrap_or(wanted));
+    MAX_CONNECTIONS.min(files / 2).max(1)
 }
 
 /// Acquires a permit for a new connection. If all are in use, closes the connection that has waited longest for its

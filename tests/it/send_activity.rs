@@ -587,12 +587,18 @@ async fn a_store_that_does_not_answer_is_503_and_the_request_may_be_sent_again()
 #[tokio::test]
 async fn an_activity_that_uses_more_total_limits_than_one_write_holds_is_refused_as_too_large() {
     let offer = |number: usize| {
-        format!("  - {{id: O{number:03}, unit: U, kind: base, reward: {{flat: 1}}, limits: {{usesInTotal: 9}}}}\n")
+        // With a condition, since `check` refuses offers that could never be paid together.
+        let condition = "conditions: [{field: f, exists: true}]";
+        format!(
+            "  - {{id: O{number:03}, unit: U, kind: base, reward: {{flat: 1}}, limits: {{usesInTotal: 9}}, {condition}}}\n"
+        )
     };
     let offers = |count: usize| (0..count).map(offer).collect::<String>();
     for (count, status) in [(97, 200), (120, 413)] {
         let programme = Programme::with(&format!("businessUnits: {{U: enabled}}\noffers:\n{}", offers(count))).await;
-        let answer = programme.send("c", "a", &activity("APP_CHECKIN")).await;
+        let mut activity = activity("APP_CHECKIN");
+        activity["extendedData"] = json!([{"name": "f", "value": 1}]);
+        let answer = programme.send("c", "a", &activity).await;
         assert_eq!(answer.status, status, "{count}: {}", answer.body);
         assert_eq!(programme.app.items("Activities").await.len(), usize::from(status == 200));
     }

@@ -104,19 +104,19 @@ impl Form {
         Some((self.value("client_id")?, self.value("client_secret")?))
     }
 
-    fn check(&self) -> Result<(), Faults> {
-        let faults = Faults::default();
-        let note = |name: &str, kind, message: &str| {
+    fn check(&self) -> Result<(), Error> {
+        let fault = |name: &str, kind, message: &str| {
+            let faults = Faults::default();
             faults.note(Pointer::Member(&Pointer::Root, name), kind, message.to_owned());
+            Err(faults.into())
         };
         if let Some(name) = &self.repeated {
-            note(name, FaultKind::Repeated, "appears more than once");
+            return fault(name, FaultKind::Repeated, "appears more than once");
         }
         match self.value("grant_type") {
-            Some("client_credentials") => {}
-            Some(_) => note("grant_type", FaultKind::Invalid, "must be client_credentials"),
-            None => note("grant_type", FaultKind::Missing, "is required"),
+            Some("client_credentials") => Ok(()),
+            Some(_) => Err(Error::UnsupportedGrantType),
+            None => fault("grant_type", FaultKind::Missing, "is required"),
         }
-        faults.none_or(Ok(()))
     }
 }

@@ -58,6 +58,7 @@ impl Dialect {
             | Error::TooLargeToStore
             | Error::UnsupportedMediaType
             | Error::Invalid(_)
+            | Error::UnsupportedGrantType
             | Error::AlreadyExists(_)
             | Error::Conflict(_)
             | Error::KeyReused
@@ -74,7 +75,7 @@ impl Dialect {
             (Error::Unauthorized(_), _) => StatusCode::UNAUTHORIZED,
             (Error::BodyTooLarge | Error::TooLargeToStore, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Error::UnsupportedMediaType | Error::UnsupportedEncoding, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            (Error::Invalid(_) | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
+            (Error::Invalid(_) | Error::UnsupportedGrantType | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
             (Error::KeyReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
             (Error::Overloaded, _) => StatusCode::TOO_MANY_REQUESTS,
@@ -122,6 +123,7 @@ fn title(error: &Error) -> &'static str {
         Error::UnsupportedMediaType => "The Content-Type is not supported here",
         Error::UnsupportedEncoding => "The Content-Encoding must be gzip, or absent",
         Error::Invalid(_) => "The request is not valid",
+        Error::UnsupportedGrantType => "grant_type must be client_credentials",
         Error::KeyReused => "The Idempotency-Key was used with another payload",
         Error::Unavailable => "The service is unavailable; the request can be sent again as it is",
         Error::OutcomeUnknown => {

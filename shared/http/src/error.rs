@@ -36,6 +36,9 @@ pub enum Error {
     /// The request is not valid. Carries its faults.
     #[error("invalid")]
     Invalid(Vec<Fault>),
+    /// The grant type of a token request is not supported (RFC 6749, 5.2).
+    #[error("unsupported grant type")]
+    UnsupportedGrantType,
     /// The id already exists, and the dialect treats that as an error. Carries the message.
     #[error("already exists")]
     AlreadyExists(&'static str),
@@ -75,7 +78,7 @@ impl Error {
             Error::Unauthorized(_) => "unauthorized",
             Error::BodyTooLarge | Error::TooLargeToStore => "too_large",
             Error::UnsupportedMediaType | Error::UnsupportedEncoding => "unsupported_media_type",
-            Error::Invalid(_) => "invalid",
+            Error::Invalid(_) | Error::UnsupportedGrantType => "invalid",
             Error::AlreadyExists(_) => "duplicate",
             Error::Conflict(_) => "conflict",
             Error::KeyReused => "key_reused",

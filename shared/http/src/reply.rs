@@ -126,3 +126,26 @@ impl Reply {
 pub fn gateway_answer(status: StatusCode, message: &str) -> Response<Body> {
     Reply::json(status, &serde_json::json!({"message": message})).into_response(Uuid::new_v4())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Serializer, ser::Error as _};
+
+    use super::*;
+
+    /// A body that cannot be serialised.
+    struct Broken;
+
+    impl Serialize for Broken {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("broken"))
+        }
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_serialised_is_an_internal_error_and_no_empty_success() {
+        let response = Reply::ok(&Broken).into_response(Uuid::nil());
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(&**response.body(), INTERNAL_ERROR.as_bytes());
+    }
+}

@@ -31,7 +31,8 @@ pub(crate) fn failed(error: &Error) {
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
         | Error::UnsupportedEncoding
-        | Error::Invalid(_) => "Invalid",
+        | Error::Invalid(_)
+        | Error::UnsupportedGrantType => "Invalid",
     };
     add(name, 1);
 }

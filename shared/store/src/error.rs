@@ -145,11 +145,14 @@ impl FailedAttempt {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => uncertain(Cause::TimedOut),
             SdkError::DispatchFailure(failure) => uncertain(Cause::Unreached(unreached(failure.as_connector_error()))),
             SdkError::ResponseError(_) => uncertain(Cause::Unreached("unreadable response")),
-            SdkError::ServiceError(refusal) => {
-                let code = refusal.err().code().unwrap_or("unknown");
-                let request_id = error.request_id().unwrap_or("unknown").to_owned();
-                Self::refused(operation, code, request_id, refusal.raw().status().is_server_error())
-            }
+            SdkError::ServiceError(refusal) => match refusal.err().code() {
+                Some(code) => {
+                    let request_id = error.request_id().unwrap_or("unknown").to_owned();
+                    Self::refused(operation, code, request_id, refusal.raw().status().is_server_error())
+                }
+                // Not a DynamoDB error, for example a successful response with a corrupt body.
+                None => uncertain(Cause::Unreached("unreadable response")),
+            },
             SdkError::ConstructionFailure(_) => {
                 FailedAttempt::Final(StoreError::internal(operation, "the request could not be built"))
             }

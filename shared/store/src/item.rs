@@ -62,3 +62,23 @@ impl Attributes for Item {
         self.get(name)?.as_b().ok().map(AsRef::as_ref)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_as_large_as_its_names_and_values() {
+        let item = Item::from([
+            ("id".to_owned(), s("äb")),
+            ("points".to_owned(), n(12)),
+            ("digest".to_owned(), b(&[1, 2, 3])),
+            ("unused".to_owned(), AttributeValue::Bool(true)),
+            ("list".to_owned(), AttributeValue::L(vec![s("x"), s("y")])),
+            ("map".to_owned(), AttributeValue::M(Item::from([("a".to_owned(), s("z"))]))),
+        ]);
+        let names = "idpointsdigestunusedlistmap".len();
+        let values = (3 + 1) + (2 + 1) + 3 + 1 + (3 + 2 * (1 + 2)) + (3 + 1 + 1 + 2);
+        assert_eq!(size_bytes(&item), names + values);
+    }
+}

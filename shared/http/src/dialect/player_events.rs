@@ -23,7 +23,8 @@ fn code(error: &Error, status: StatusCode) -> u16 {
         Error::Unauthorized(_) => 1000,
         Error::KeyReused => 2002,
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => 5000,
-        Error::NotFound(_)
+        Error::UnsupportedGrantType
+        | Error::NotFound(_)
         | Error::MethodNotAllowed(_)
         | Error::BodyTooLarge
         | Error::TooLargeToStore
