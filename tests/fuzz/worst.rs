@@ -6,7 +6,7 @@ use std::{alloc::System, collections::HashSet, fs, time::Duration};
 // cargo-bolero instruments this binary too, and its engine has what that calls.
 use bolero as _;
 use cap::Cap;
-use punchcard_http::MAX_BODY;
+use punchcard_http::MAX_BODY_BYTES;
 use punchcard_models::{
     activity::{self, Activity},
     client_event,
@@ -183,12 +183,12 @@ fn processor_time() -> Duration {
 }
 
 fn assert_bounded(worst: impl Fn(usize) -> Vec<(&'static str, String)>, read: impl Fn(&str)) {
-    for ((name, quarter), (_, whole)) in worst(MAX_BODY / 4).into_iter().zip(worst(MAX_BODY)) {
+    for ((name, quarter), (_, whole)) in worst(MAX_BODY_BYTES / 4).into_iter().zip(worst(MAX_BODY_BYTES)) {
         let ((few, short), (many, long)) = (taken(&quarter, &read), taken(&whole, &read));
         println!("{name:40} {few:10} B, {many:10} B in {short:?}, {long:?}");
         // Four times as much, and as much again for what doubles when it grows.
-        assert!(many <= 8 * few + MAX_BODY, "{name}: {few} bytes became {many}");
-        assert!(many <= 1024 * MAX_BODY, "{name}: {many} bytes");
+        assert!(many <= 8 * few + MAX_BODY_BYTES, "{name}: {few} bytes became {many}");
+        assert!(many <= 1024 * MAX_BODY_BYTES, "{name}: {many} bytes");
         // Four times as long; what grows with the square takes sixteen times.
         assert!(long <= 8 * short + Duration::from_millis(250), "{name}: {short:?} became {long:?}");
     }
