@@ -1,4 +1,4 @@
-//! The version that `--version` prints: the package's, and the commit where git knows it.
+//! Sets the version for `--version`: the package version and, if available, the git commit.
 
 use std::{
     env,
@@ -10,7 +10,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=PUNCHCARD_COMMIT");
     let package = env::var("CARGO_PKG_VERSION").unwrap_or_default();
-    // An image or package build has no repository, but may know the commit.
+    // Image and package builds have no repository and pass the commit in a variable.
     let given = env::var("PUNCHCARD_COMMIT").ok().filter(|commit| !commit.is_empty());
     let version = match given.or_else(commit) {
         Some(commit) => format!("{package} ({commit})"),
@@ -19,15 +19,15 @@ fn main() {
     println!("cargo::rustc-env=PUNCHCARD_VERSION={version}");
 }
 
-/// The commit that is checked out, or none without git or outside this project's repository.
+/// Returns the checked-out commit, or `None` without git or outside this project's repository.
 fn commit() -> Option<String> {
     let workspace = Path::new(&env::var_os("CARGO_MANIFEST_DIR")?).parent()?.canonicalize().ok()?;
-    // Sources unpacked inside another repository are not of its commit.
+    // Sources may be unpacked inside another repository.
     let repository = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?).canonicalize().ok()?;
     if repository != workspace {
         return None;
     }
-    // The reflog of HEAD changes with every commit and checkout. A missing file would build the crate each time.
+    // The reflog of HEAD changes with every commit and checkout. Cargo would rebuild each time if a file were missing.
     for name in ["HEAD", "logs/HEAD"] {
         let path = git(&["rev-parse", "--path-format=absolute", "--git-path", name])?;
         if Path::new(&path).exists() {

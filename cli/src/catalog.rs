@@ -1,4 +1,4 @@
-//! `punchcard catalog`: settings and rules.
+//! `punchcard catalog`: manages settings and rules.
 
 use std::{
     io::IsTerminal as _,
@@ -16,12 +16,12 @@ use serde_json::json;
 use crate::{
     difference::{Difference, Document},
     failure::Failure,
-    operator::{Operator, Target, patiently},
+    operator::{Operator, Target, with_spinner},
     output::{self, say},
     set_up,
 };
 
-/// Settings and rules
+/// Check, apply and show settings and rules
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -32,24 +32,24 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a catalog and report every error in it
+    /// Check a catalog and report all errors
     #[command(after_help = "Example:\n  punchcard catalog check shared/rewards/demo.yaml")]
     Check {
-        /// A catalog in YAML
+        /// Catalog file in YAML
         file: PathBuf,
     },
-    /// Show the changes by setting and rule, and apply a catalog. If another one was applied meanwhile, nothing is changed
+    /// Show the changes and apply a catalog. Fails if another catalog was applied in the meantime
     #[command(after_help = "Examples:\n  punchcard catalog apply catalog.yaml --stack loyalty\n  \
         punchcard catalog apply catalog.yaml --stack loyalty --profile production --region eu-west-1\n  \
         punchcard catalog apply catalog.yaml --stack loyalty --yes --json")]
     Apply {
-        /// A catalog in YAML
+        /// Catalog file in YAML
         file: PathBuf,
         /// Apply without confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Print the applied catalog as JSON, which is also YAML
+    /// Print the current catalog as JSON, which is valid YAML
     #[command(after_help = "Example:\n  punchcard catalog show --stack loyalty > catalog.yaml")]
     Show,
 }
@@ -57,7 +57,7 @@ enum Command {
 /// Runs the command.
 ///
 /// # Errors
-/// The file cannot be read or is not a catalog, or the store could not be used.
+/// The file cannot be read or is not a valid catalog, or a store call failed.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let target = &options.target;
     match options.command {
@@ -92,34 +92,34 @@ fn check(file: &Path, in_json: bool) -> Result<(), Failure> {
 }
 
 async fn apply(source: &Source, yes: bool, operator: &Operator, in_json: bool) -> Result<(), Failure> {
-    let applied = patiently("reading the catalog", operator.admin.rules()).await?;
+    let applied = with_spinner("reading the catalog", operator.admin.rules()).await?;
     let (seen, json) = applied.map_or((0, None), |rules| (rules.version, Some(rules.json)));
     let before = json.as_deref().map(parse).transpose()?.unwrap_or_default();
     let difference = Difference::of(
         Document { catalog: &before, json: json.as_deref().unwrap_or("{}") },
         Document { catalog: source.catalog(), json: source.to_json() },
     );
-    // An empty catalog differs from none by its version only, and is applied too.
+    // If no catalog was applied yet, an empty one is applied too, to create version 1.
     let changed = !difference.is_empty() || json.is_none();
     if !in_json {
         output::write(format_args!("{difference}"));
     }
     if changed && !yes && !confirmed()? {
-        return Err(Failure::NotAgreed);
+        return Err(Failure::NotConfirmed);
     }
     let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let version = if changed {
         let applying = operator.admin.apply_rules(source.to_json(), seen, now);
-        patiently("applying the catalog", applying).await.map_err(|error| Failure::of_admin(error, ""))?
+        with_spinner("applying the catalog", applying).await.map_err(|error| Failure::of_admin(error, ""))?
     } else {
         seen
     };
     match (in_json, changed) {
-        // Not through `json!`: its numbers are doubles.
+        // Formatted as text, because `json!` would convert numbers to doubles.
         (true, _) => say!(r#"{{"changed":{changed},"changes":{},"version":{version}}}"#, difference.to_json()),
-        (false, true) => say!("Version {version} is applied; every function has it within 60 seconds."),
-        (false, false) => say!("Version {version} is the same catalog; nothing to apply."),
+        (false, true) => say!("Applied version {version}. It takes effect within 60 seconds."),
+        (false, false) => say!("No changes. The current version is {version}."),
     }
     Ok(())
 }
@@ -131,7 +131,7 @@ fn parse(json: &str) -> Result<Catalog, Failure> {
     })
 }
 
-/// Asks at the terminal. Without one, only `--yes` confirms.
+/// Asks for confirmation at the terminal. Without a terminal, only `--yes` confirms.
 fn confirmed() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
@@ -143,12 +143,12 @@ fn confirmed() -> Result<bool, Failure> {
 }
 
 async fn show(operator: &Operator) -> Result<(), Failure> {
-    let rules = patiently("reading the catalog", operator.admin.rules_json()).await?;
+    let rules = with_spinner("reading the catalog", operator.admin.rules_json()).await?;
     output::write(format_args!("{}", rules.map_or_else(|| "{}\n".to_owned(), |json| pretty(&json))));
     Ok(())
 }
 
-/// A stored catalog with line breaks.
+/// Formats a stored catalog with line breaks.
 fn pretty(json: &str) -> String {
     json::read(json.as_bytes(), &Faults::default()).map(|value| format!("{value:#}\n")).unwrap_or_default()
 }
@@ -156,7 +156,7 @@ fn pretty(json: &str) -> String {
 /// Reads a catalog from a YAML file.
 ///
 /// # Errors
-/// The file can't be read, or is no catalog: everything that is wrong with it.
+/// The file cannot be read, or is not a valid catalog. The error lists all problems.
 pub fn read(file: &Path) -> Result<Source, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| Failure::Read(file.to_owned(), error))?;
     yaml::read(&text).map_err(|problems| Failure::Catalog(file.to_owned(), problems))

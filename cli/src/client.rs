@@ -1,4 +1,4 @@
-//! `punchcard client`: the clients and API keys that may call the API.
+//! `punchcard client`: manages API clients and API keys.
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand, ValueEnum};
@@ -6,17 +6,17 @@ use punchcard_models::{
     access::{Scope, SecretDigest},
     ids::{ClientId, InvalidId},
 };
-use punchcard_store::{Caller, SetUp};
+use punchcard_store::{AddOutcome, Caller};
 use serde_json::json;
 
 use crate::{
     failure::Failure,
-    operator::{Operator, Target, patiently},
+    operator::{Operator, Target, with_spinner},
     output::say,
     set_up,
 };
 
-/// Clients with a secret, and API keys
+/// Add, list and revoke API clients and API keys
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -27,13 +27,13 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add a client, or an API key; its secret is shown this once
+    /// Add a client or an API key. Its secret is shown only once
     #[command(after_help = "Examples:\n  punchcard client add mobile-app --for client-events --stack loyalty\n  \
         punchcard client add shop --for player-events --stack loyalty")]
     Add {
-        /// Client id, or name of the API key. A client id has letters, digits and . _ - only
+        /// Client id or API key name. A client id consists of letters, digits and . _ -
         name: String,
-        /// API that it may call; repeat the option for more than one. Player events have API keys, which call nothing else
+        /// API that the client may call. Can be repeated, except for player-events, which creates an API key
         #[arg(long = "for", value_enum, required = true, num_args = 1)]
         apis: Vec<Api>,
     },
@@ -41,10 +41,10 @@ enum Command {
     #[command(after_help = "Examples:\n  punchcard client list --stack loyalty --region eu-west-1\n  \
         punchcard client list --data .punchcard --json")]
     List,
-    /// Revoke a client or an API key: refused within 60 seconds, its unexpired tokens too
+    /// Revoke a client or an API key. Takes effect within 60 seconds, also for issued tokens
     #[command(after_help = "Example:\n  punchcard client revoke mobile-app --stack loyalty")]
     Revoke {
-        /// The client's id, or the API key's name
+        /// Client id or API key name
         name: String,
     },
 }
@@ -59,12 +59,12 @@ enum Api {
 /// Runs the command.
 ///
 /// # Errors
-/// The name is taken, unknown or invalid, or the store could not be used.
+/// The name exists, is unknown or is not valid, or a store call failed.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let json = options.target.json;
     match options.command {
         Command::Add { name, apis } => {
-            // Checked before the store is opened: an invalid name needs none.
+            // Validated first, so that an invalid name is reported without a connection.
             let new = NewCaller::new(name, &apis)?;
             let operator = options.target.open().await?;
             add(&operator, &new, json).await.map_err(|failure| operator.explain(failure))
@@ -112,12 +112,12 @@ impl NewCaller {
         if scopes.len() < apis.len() {
             return Err(Failure::KeyAndClient);
         }
-        // RFC 6749 has ids form-encoded before they go into HTTP Basic. Some clients do that and some don't, which
-        // only makes no difference for these.
+        // RFC 6749 requires form-encoding of ids in HTTP Basic, but not all clients implement it. Ids that need no
+        // encoding work with all of them.
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
             return Err(Failure::Name(
                 name,
-                "must have A-Z a-z 0-9 . _ - only, as HTTP Basic needs no encoding for them".to_owned(),
+                "must have A-Z a-z 0-9 . _ - only, which need no encoding in HTTP Basic".to_owned(),
             ));
         }
         Ok(NewCaller { name, kind: Kind::Client(id, scopes) })
@@ -126,18 +126,18 @@ impl NewCaller {
 
 async fn revoke(operator: &Operator, name: &str, in_json: bool) -> Result<(), Failure> {
     let revoking = operator.admin.revoke(name, punchcard_runtime::now());
-    patiently("revoking", revoking).await.map_err(|error| Failure::of_admin(error, name))?;
+    with_spinner("revoking", revoking).await.map_err(|error| Failure::of_admin(error, name))?;
     if in_json {
         say!("{}", json!({"revoked": name}));
     } else {
-        say!("{name} is revoked: refused within 60 seconds, its unexpired tokens too.");
+        say!("Revoked {name}. It takes effect within 60 seconds, also for issued tokens.");
     }
     Ok(())
 }
 
 async fn add(operator: &Operator, new: &NewCaller, in_json: bool) -> Result<(), Failure> {
     let name = &new.name;
-    let known = patiently("reading the clients", operator.admin.callers()).await?;
+    let known = with_spinner("reading the clients", operator.admin.callers()).await?;
     if known.iter().any(|caller| caller.name == *name) {
         return Err(Failure::NameTaken(name.clone()));
     }
@@ -149,14 +149,14 @@ async fn add(operator: &Operator, new: &NewCaller, in_json: bool) -> Result<(), 
         Kind::ApiKey => operator.admin.add_api_key(name, digest, now).await?,
         Kind::Client(id, scopes) => operator.admin.add_client(id, digest, scopes, now).await?,
     };
-    if made == SetUp::WasThere {
+    if made == AddOutcome::Existed {
         return Err(Failure::NameTaken(name.clone()));
     }
     match (in_json, &new.kind) {
         (true, Kind::ApiKey) => say!("{}", json!({"name": name, "apiKey": secret})),
         (true, Kind::Client(..)) => say!("{}", json!({"clientId": name, "secret": secret})),
-        (false, Kind::ApiKey) => say!("API key of {name}, shown this once:\n  {secret}"),
-        (false, Kind::Client(..)) => say!("clientId  {name}\nsecret    {secret}   (shown this once)"),
+        (false, Kind::ApiKey) => say!("API key {name}, shown only once:\n  {secret}"),
+        (false, Kind::Client(..)) => say!("clientId  {name}\nsecret    {secret}   (shown only once)"),
     }
     Ok(())
 }
@@ -170,7 +170,7 @@ fn scope(api: Api) -> Option<Scope> {
 }
 
 async fn list(operator: &Operator, in_json: bool) -> Result<(), Failure> {
-    let callers = patiently("reading the clients", operator.admin.callers()).await?;
+    let callers = with_spinner("reading the clients", operator.admin.callers()).await?;
     let apis = |caller: &Caller| caller.scopes.clone().unwrap_or_else(|| vec!["player-events".to_owned()]);
     if in_json {
         let list = callers.iter().map(|caller| {

@@ -1,4 +1,4 @@
-//! A client's connection: its bytes, and whether the server waits for them.
+//! Client connections: tracking of idle connections, write timeouts, detection of URI fragments.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,20 +17,20 @@ use tokio::{
     time::Sleep,
 };
 
-/// The largest head of a request, in bytes.
-pub const HEAD_SIZE: usize = 16 * 1024;
-/// The most targets that are noted: a body may look like any number of them.
-const MOST_TARGETS: usize = 64;
-/// The longest that a client may take to read a response, counted from when it no longer fits into the system's buffer.
-const WRITING: Duration = Duration::from_secs(30);
+/// Maximum size of a request's head in bytes.
+pub const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// Maximum number of recorded targets. A body may contain any number of lines that look like request lines.
+const MAX_TARGETS: usize = 64;
+/// Time limit for a blocked write: the client does not read the response and the socket's send buffer is full.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The connections on which the server waits for the client, by how long.
+/// The connections that are waiting for their client, ordered by waiting time.
 #[derive(Debug, Default)]
 pub struct Connections(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// The next number. A connection gets one each time it begins to wait, so the smallest has waited longest.
+    /// The next sequence number. A connection gets one each time it starts to wait; the lowest has waited longest.
     next: u64,
     by_number: BTreeMap<u64, Arc<Notify>>,
 }
@@ -44,7 +44,7 @@ pub struct Connection {
 }
 
 impl Connections {
-    /// A new connection, which the server waits for.
+    /// Registers a new connection, which is waiting for its client.
     #[must_use]
     pub fn open(self: &Arc<Self>) -> Arc<Connection> {
         let connection = Connection { connections: self.clone(), number: Mutex::default(), close: Arc::default() };
@@ -52,7 +52,7 @@ impl Connections {
         Arc::new(connection)
     }
 
-    /// Closes the connection that has waited longest. False if none waits: on each a request is being worked on.
+    /// Closes the connection that has waited longest. Returns false if all connections are handling requests.
     pub fn close_longest_waiting(&self) -> bool {
         let longest = lock(&self.0).by_number.pop_first();
         longest.inspect(|(_, close)| close.notify_one()).is_some()
@@ -60,12 +60,12 @@ impl Connections {
 }
 
 impl Connection {
-    /// Completes when the connection is to be closed.
+    /// Completes when the connection must be closed.
     pub async fn closed(&self) {
         self.close.notified().await;
     }
 
-    /// Keeps the connection from being closed in favour of another one, as long as the guard lives.
+    /// Marks the connection as handling a request until the guard is dropped, so that it is not closed for another one.
     #[must_use]
     pub fn working(self: &Arc<Self>) -> Working {
         self.stop_waiting();
@@ -92,7 +92,7 @@ impl Drop for Connection {
     }
 }
 
-/// A request of the connection is being worked on.
+/// Guard of a connection that is handling a request.
 #[derive(Debug)]
 pub struct Working(Arc<Connection>);
 
@@ -106,26 +106,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The stream below HTTP. Limits the time that a response takes, and notes request targets with a fragment: the HTTP
-/// parser drops fragments without a word, so that `/order#1` would be taken for `/order`.
+/// The TCP stream of a connection. Limits the time to write a response, and records request targets with a fragment:
+/// the HTTP parser silently drops fragments, so that `/order#1` would be handled as `/order`.
 #[derive(Debug)]
 pub struct Wire {
     stream: TcpStream,
-    /// Runs while a response doesn't get out.
+    /// The timeout of a blocked write.
     writing: Option<Pin<Box<Sleep>>>,
-    /// The end of the line that is being received.
+    /// The line being received, at most its last [`MAX_HEAD_BYTES`] bytes.
     line: Vec<u8>,
     targets: Arc<Mutex<VecDeque<Uri>>>,
 }
 
 impl Wire {
-    /// The stream, which notes `targets` with a fragment.
+    /// Wraps a stream. Request targets with a fragment are added to `targets`.
     pub fn new(stream: TcpStream, targets: Arc<Mutex<VecDeque<Uri>>>) -> Self {
         Wire { stream, writing: None, line: Vec::new(), targets }
     }
 
-    /// Looks for request lines in all that is received, so that no framing is parsed a second time. A body that holds
-    /// one does no harm: only a request for the same target is refused.
+    /// Searches all received bytes for request lines, without parsing the framing. A match inside a body is harmless:
+    /// only a request for the same target is rejected.
     fn scan(&mut self, received: &[u8]) {
         for part in received.split_inclusive(|byte| *byte == b'\n') {
             self.line.extend_from_slice(part);
@@ -133,19 +133,19 @@ impl Wire {
                 if let Some(target) = target_with_fragment(&self.line) {
                     let mut targets = lock(&self.targets);
                     targets.push_back(target);
-                    let excess = targets.len().saturating_sub(MOST_TARGETS);
+                    let excess = targets.len().saturating_sub(MAX_TARGETS);
                     targets.drain(..excess);
                 }
                 self.line = Vec::new();
-            } else if self.line.len() > HEAD_SIZE {
-                self.line.drain(..self.line.len() - HEAD_SIZE);
+            } else if self.line.len() > MAX_HEAD_BYTES {
+                self.line.drain(..self.line.len() - MAX_HEAD_BYTES);
             }
         }
     }
 
     fn limited<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         if written.is_pending() {
-            let writing = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITING)));
+            let writing = self.writing.get_or_insert_with(|| Box::pin(tokio::time::sleep(WRITE_TIMEOUT)));
             ready!(writing.as_mut().poll(cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
@@ -153,7 +153,7 @@ impl Wire {
     }
 }
 
-/// The target of a request line as the HTTP parser has it, if it is sent with a fragment.
+/// Returns the target of a request line without its fragment, or `None` if it has no fragment.
 fn target_with_fragment(line: &[u8]) -> Option<Uri> {
     let line = std::str::from_utf8(line).ok()?.trim_end();
     let (rest, version) = line.rsplit_once(' ')?;
@@ -189,7 +189,7 @@ impl AsyncWrite for Wire {
         self.stream.is_write_vectored()
     }
 
-    /// Called when all of a response is written.
+    /// Called after a response is completely written.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.writing = None;
@@ -206,10 +206,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_request_lines_with_a_fragment_are_noted() {
+    fn only_request_lines_with_a_fragment_are_recorded() {
         let noted = |line: &str| target_with_fragment(line.as_bytes());
         assert_eq!(noted("GET /a#b HTTP/1.1\r\n"), Some(Uri::from_static("/a")));
-        // A body without a line's end, and then the next request.
+        // A body without a trailing line break, followed by the next request.
         assert_eq!(noted("{\"a\": 1}POST /a?b#c HTTP/1.1\n"), Some(Uri::from_static("/a?b")));
         for line in ["GET /a%23b HTTP/1.1\r\n", "color: #fff\r\n", "{\"a\": \"#1 of 2\"}\n", "#\n", "\r\n"] {
             assert_eq!(noted(line), None, "{line}");
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_connection_that_waited_longest_is_closed_and_none_that_works() {
+    fn the_connection_that_waited_longest_is_closed_and_none_that_handles_a_request() {
         let connections = Arc::new(Connections::default());
         let (first, second, third) = (connections.open(), connections.open(), connections.open());
         let closed = |connection: &Arc<Connection>| {

@@ -1,4 +1,4 @@
-//! `serve --demo`: the documented catalog, and credentials that everybody knows.
+//! `--demo`: the demo catalog and well-known credentials.
 
 use std::net::SocketAddr;
 
@@ -16,10 +16,10 @@ const CLIENT: &str = "demo-client";
 const SECRET: &str = "demo-secret";
 const API_KEY: &str = "demo-api-key";
 
-/// Makes the demo's credentials and applies its catalog, where they aren't there already.
+/// Creates the demo credentials and applies the demo catalog, unless they exist.
 ///
 /// # Errors
-/// The store could not be used.
+/// A store call failed.
 pub async fn set_up(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     let client = CLIENT.parse().map_err(|invalid: InvalidId| Failure::Embedded(invalid.to_string()))?;
     admin.add_client(&client, SecretDigest::of(SECRET), &Scope::ALL, now).await?;
@@ -29,12 +29,12 @@ pub async fn set_up(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     set_up::apply(admin, &catalog, now).await
 }
 
-/// Commands to paste, one an API: each works as it stands.
+/// Returns example commands, one per API, that work without changes.
 #[must_use]
 pub fn commands(address: SocketAddr) -> String {
     format!(
-        r#"Try it: a client event, an activity and a player event. The first two have ids of their own: once more, and
-they are refused.
+        r#"Examples: a client event, an activity and a player event. The first two have unique ids and are rejected as
+duplicates when they are sent again.
 
 curl -i -w '\n' http://{address}/v2/events/clientEvent -H "Authorization: Bearer $(curl -s http://{address}/v2/session/startSession -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientId":"{CLIENT}","secret":"{SECRET}"}}' | cut -d'"' -f4)" -H 'x-source-customer-id: customer-1' -H 'Content-Type: application/json' -d '{{"clientEvents":[{{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12","clientEventType":"AdInteraction","clientEvent":"ActivateOffer","clientEventTimestamp":"2024-10-01T07:00:00Z","clientEventMetadata":{{"serveToken":"CiQ3MGU5","section":"Dashboard","channel":"OLB"}}}}]}}'
 

@@ -1,7 +1,7 @@
-//! The difference of two catalogs, by setting and rule.
+//! Differences between two catalogs, by setting and rule.
 //!
-//! Parsed catalogs decide what differs, so that another spelling of the same rule is no change. The documents only
-//! supply the values to show.
+//! Parsed catalogs are compared, so that another spelling of the same rule is not a change. The JSON documents supply
+//! the values to display.
 
 use std::{
     borrow::Cow,
@@ -17,9 +17,9 @@ use punchcard_models::{
 };
 use punchcard_rewards::Catalog;
 
-/// The points type of an offer that names none.
+/// The default points type of offers.
 const POINTS_TYPE: &str = "loyalty";
-/// Shown for a member that is absent.
+/// Displayed for an absent member.
 const ABSENT: &str = "(none)";
 
 /// A catalog and its JSON.
@@ -36,7 +36,7 @@ pub(crate) struct Difference {
     rules: Vec<RuleChange>,
 }
 
-/// A changed setting or field. Lists name what was added and removed.
+/// A changed setting or field. Changes of a list are added and removed items.
 #[derive(Debug, PartialEq, Eq)]
 enum Edit {
     Value { name: String, from: Option<Value<'static>>, to: Option<Value<'static>> },
@@ -47,7 +47,7 @@ enum Edit {
 struct RuleChange {
     section: Section,
     id: String,
-    what: Changed,
+    change: Change,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,7 +57,7 @@ enum Section {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Changed {
+enum Change {
     Added(Fields),
     Removed,
     Edited(Vec<Edit>),
@@ -78,7 +78,7 @@ impl Difference {
         self.settings.is_empty() && self.rules.is_empty()
     }
 
-    /// A list of changes in JSON.
+    /// Returns the changes as a JSON array.
     pub(crate) fn to_json(&self) -> Value<'static> {
         let settings = self.settings.iter().map(|edit| {
             let mut members = edit.members();
@@ -91,7 +91,7 @@ impl Difference {
     }
 }
 
-/// For people:
+/// The format for terminals:
 /// ```text
 /// settings
 ///   ~ rewards: enabled → disabled
@@ -113,15 +113,15 @@ impl fmt::Display for Difference {
             if section.replace(rule.section) != Some(rule.section) {
                 writeln!(f, "{}", rule.section.name())?;
             }
-            match &rule.what {
-                Changed::Removed => writeln!(f, "  - {}", rule.id)?,
-                Changed::Added(fields) => {
+            match &rule.change {
+                Change::Removed => writeln!(f, "  - {}", rule.id)?,
+                Change::Added(fields) => {
                     writeln!(f, "  + {}", rule.id)?;
                     for (name, value) in fields {
                         writeln!(f, "      {name}: {}", shown(value))?;
                     }
                 }
-                Changed::Edited(edits) => {
+                Change::Edited(edits) => {
                     writeln!(f, "  ~ {}", rule.id)?;
                     for edit in edits {
                         writeln!(f, "      {edit}")?;
@@ -145,7 +145,7 @@ impl Edit {
                 items.iter().filter(|item| !others.contains(&item.to_string())).cloned().collect()
             };
             let (added, removed) = (without(to, from), without(from, to));
-            // The same items in another order.
+            // A list with the same items in another order is unchanged.
             let changed = !(added.is_empty() && removed.is_empty());
             return changed.then_some(Edit::List { name, added, removed });
         }
@@ -198,13 +198,13 @@ impl RuleChange {
             Section::Offers => "offer",
             Section::Campaigns => "campaign",
         };
-        let (change, fields) = match &self.what {
-            Changed::Added(fields) => {
+        let (change, fields) = match &self.change {
+            Change::Added(fields) => {
                 let fields = fields.iter().map(|(name, value)| (Cow::Owned(name.clone()), value.clone()));
                 ("added", Some(Value::Object(fields.collect())))
             }
-            Changed::Removed => ("removed", None),
-            Changed::Edited(edits) => {
+            Change::Removed => ("removed", None),
+            Change::Edited(edits) => {
                 let edits = edits.iter().map(|edit| Value::Object(edit.members()));
                 ("changed", Some(Value::Array(edits.collect())))
             }
@@ -267,24 +267,24 @@ fn rule_changes(before: Document<'_>, after: Document<'_>) -> Vec<RuleChange> {
     };
     let (parsed_old, parsed_new) = (parsed(before.catalog), parsed(after.catalog));
     let change = |key: &(Section, String)| {
-        let what = match (old.get(key), new.get(key)) {
+        let change = match (old.get(key), new.get(key)) {
             (None, None) => return None,
-            (None, Some(fields)) => Changed::Added(fields.clone()),
-            (Some(_), None) => Changed::Removed,
+            (None, Some(fields)) => Change::Added(fields.clone()),
+            (Some(_), None) => Change::Removed,
             (Some(_), Some(_)) if parsed_old.get(&key.1) == parsed_new.get(&key.1) => return None,
             (Some(from), Some(to)) => {
                 let names: BTreeSet<_> = from.keys().chain(to.keys()).collect();
-                Changed::Edited(
+                Change::Edited(
                     names.into_iter().filter_map(|name| Edit::between(name, from.get(name), to.get(name))).collect(),
                 )
             }
         };
-        Some(RuleChange { section: key.0, id: key.1.clone(), what })
+        Some(RuleChange { section: key.0, id: key.1.clone(), change })
     };
     keys.into_iter().filter_map(change).collect()
 }
 
-/// The rules of a document that is known to be a catalog.
+/// Reads the rules of a valid catalog document.
 fn rules(json: &str) -> Rules {
     let mut rules = Rules::new();
     let Some(Value::Object(members)) = json::read(json.as_bytes(), &Faults::default()) else { return rules };
@@ -318,7 +318,7 @@ fn flatten(name: &str, value: &Value<'_>, fields: &mut Fields) {
             }
         }
         Value::String(text) if name.starts_with("window.") => {
-            // One moment has many spellings.
+            // The same time has many spellings.
             let moment = Timestamp::from_text(text).map_or_else(|| text.to_string(), |moment| moment.to_string());
             fields.insert(name.to_owned(), string(&moment));
         }
@@ -350,7 +350,7 @@ fn list<'a>(items: impl Iterator<Item = &'a str>) -> Value<'static> {
     Value::Array(sorted.into_iter().map(string).collect())
 }
 
-/// A value as YAML has it: a plain word without quotes, anything else as JSON. Control characters are escaped.
+/// Formats a value: plain words without quotes, anything else as JSON. Control characters are escaped.
 fn shown(value: &Value<'_>) -> String {
     match value {
         Value::String(text) if text.chars().all(|c| c.is_alphanumeric() || "_.-:".contains(c)) && !text.is_empty() => {
@@ -447,7 +447,7 @@ campaigns
     }
 
     #[test]
-    fn another_spelling_is_no_change() {
+    fn another_spelling_is_not_a_change() {
         let same = "
 rewards: enabled
 channelMerging: none

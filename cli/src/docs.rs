@@ -1,5 +1,5 @@
-//! The API's description at `/openapi.json`, its reference at `/docs`: Swagger UI, all of it in this binary. And `/`,
-//! which leads to them.
+//! API documentation: `/openapi.json`, the reference at `/docs` (Swagger UI, embedded in the binary), and `/`, which
+//! links to both.
 
 use axum::{
     Json, Router,
@@ -38,17 +38,17 @@ const START: &str = r##"SwaggerUIBundle({
 });
 "##;
 
-/// Nothing from or to another origin. The style sheet has its pictures in it.
+/// Allows no other origins. `data:` is for the images in the style sheet.
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// The routes.
+/// Creates the routes.
 pub fn router() -> Router {
     let json = [(header::CONTENT_TYPE, "application/json")];
     let script = [(header::CONTENT_TYPE, "text/javascript")];
-    // The page that comes with these is not used: its script is inline, and so needs a laxer policy.
+    // The bundled page is not used, because its inline script would require a weaker policy.
     let assets = swagger_ui_dist::generate_routes(ApiDefinition {
         uri_prefix: "/docs/assets",
         api_definition: OpenApiSource::Uri("/openapi.json"),
@@ -68,7 +68,7 @@ async fn with_policy(mut response: Response) -> Response {
     response
 }
 
-/// Redirects browsers to the reference. Other clients get the list of what there is.
+/// Redirects browsers to the reference. Other clients get a list of links.
 async fn index(headers: HeaderMap) -> Response {
     let vary = [(header::VARY, "Accept")];
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();

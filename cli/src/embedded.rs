@@ -1,4 +1,4 @@
-//! The embedded store: DynamoDB on SQLite, in this process, behind the same SDK calls as AWS's.
+//! The embedded store: an in-process DynamoDB on SQLite, used through the same SDK calls as AWS.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions, Permissions},
@@ -14,38 +14,38 @@ use punchcard_store::{Store, Tables};
 
 use crate::{failure::Failure, in_process::InProcess, tables};
 
-/// The prefix of the tables' names: what a stack named `punchcard` has on AWS.
+/// The prefix of table names, as in a stack named `punchcard`.
 pub const TABLE_PREFIX: &str = "punchcard-";
 
-/// The database of `serve` and `store`.
+/// The database file of `serve` and `store`.
 pub const FILE: &str = "store.db";
-/// The database of `--demo`, apart from the other one because its credentials are public.
+/// The database file of `--demo`. Separate, because the demo credentials are public.
 pub const DEMO_FILE: &str = "demo.db";
 /// A loopback address with any free port.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// The suffixes of SQLite's files beside a database.
+/// Suffixes of SQLite's auxiliary files.
 const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// The data holds signing keys, so its files are the owner's alone.
+/// Only the owner has access, because the data includes signing keys.
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// Location of the data.
+/// The location of the data.
 #[derive(Debug, Args)]
-pub struct Place {
-    /// The directory that keeps the data
+pub struct DataLocation {
+    /// Data directory
     #[arg(long, value_name = "DIR", default_value = ".punchcard")]
     data: PathBuf,
-    /// Keep the data in memory only, and forget it at the end
+    /// Keep all data in memory and discard it on exit
     #[arg(long, conflicts_with = "data")]
     memory: bool,
 }
 
-impl Place {
-    /// Opens the database `name` of this place.
+impl DataLocation {
+    /// Opens the database file `name`.
     ///
     /// # Errors
-    /// The directory can't be made, or the database can't be opened.
+    /// The directory cannot be created, or the database cannot be opened.
     pub fn open(&self, name: &str) -> Result<Database, Failure> {
         if self.memory {
             return Database::memory().map_err(|error| Failure::Embedded(error.to_string()));
@@ -53,18 +53,18 @@ impl Place {
         open(&self.data, name)
     }
 
-    /// Describes the place to a person.
+    /// Describes the location for display.
     #[must_use]
     pub fn describe(&self) -> String {
-        if self.memory { "memory, forgotten at the end".to_owned() } else { self.data.display().to_string() }
+        if self.memory { "in memory, discarded on exit".to_owned() } else { self.data.display().to_string() }
     }
 }
 
-/// Opens the database `name` in a directory. Makes both if they don't exist, readable by their owner alone, and
-/// tightens the permissions of existing ones.
+/// Opens the database file `name` in a directory. Creates both if they do not exist, and restricts their permissions to
+/// the owner.
 ///
 /// # Errors
-/// The directory can't be made, or the database can't be opened.
+/// The directory cannot be created, or the database cannot be opened.
 pub fn open(directory: &Path, name: &str) -> Result<Database, Failure> {
     let file = directory.join(name);
     make_private(directory, &file).map_err(|error| Failure::Data(directory.to_owned(), error))?;
@@ -73,11 +73,11 @@ pub fn open(directory: &Path, name: &str) -> Result<Database, Failure> {
 
 fn make_private(directory: &Path, file: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(directory)?;
-    // A directory that is also used for something else, such as a home directory, keeps its mode.
+    // The mode of a directory with other files, such as a home directory, is not changed.
     if holds_nothing_else(directory)? {
         fs::set_permissions(directory, Permissions::from_mode(DIRECTORY_MODE))?;
     }
-    // SQLite gives the files beside the database its mode; an empty file is a new database to it.
+    // SQLite creates auxiliary files with the mode of the database. An empty file is a valid new database.
     OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(file)?;
     fs::set_permissions(file, Permissions::from_mode(FILE_MODE))?;
     for suffix in BESIDE {
@@ -103,10 +103,10 @@ fn holds_nothing_else(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Makes the tables that a database lacks, and returns the store on it.
+/// Creates missing tables and returns the store.
 ///
 /// # Errors
-/// The tables can't be made.
+/// The tables cannot be created.
 pub async fn store(client: InProcess) -> Result<Store, Failure> {
     let store = client.store(TABLE_PREFIX);
     let tables = Tables::new(&store);

@@ -1,4 +1,4 @@
-//! Errors of the commands, as they are printed.
+//! Command errors and their messages.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
@@ -10,88 +10,88 @@ use punchcard_store::{AdminError, ConnectionError, StoreError};
 /// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The demo's credentials are public, so the demo must not be.
-    #[error("--demo has well-known credentials and answers on a loopback address only, not on {0}")]
+    /// The demo must not be public, because its credentials are.
+    #[error("--demo uses well-known credentials and requires a loopback address, not {0}")]
     DemoInPublic(SocketAddr),
     /// The address cannot be bound.
     #[error("can't listen on {0}: {1}; choose another address with --addr")]
     Listen(SocketAddr, io::Error),
-    /// The directory cannot be made.
-    #[error("can't keep data in {0}: {1}; choose another directory with --data, or --memory")]
+    /// The data directory cannot be used.
+    #[error("can't store data in {0}: {1}; choose another directory with --data, or use --memory")]
     Data(PathBuf, io::Error),
-    /// The directory has no store, and the command makes none.
-    #[error("there is no store in {}; `punchcard serve --data {}` makes one", .0.display(), .0.display())]
+    /// The directory has no store, and the command does not create one.
+    #[error("there is no store in {}; `punchcard serve --data {}` creates one", .0.display(), .0.display())]
     NoStore(PathBuf),
-    /// The embedded store does not start.
-    #[error("the embedded store does not start: {0}")]
+    /// The embedded store cannot be opened.
+    #[error("can't open the embedded store: {0}")]
     Embedded(String),
     /// A file cannot be read.
     #[error("can't read {0}: {1}")]
     Read(PathBuf, io::Error),
-    /// A catalog is invalid.
+    /// A catalog file is not valid.
     #[error("{} is not a valid catalog:\n{}", .0.display(), lines(.1))]
     Catalog(PathBuf, Vec<Problem>),
-    /// The applied catalog cannot be read by this version.
-    #[error("the applied catalog cannot be read by this version of punchcard: {0}")]
+    /// The stored catalog was applied by an incompatible version.
+    #[error("this version of punchcard cannot read the current catalog: {0}")]
     AppliedCatalog(String),
-    /// The template does not define the tables as expected.
+    /// The embedded template does not define the tables as expected.
     #[error("template.yaml: {0}")]
     Template(String),
     /// The connection cannot be configured.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
     /// A store call failed.
-    #[error("the store failed: {0}")]
+    #[error("store error: {0}")]
     Store(#[from] StoreError),
-    /// A store call failed for a reason that an operator can act on.
+    /// A store call failed, and the operator can act on the cause.
     #[error("{explanation} ({error})")]
     Explained {
-        /// The reason.
+        /// The explanation.
         explanation: String,
-        /// The error itself.
+        /// The store error.
         #[source]
         error: StoreError,
     },
-    /// Another catalog was applied at the same moment.
-    #[error("another catalog was applied at the same moment; look at it and try again")]
+    /// Another catalog was applied concurrently.
+    #[error("another catalog was applied in the meantime; review it and try again")]
     Superseded,
     /// The change was not confirmed.
-    #[error("nothing is applied; confirm at the prompt, or use --yes where there is none")]
-    NotAgreed,
-    /// A name is invalid.
+    #[error("nothing was applied: the change was not confirmed (use --yes to skip the prompt)")]
+    NotConfirmed,
+    /// A name is not valid.
     #[error("invalid name {0:?}: it {1}")]
     Name(String, String),
-    /// A name is taken.
-    #[error("{0} is there already; names are not used again, revoked ones neither")]
+    /// A name is already in use.
+    #[error("{0} already exists; names cannot be reused, even after revocation")]
     NameTaken(String),
-    /// No caller has this name.
-    #[error("there is no client and no API key {0}; `punchcard client list` lists them")]
+    /// No client or API key has this name.
+    #[error("there is no client or API key named {0}; see `punchcard client list`")]
     UnknownCaller(String),
-    /// An API key is for player events only.
-    #[error("player events have API keys, which call nothing else: add two callers")]
+    /// `--for player-events` was combined with another API.
+    #[error("player-events cannot be combined with other APIs, because it uses an API key; add two callers")]
     KeyAndClient,
-    /// An API is named twice.
+    /// An API is given twice.
     #[error("--for {0} is given twice")]
     ApiTwice(String),
-    /// No key could be made.
+    /// A signing key could not be generated.
     #[error(transparent)]
     Key(#[from] UnusableKey),
-    /// `RUST_LOG` is invalid.
+    /// `RUST_LOG` is not valid.
     #[error(transparent)]
     RustLog(#[from] InvalidRustLog),
-    /// The system's random number generator failed.
+    /// The system random number generator failed.
     #[error("the system's random number generator failed")]
     NoRandomness,
-    /// Standard output failed.
+    /// Standard output could not be written.
     #[error("can't write the output: {0}")]
     Output(io::Error),
-    /// Any other error of the operating system.
+    /// Another I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl Failure {
-    /// A failed change of the catalog, which was about a caller of this name if it was about one.
+    /// Converts an error of a catalog change. `caller` is the client or API key concerned, if any.
     #[must_use]
     pub fn of_admin(error: AdminError, caller: &str) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! `GET /health`: whether the store answers.
+//! `GET /health`: checks that the store responds.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,19 +15,19 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::{limits::Limits, router::gateway};
 
-/// The age up to which a result is given again.
-const FRESH: Duration = Duration::from_secs(1);
-/// The longest that the store may take.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Maximum age of a cached result.
+const MAX_RESULT_AGE: Duration = Duration::from_secs(1);
+/// Time limit for the store's response.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 struct Health {
     admin: Admin,
     limits: Limits,
-    /// Locked while the store is read, so that one read serves all who wait.
+    /// The last result. Locked during a check, so that concurrent requests share it.
     last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
-/// The route.
+/// Creates the route.
 pub fn router(admin: Admin, limits: &Limits) -> Router {
     let health = Health { admin, limits: limits.clone(), last: Arc::default() };
     Router::new().route("/health", get(answer)).with_state(Arc::new(health))
@@ -36,7 +36,7 @@ pub fn router(admin: Admin, limits: &Limits) -> Router {
 async fn answer(State(health): State<Arc<Health>>) -> Response {
     let mut last = health.last.clone().lock_owned().await;
     if let Some((read, healthy)) = *last
-        && read.elapsed() < FRESH
+        && read.elapsed() < MAX_RESULT_AGE
     {
         return response(healthy);
     }
@@ -45,9 +45,9 @@ async fn answer(State(health): State<Arc<Health>>) -> Response {
         return ([(RETRY_AFTER, "1")], busy).into_response();
     };
     let admin = health.admin.clone();
-    // A task of its own: it ends, and its result counts, though the client may hang up.
+    // A separate task, so that a client disconnect does not cancel the check.
     let reading = tokio::spawn(async move {
-        let healthy = matches!(tokio::time::timeout(PATIENCE, admin.ping()).await, Ok(Ok(())));
+        let healthy = matches!(tokio::time::timeout(PING_TIMEOUT, admin.ping()).await, Ok(Ok(())));
         *last = Some((Instant::now(), healthy));
         drop(permit);
         healthy

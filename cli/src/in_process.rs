@@ -1,4 +1,4 @@
-//! DynamoDB's JSON protocol over the embedded database, in process: an HTTP client for the SDK that opens no socket.
+//! An SDK HTTP client that executes DynamoDB requests on the embedded database, without a socket.
 
 use std::{fmt, sync::Arc, thread};
 
@@ -23,7 +23,7 @@ pub const MEDIA_TYPE: &str = "application/x-amz-json-1.0";
 /// The prefix of `X-Amz-Target`, before the operation's name.
 const TARGET: &str = "DynamoDB_20120810.";
 
-/// The operation that an `X-Amz-Target` header names. Empty if it names none.
+/// Returns the operation in an `X-Amz-Target` header, or an empty string.
 #[must_use]
 pub fn operation(target: &str) -> &str {
     target.strip_prefix(TARGET).unwrap_or_default()
@@ -39,17 +39,17 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An error response with a code of DynamoDB's.
+    /// Creates an error response with a DynamoDB error code.
     #[must_use]
     pub fn error(status: u16, code: &str, message: &str) -> Self {
         let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
         Reply { status, body: serde_json::json!({"__type": kind, "message": message}).to_string() }
     }
 
-    /// The response as the SDK's connectors return it.
+    /// Converts the response to the SDK's type.
     ///
     /// # Errors
-    /// The status isn't an HTTP status.
+    /// The status is not a valid HTTP status.
     pub fn into_response(self) -> Result<HttpResponse, ConnectorError> {
         let status = StatusCode::try_from(self.status).map_err(|error| ConnectorError::other(error.into(), None))?;
         let mut response = HttpResponse::new(status, SdkBody::from(self.body));
@@ -67,7 +67,7 @@ macro_rules! call {
     };
 }
 
-/// Carries out an operation. Blocks: the database is synchronous, and on disk every commit is synchronised.
+/// Executes an operation. Blocks, because the database is synchronous and syncs every commit to disk.
 #[must_use]
 pub fn call(database: &Database, operation: &str, body: &[u8]) -> Reply {
     let done = call! {
@@ -108,12 +108,12 @@ fn run<I: DeserializeOwned, O: Serialize>(
     Ok(Reply { status: 200, body: serde_json::to_string(&done).map_err(invalid)? })
 }
 
-/// An HTTP client whose only server is the embedded database.
+/// An HTTP client that is connected to the embedded database.
 #[derive(Clone)]
 pub struct InProcess {
     database: Database,
-    /// Limits the threads that use the database. More would only wait for its lock; a few let one parse and serialise
-    /// while another one holds it.
+    /// Limits the number of threads that use the database. One thread can hold its lock while the others parse and
+    /// serialise; more threads would only wait.
     threads: Arc<Semaphore>,
 }
 
@@ -124,14 +124,14 @@ impl fmt::Debug for InProcess {
 }
 
 impl InProcess {
-    /// A client of this database.
+    /// Creates a client of a database.
     #[must_use]
     pub fn new(database: Database) -> Self {
         let threads = 1 + thread::available_parallelism().map_or(1, usize::from);
         InProcess { database, threads: Arc::new(Semaphore::new(threads)) }
     }
 
-    /// The store behind this client.
+    /// Creates a store that uses this client.
     #[must_use]
     pub fn store(self, table_prefix: &str) -> Store {
         let config = aws_sdk_dynamodb::Config::builder()
@@ -141,10 +141,10 @@ impl InProcess {
         Store::through(config, table_prefix)
     }
 
-    /// Carries out an operation on a blocking thread. A call that was begun ends, even if its caller is gone.
+    /// Executes an operation on a blocking thread. A started operation completes even if the future is dropped.
     ///
     /// # Errors
-    /// The call panicked, or the runtime shuts down.
+    /// The operation panicked, or the runtime is shutting down.
     pub async fn call(
         &self,
         operation: String,
@@ -178,12 +178,13 @@ impl HttpConnector for InProcess {
     }
 }
 
-/// The operation and the body of a request of the SDK's.
+/// Extracts the operation and the body of an SDK request.
 ///
 /// # Errors
-/// The body is a stream, which it never is for DynamoDB.
+/// The body is a stream. DynamoDB requests never are.
 pub fn read(request: &HttpRequest) -> Result<(String, Vec<u8>), ConnectorError> {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
-    let body = request.body().bytes().ok_or_else(|| ConnectorError::user("a streamed body".into()))?;
+    let body =
+        request.body().bytes().ok_or_else(|| ConnectorError::user("streamed bodies are not supported".into()))?;
     Ok((operation(target).to_owned(), body.to_vec()))
 }

@@ -1,15 +1,15 @@
-//! `punchcard key`: the keys that sign tokens.
+//! `punchcard key`: manages the keys that sign tokens.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::{
     failure::Failure,
-    operator::{Operator, Target, patiently},
+    operator::{Operator, Target, with_spinner},
     output::say,
 };
 
-/// The keys that tokens are signed with
+/// Manage the keys that sign tokens
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -20,7 +20,7 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Sign with a new key from now on; tokens of the old ones stay valid until they expire
+    /// Sign new tokens with a new key. Issued tokens stay valid until they expire
     #[command(after_help = "Example:\n  punchcard key rotate --stack loyalty")]
     Rotate,
 }
@@ -28,7 +28,7 @@ enum Command {
 /// Runs the command.
 ///
 /// # Errors
-/// The store could not be used.
+/// A store call failed.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let operator = options.target.open().await?;
     let done = match options.command {
@@ -40,11 +40,11 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 async fn rotate(operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let (key, public) = punchcard_http::token::generate()?;
     let adding = operator.admin.add_signing_key(&key, &public, punchcard_runtime::now());
-    patiently("adding the key", adding).await?;
+    with_spinner("adding the key", adding).await?;
     if in_json {
         say!("{}", json!({"keyId": key.id}));
     } else {
-        say!("Tokens are signed with {} within 60 seconds; older ones stay valid.", key.id);
+        say!("Added key {}. New tokens are signed with it within 60 seconds; issued tokens stay valid.", key.id);
     }
     Ok(())
 }

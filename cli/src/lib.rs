@@ -1,6 +1,19 @@
-//! `punchcard`: the whole API in one process on an embedded store, and the operator's tool.
+//! The `punchcard` command: `serve` runs the whole API in one process on an embedded store, and other commands manage
+//! the catalog, clients and keys of a store.
 //!
-//! A library too, so that the tests run what `punchcard serve` runs.
+//! It is also a library, so that tests run the same router and store as `punchcard serve`:
+//!
+//! ```no_run
+//! use punchcard::{embedded, in_process::InProcess, limits::Limits, registry, router};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let database = embedded::open(std::path::Path::new(".punchcard"), embedded::FILE)?;
+//! let store = embedded::store(InProcess::new(database)).await?;
+//! let app = router::router(registry::open_all(&store).await, &Limits::new(256));
+//! # drop(app);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod catalog;
 pub mod client;
@@ -26,6 +39,6 @@ pub mod shutdown;
 pub mod store;
 pub mod tables;
 
-/// What the commands log if `RUST_LOG` says nothing: what is wrong. To the embedded store each failed condition is a
-/// warning; here it is an answer.
-pub const QUIET: &str = "warn,dynoxide=error";
+/// The default of `RUST_LOG` for commands: warnings and errors. The embedded database logs each failed condition as a
+/// warning, although it is a normal outcome, so only its errors are logged.
+pub const DEFAULT_LOG_FILTER: &str = "warn,dynoxide=error";

@@ -1,4 +1,4 @@
-//! The routes that only `serve` has, answered as the API's own are: with its headers, and errors in JSON.
+//! Routes that exist only in `serve`. Responses have the API's headers, and errors are JSON.
 
 use axum::{
     Router,
@@ -10,10 +10,10 @@ use punchcard_store::Admin;
 
 use crate::{docs, health, limits::Limits, router::gateway};
 
-/// Every one of these routes takes these methods.
+/// The methods of all these routes.
 const ALLOW: &str = "GET, HEAD, OPTIONS";
 
-/// The routes.
+/// Creates the routes.
 pub fn router(admin: Admin, limits: &Limits) -> Router {
     health::router(admin, limits)
         .merge(docs::router())
@@ -29,7 +29,7 @@ async fn other_method(method: Method) -> Response {
     ([allow], gateway(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")).into_response()
 }
 
-/// Adds the headers of every answer that a response doesn't have.
+/// Adds the API's common headers that a response lacks.
 async fn with_headers(mut response: Response) -> Response {
     let every = gateway(StatusCode::OK, "");
     let headers = response.headers_mut();

@@ -7,9 +7,9 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use punchcard::{QUIET, catalog, client, failure::Failure, key, output, serve, store};
+use punchcard::{DEFAULT_LOG_FILTER, catalog, client, failure::Failure, key, output, serve, store};
 
-/// Loyalty event intake: records every event exactly once, and pays what it earned in the same write.
+/// Loyalty event intake: records each event exactly once and credits its points in the same write
 #[derive(Debug, Parser)]
 #[command(name = "punchcard", version = env!("PUNCHCARD_VERSION"), arg_required_else_help = true)]
 struct Cli {
@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
     match result.and_then(|()| output::finish().map_err(Failure::Output)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Standard error may be closed; the exit status says the same.
+            // Standard error may be closed; the exit status still reports the failure.
             writeln!(io::stderr(), "punchcard: {failure}").ok();
             ExitCode::FAILURE
         }
@@ -54,15 +54,15 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(options).await,
         Command::Store(options) => store::run(options).await,
         Command::Catalog(options) => {
-            punchcard_runtime::logs::plain(QUIET)?;
+            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
             catalog::run(options).await
         }
         Command::Client(options) => {
-            punchcard_runtime::logs::plain(QUIET)?;
+            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
             client::run(options).await
         }
         Command::Key(options) => {
-            punchcard_runtime::logs::plain(QUIET)?;
+            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
             key::run(options).await
         }
         Command::Completions { shell } => {

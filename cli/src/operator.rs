@@ -1,4 +1,4 @@
-//! The store that an operator's command works on.
+//! The store that operator commands use.
 
 use std::{io::IsTerminal as _, path::PathBuf, time::Duration};
 
@@ -8,20 +8,28 @@ use punchcard_store::{Admin, Connection, OperatorStore, Store};
 
 use crate::{embedded, failure::Failure, in_process::InProcess};
 
-/// The store of an operator's command, and the output format
+/// Options for the store and the output format
 #[derive(Debug, Args)]
 pub struct Target {
-    /// Stack name: the prefix of its table names, as in NAME-Catalog
+    /// Stack name, which prefixes table names as in NAME-Catalog
     #[arg(long, value_name = "NAME", default_value = "punchcard", global = true)]
     stack: String,
-    /// Profile of the AWS configuration files [default: $AWS_PROFILE]
-    #[arg(long, value_name = "NAME", global = true)]
+    #[arg(
+        long,
+        value_name = "NAME",
+        global = true,
+        help = "Profile of the AWS configuration files [default: $AWS_PROFILE]"
+    )]
     profile: Option<String>,
-    /// AWS region [default: $AWS_REGION, or the profile's]
-    #[arg(long, value_name = "REGION", global = true)]
+    #[arg(long, value_name = "REGION", global = true, help = "AWS region [default: $AWS_REGION, or the profile's]")]
     region: Option<String>,
-    /// URL of a DynamoDB that is not AWS's [default: $DYNAMODB_ENDPOINT, $AWS_ENDPOINT_URL_DYNAMODB, or the profile's]
-    #[arg(long, value_name = "URL", alias = "endpoint", global = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        alias = "endpoint",
+        global = true,
+        help = "DynamoDB endpoint outside AWS [default: $DYNAMODB_ENDPOINT, $AWS_ENDPOINT_URL_DYNAMODB, or the profile's]"
+    )]
     endpoint_url: Option<String>,
     /// Data directory of `punchcard serve`, instead of a stack
     #[arg(long, value_name = "DIR", conflicts_with_all = ["stack", "profile", "region", "endpoint_url"], global = true)]
@@ -31,20 +39,20 @@ pub struct Target {
     pub json: bool,
 }
 
-/// The operator's access to a store, open as long as it is kept.
+/// Operator access to an open store.
 pub struct Operator {
     /// The operations.
     pub admin: Admin,
-    place: Place,
+    backend: Backend,
 }
 
-enum Place {
+enum Backend {
     Stack(OperatorStore),
     Data,
 }
 
 impl Target {
-    /// Opens the store. Never makes one: a mistyped directory is an error.
+    /// Opens the store. Never creates one, so that a mistyped directory is an error.
     ///
     /// # Errors
     /// There is no store in the directory or it cannot be opened, or the connection cannot be configured.
@@ -54,7 +62,7 @@ impl Target {
                 return Err(Failure::NoStore(directory.clone()));
             }
             let store = embedded::store(InProcess::new(embedded::open(directory, embedded::FILE)?)).await?;
-            return Ok(Operator { admin: Admin::new(&store), place: Place::Data });
+            return Ok(Operator { admin: Admin::new(&store), backend: Backend::Data });
         }
         let connection = Connection {
             profile: self.profile.clone(),
@@ -62,17 +70,17 @@ impl Target {
             endpoint_url: self.endpoint_url.clone(),
         };
         let prefix = format!("{}-", self.stack);
-        let stack = patiently("resolving credentials", Store::of_operator(&prefix, connection)).await?;
-        Ok(Operator { admin: Admin::new(&stack.store), place: Place::Stack(stack) })
+        let stack = with_spinner("resolving credentials", Store::of_operator(&prefix, connection)).await?;
+        Ok(Operator { admin: Admin::new(&stack.store), backend: Backend::Stack(stack) })
     }
 }
 
 impl Operator {
-    /// Replaces a store error by its cause in the SDK's terms: the endpoint, the credentials, the region or the stack.
+    /// Adds an explanation to a store error if its cause is the endpoint, the credentials, the region or the stack.
     #[must_use]
     pub fn explain(&self, failure: Failure) -> Failure {
-        match (&self.place, failure) {
-            (Place::Stack(stack), Failure::Store(error)) => match stack.explain(&error) {
+        match (&self.backend, failure) {
+            (Backend::Stack(stack), Failure::Store(error)) => match stack.explain(&error) {
                 Some(explanation) => Failure::Explained { explanation, error },
                 None => Failure::Store(error),
             },
@@ -81,14 +89,14 @@ impl Operator {
     }
 }
 
-/// Waits for `work`, with a spinner on a terminal where it takes longer than a second.
-pub async fn patiently<T>(what: &'static str, work: impl Future<Output = T>) -> T {
+/// Waits for `work`, and shows a spinner on a terminal after one second.
+pub async fn with_spinner<T>(message: &'static str, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     tokio::select! {
         done = &mut work => return done,
         () = tokio::time::sleep(Duration::from_secs(1)), if std::io::stderr().is_terminal() => {}
     }
-    let spinner = ProgressBar::new_spinner().with_message(what);
+    let spinner = ProgressBar::new_spinner().with_message(message);
     spinner.enable_steady_tick(Duration::from_millis(100));
     let done = work.await;
     spinner.finish_and_clear();

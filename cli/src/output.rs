@@ -1,7 +1,7 @@
-//! Standard output. Every command writes here, through [`say!`].
+//! Standard output. All commands print through [`say!`].
 //!
-//! A reader that goes away (`punchcard catalog show | head`) is a normal end: what follows is dropped, and the command
-//! finishes what it was asked to do. Any other failure, such as a full disk, ends the command with an error.
+//! A closed pipe (`punchcard catalog show | head`) is not an error: further output is discarded, and the command
+//! completes. After any other failure, such as a full disk, the command exits with an error.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ static STATE: Mutex<State> = Mutex::new(State::Open);
 #[derive(Debug)]
 enum State {
     Open,
-    /// The reader is gone.
+    /// The pipe is closed.
     Closed,
     Failed(io::Error),
 }
@@ -35,13 +35,13 @@ impl State {
     }
 }
 
-/// Writes to standard output. Errors are kept for [`finish`].
+/// Writes to standard output. [`finish`] returns the first error.
 pub fn write(text: fmt::Arguments<'_>) {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     state.write(&mut io::stdout().lock(), text);
 }
 
-/// The error that output ended with, if any. A closed pipe is none.
+/// Reports whether all output was written. A closed pipe is not an error.
 ///
 /// # Errors
 /// Output could not be written.
@@ -53,7 +53,7 @@ pub fn finish() -> io::Result<()> {
     }
 }
 
-/// Writes a line to standard output, formatted as by [`format!`].
+/// Prints a formatted line to standard output.
 #[macro_export]
 macro_rules! say {
     ($($format:tt)+) => {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_after_a_failure_and_only_a_broken_pipe_is_none() {
+    fn nothing_is_written_after_a_failure_and_a_broken_pipe_is_not_an_error() {
         assert!(matches!(after(io::ErrorKind::BrokenPipe), (State::Closed, 2)));
         assert!(matches!(after(io::ErrorKind::StorageFull), (State::Failed(_), 2)));
     }

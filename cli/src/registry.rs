@@ -1,4 +1,4 @@
-//! The registry of handlers: one line a function. The server, the fault simulator and the tests read it.
+//! The list of all handlers, for the server, the fault simulator and the tests.
 
 use futures_util::future::{BoxFuture, join_all};
 use get_activity::GetActivity;
@@ -14,7 +14,7 @@ use send_client_event::SendClientEvent;
 use start_session::StartSession;
 use track_event::TrackEvent;
 
-/// Every handler.
+/// All handlers.
 pub static HANDLERS: [Registered; 9] = [
     Registered::new::<StartSession>(),
     Registered::new::<SendClientEvent>(),
@@ -30,7 +30,7 @@ pub static HANDLERS: [Registered; 9] = [
 /// A handler that can be opened on a store.
 #[derive(Debug)]
 pub struct Registered {
-    /// Its route.
+    /// The handler's route.
     pub route: &'static Route,
     open: fn(Store) -> BoxFuture<'static, Service>,
 }
@@ -40,13 +40,13 @@ impl Registered {
         Registered { route: H::ROUTE, open: |store| Box::pin(async move { Service::open::<H>(&store).await }) }
     }
 
-    /// Opens it.
+    /// Opens the handler.
     pub async fn open(&self, store: &Store) -> Service {
         (self.open)(store.clone()).await
     }
 }
 
-/// Opens every handler on one store.
+/// Opens all handlers on a store.
 pub async fn open_all(store: &Store) -> Vec<Service> {
     join_all(HANDLERS.iter().map(|handler| handler.open(store))).await
 }

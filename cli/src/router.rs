@@ -1,4 +1,4 @@
-//! The functions behind one address, as API Gateway puts them there.
+//! Routes requests to handlers like API Gateway.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -18,11 +18,11 @@ use punchcard_runtime::{Service, refuse};
 
 use crate::{
     connection::Connection,
-    limits::{Limits, Unread},
+    limits::{BodyError, Limits},
 };
 
-/// The whole API. Requests beyond the limits are refused at once: in a queue they would get old, and clients that give
-/// up waiting send them again.
+/// Creates a router for the whole API. Requests beyond the limits are rejected immediately: queued requests would time
+/// out, and clients would retry them.
 pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
     let mut router = Router::new();
     for service in services {
@@ -34,7 +34,7 @@ pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
         for &path in route.paths {
             let (service, limits) = (service.clone(), limits.clone());
             let handler = async move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| {
-                // A path parameter that isn't UTF-8 is left out, and the function says what is wrong in its dialect.
+                // A path parameter that is not valid UTF-8 is omitted; the handler reports it in its dialect.
                 from_lambda(answer(&service, &limits, path.ok().as_ref(), request).await)
             };
             router =
@@ -54,16 +54,16 @@ async fn answer(
     let connection = parts.extensions.remove::<Arc<Connection>>();
     let held = match limits.read(body).await {
         Ok(held) => held,
-        Err(Unread::OverBudget) => return overloaded(service, &to_lambda(parts, path, Vec::new())),
-        Err(unread) => return unread_answer(unread),
+        Err(BodyError::OverBudget) => return overloaded(service, &to_lambda(parts, path, Vec::new())),
+        Err(error) => return body_error_response(error),
     };
     let _working = connection.as_ref().map(Connection::working);
     let (body, budget) = held.into_parts();
     let request = to_lambda(parts, path, body);
-    // Taken only now that the request is complete: slow clients take none.
+    // Acquired after the request is complete, so that slow clients do not hold permits.
     let Some(permit) = limits.request() else { return overloaded(service, &request) };
     let service = service.clone();
-    // A task of its own, because a client that hangs up ends this one. On Lambda that doesn't end the function either.
+    // A separate task, so that a client disconnect does not cancel the handler. It does not on Lambda either.
     let answering = tokio::spawn(async move {
         let response = service.respond(request).await;
         drop((permit, budget));
@@ -76,20 +76,20 @@ fn overloaded(service: &Service, request: &Request) -> Response<Body> {
     refuse(service.route(), request, Error::Overloaded)
 }
 
-fn unread_answer(unread: Unread) -> Response<Body> {
-    let mut response = match unread {
-        Unread::Late => gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
-        Unread::CutOff => gateway_answer(StatusCode::BAD_REQUEST, "Bad Request"),
-        Unread::OverBudget => gateway_answer(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
+fn body_error_response(error: BodyError) -> Response<Body> {
+    let mut response = match error {
+        BodyError::TimedOut => gateway_answer(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+        BodyError::Incomplete => gateway_answer(StatusCode::BAD_REQUEST, "Bad Request"),
+        BodyError::OverBudget => gateway_answer(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"),
     };
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// A request as API Gateway passes it on: whole, path parameters decoded, repeated headers joined.
+/// Converts a request like API Gateway: with the whole body, decoded path parameters and joined repeated headers.
 fn to_lambda(mut parts: Parts, path: Option<&RawPathParams>, body: Vec<u8>) -> Request {
     parts.headers = joined(&parts.headers);
-    // `RawPathParams` are percent-decoded; raw only in that they are not yet another type.
+    // `RawPathParams` are already percent-decoded.
     let parameters: HashMap<String, String> =
         path.into_iter().flatten().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Request::from_parts(parts, Body::from(body)).with_path_parameters(parameters)
@@ -105,7 +105,7 @@ fn joined(headers: &HeaderMap) -> HeaderMap {
         .collect()
 }
 
-/// An answer of the gateway itself.
+/// Creates a response in the format of API Gateway.
 pub(crate) fn gateway(status: StatusCode, message: &str) -> AxumResponse {
     from_lambda(gateway_answer(status, message))
 }

@@ -1,4 +1,4 @@
-//! The HTTP server in front of `serve` and `store`: HTTP/1.1 only, with a limit on everything that a client can hold.
+//! The HTTP/1.1 server of `serve` and `store`, with limits on all resources that a client can use.
 
 use std::{
     collections::VecDeque,
@@ -27,33 +27,32 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Connection, Connections, HEAD_SIZE, Wire},
+    connection::{Connection, Connections, MAX_HEAD_BYTES, Wire},
     router::gateway,
     shutdown::GRACE,
 };
 
-/// The longest that a client may take to send the head of a request, from the connection's or the last response's
-/// start. So it limits idle connections too.
-const HEAD: Duration = Duration::from_secs(10);
-/// The longest that a connection is used, without the request that is under way then.
-const AGE: Duration = Duration::from_mins(10);
-/// The longest that such a last request may take: its body's, its work's and its response's limits together.
-const LAST: Duration = Duration::from_secs(90);
-/// The most connections at once.
-const CONNECTIONS: usize = 4096;
-/// The longest wait for the connection that is closed in favour of a new one.
-const HANDOVER: Duration = Duration::from_secs(1);
-/// The wait after a failed accept, such as one for want of file descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Time limit for receiving the head of a request, counted from the start of the connection or the previous response.
+/// Also the idle timeout.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Maximum age of a connection. A request in progress is completed.
+const MAX_CONNECTION_AGE: Duration = Duration::from_mins(10);
+/// Time limit for the last request of a connection: the limits for its body, handler and response together.
+const LAST_REQUEST_TIMEOUT: Duration = Duration::from_secs(90);
+/// Maximum number of concurrent connections.
+const MAX_CONNECTIONS: usize = 4096;
+/// Time limit for closing a waiting connection to accept a new one.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Delay after a failed accept, for example for lack of file descriptors.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Serves until `end`, and then the requests under way for [`GRACE`].
+/// Serves until `end` completes, and then waits up to [`GRACE`] for requests in progress.
 ///
 /// # Errors
-/// None for now: a failed accept is logged and tried again.
+/// Currently none: a failed accept is logged and retried.
 pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output = ()> + Send) -> io::Result<()> {
-    // Where the system allows no more file descriptors, connections beyond its limit wait to be accepted.
-    rlimit::increase_nofile_limit(2 * CONNECTIONS as u64).ok();
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let limit = connection_limit();
+    let permits = Arc::new(Semaphore::new(limit));
     let connections = Arc::new(Connections::default());
     let (shut_down, shutting_down) = watch::channel(());
     let mut end = pin!(end);
@@ -65,8 +64,8 @@ pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output =
         let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+                tracing::warn!(%error, "accept failed");
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 continue;
             }
         };
@@ -78,13 +77,22 @@ pub async fn serve(listener: TcpListener, app: Router, end: impl Future<Output =
     }
     drop(listener);
     drop(shut_down);
-    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+    let all = u32::try_from(limit).unwrap_or(u32::MAX);
     tokio::time::timeout(GRACE, permits.acquire_many(all)).await.ok();
     Ok(())
 }
 
-/// A permit for a new connection. If all are in use, the connection that has kept the server waiting longest is closed
-/// for it: silent and slow clients can't lock out others.
+/// Returns the connection limit: [`MAX_CONNECTIONS`], or half of the available file descriptors if there are fewer. If
+/// descriptors ran out first, accepting would fail and no waiting connection would be closed.
+fn connection_limit() -> usize {
+    let wanted = 2 * MAX_CONNECTIONS;
+    let files =
+        rlimit::increase_nofile_limit(wanted as u64).map_or(wanted, |files| usize::try_from(files).unwrap_or(wanted));
+    MAX_CONNECTIONS.min(files / 2).max(1)
+}
+
+/// Acquires a permit for a new connection. If all are in use, closes the connection that has waited longest for its
+/// client, so that idle and slow clients cannot block others.
 async fn permit(permits: &Arc<Semaphore>, connections: &Connections) -> Option<OwnedSemaphorePermit> {
     if let Ok(permit) = permits.clone().try_acquire_owned() {
         return Some(permit);
@@ -92,7 +100,7 @@ async fn permit(permits: &Arc<Semaphore>, connections: &Connections) -> Option<O
     if !connections.close_longest_waiting() {
         return None;
     }
-    tokio::time::timeout(HANDOVER, permits.clone().acquire_owned()).await.ok()?.ok()
+    tokio::time::timeout(CLOSE_TIMEOUT, permits.clone().acquire_owned()).await.ok()?.ok()
 }
 
 async fn serve_connection(
@@ -110,27 +118,27 @@ async fn serve_connection(
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD)
-            // Also the size of the buffer that bodies are read through.
-            .max_buf_size(HEAD_SIZE)
+            .header_read_timeout(HEAD_TIMEOUT)
+            // Also the size of the read buffer for bodies.
+            .max_buf_size(MAX_HEAD_BYTES)
             .serve_connection(wire, service)
     );
-    // A connection's errors are its client's: it hung up, was too slow, or doesn't speak HTTP.
+    // Connection errors are ignored: the client disconnected, timed out or violated the protocol.
     tokio::select! {
         _ = serving.as_mut() => return,
         () = connection.closed() => return,
-        () = tokio::time::sleep(AGE) => {}
+        () = tokio::time::sleep(MAX_CONNECTION_AGE) => {}
         _ = shutting_down.changed() => {}
     }
     serving.as_mut().graceful_shutdown();
     tokio::select! {
         _ = serving => {}
         () = connection.closed() => {}
-        () = tokio::time::sleep(LAST) => {}
+        () = tokio::time::sleep(LAST_REQUEST_TIMEOUT) => {}
     }
 }
 
-/// Answers a request by the app, unless API Gateway would refuse it before.
+/// Handles a request, unless API Gateway would reject it.
 async fn answer(
     mut app: Router,
     connection: Arc<Connection>,
@@ -154,7 +162,7 @@ fn refusal(targets: &Mutex<VecDeque<Uri>>, request: &Request<Incoming>) -> Optio
     let mut hosts = request.headers().get_all(HOST).iter();
     let one_host = hosts.next().is_some_and(|host| !host.is_empty()) && hosts.next().is_none();
     let mut targets = targets.lock().unwrap_or_else(PoisonError::into_inner);
-    // Others are of requests that follow, received but not parsed yet.
+    // Other targets belong to pipelined requests that are not parsed yet.
     let fragment = targets.iter().position(|target| target == request.uri()).and_then(|index| targets.remove(index));
     (fragment.is_some() || !one_host).then_some((StatusCode::BAD_REQUEST, "Bad Request"))
 }

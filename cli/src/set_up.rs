@@ -1,4 +1,4 @@
-//! What a catalog needs before it can serve: keys, rules.
+//! Initialisation of a store: keys and catalog.
 
 use punchcard_models::timestamp::Timestamp;
 use punchcard_rewards::yaml::Source;
@@ -7,10 +7,10 @@ use ring::rand::SecureRandom as _;
 
 use crate::failure::Failure;
 
-/// Makes a signing key and the key of the address digests, where there are none.
+/// Creates the first signing key and the key for address digests, unless they exist.
 ///
 /// # Errors
-/// The store could not be used.
+/// A store call failed.
 pub async fn ensure_keys(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     if admin.snapshot().await?.access.public_keys.is_empty() {
         let (key, public) = punchcard_http::token::generate()?;
@@ -20,10 +20,10 @@ pub async fn ensure_keys(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Applies a catalog, unless it is the one that is there.
+/// Applies a catalog, unless it equals the current one.
 ///
 /// # Errors
-/// The store could not be used, or somebody else applied another at the same moment.
+/// A store call failed, or another catalog was applied concurrently.
 pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(), Failure> {
     let seen = admin.snapshot().await?;
     if seen.version > 0 && seen.rules == *source.catalog() {
@@ -33,10 +33,10 @@ pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(),
     Ok(())
 }
 
-/// 256 random bits.
+/// Returns 256 random bits.
 ///
 /// # Errors
-/// The system has no randomness.
+/// The system random number generator failed.
 pub fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0u8; 32];
     ring::rand::SystemRandom::new().fill(&mut bytes).map_err(|_| Failure::NoRandomness)?;

@@ -1,4 +1,4 @@
-//! Shutdown of a running command.
+//! Shutdown signals.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// The longest that a shutdown waits for connections, and then for requests.
+/// Time that a shutdown waits for connections, and then again for requests.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// Catches SIGINT and SIGTERM from now on. The returned future completes on the first of them.
+/// Installs handlers for SIGINT and SIGTERM. The returned future completes on the first signal.
 ///
 /// # Errors
-/// The signal handlers can't be installed.
+/// The signal handlers cannot be installed.
 pub fn signalled() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;

@@ -1,4 +1,4 @@
-//! The tables, as `template.yaml` has them: what runs here and what is deployed cannot drift.
+//! Table definitions, read from `template.yaml` so that local and deployed tables cannot diverge.
 
 use punchcard_store::TableKey;
 use saphyr::{LoadableYamlNode as _, Yaml};
@@ -7,17 +7,18 @@ use crate::failure::Failure;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
 
-/// What stands before a table's name in the template, and becomes the stack's name when it is deployed.
+/// The prefix of table names in the template, which CloudFormation replaces by the stack name.
 const STACK: &str = "${AWS::StackName}-";
 
-/// The tables' names, without the stack's, and their keys.
+/// Returns the table names, without the prefix, and their keys.
 ///
 /// # Errors
-/// The template isn't as expected.
+/// The template does not have the expected structure.
 pub fn of_template() -> Result<Vec<(String, TableKey)>, Failure> {
     let documents = Yaml::load_from_str(TEMPLATE).map_err(|error| Failure::Template(error.to_string()))?;
     let resources = documents.first().and_then(|template| template.as_mapping_get("Resources"));
-    let resources = resources.and_then(Yaml::as_mapping).ok_or_else(|| Failure::Template("no resources".to_owned()))?;
+    let resources =
+        resources.and_then(Yaml::as_mapping).ok_or_else(|| Failure::Template("there are no resources".to_owned()))?;
     resources
         .iter()
         .filter(|(_, resource)| text(resource, "Type") == Some("AWS::DynamoDB::Table"))
@@ -25,7 +26,7 @@ pub fn of_template() -> Result<Vec<(String, TableKey)>, Failure> {
             table
                 .as_mapping_get("Properties")
                 .and_then(table_of)
-                .ok_or_else(|| Failure::Template(format!("the table {name:?} is not as expected")))
+                .ok_or_else(|| Failure::Template(format!("table {name:?} does not have the expected structure")))
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use std::{alloc::System, collections::HashSet, fs, time::Duration};
 // cargo-bolero instruments this binary too, and its engine has what that calls.
 use bolero as _;
 use cap::Cap;
-use punchcard_http::MAX_BODY;
+use punchcard_http::MAX_BODY_BYTES;
 use punchcard_models::{
     activity::{self, Activity},
     client_event,
@@ -110,7 +110,7 @@ fn worst_bodies(size: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What nobody but an operator may write.
+/// Inputs that only an operator may write.
 fn worst_yaml(size: usize) -> Vec<(&'static str, String)> {
     let lines = |line: &dyn Fn(usize) -> String| {
         let mut text = String::new();
@@ -168,7 +168,7 @@ fn read_body(body: &str) {
     bounded(&|faults| drop(json::parse(body, faults, Catalog::parse)));
 }
 
-/// What reading a text took: bytes allocated in all, and processor time.
+/// The cost of reading a text: allocated bytes in all, and processor time.
 fn taken(text: &str, read: impl Fn(&str)) -> (usize, Duration) {
     let (allocated, worked) = (MEMORY.total_allocated(), processor_time());
     read(text);
@@ -183,12 +183,12 @@ fn processor_time() -> Duration {
 }
 
 fn assert_bounded(worst: impl Fn(usize) -> Vec<(&'static str, String)>, read: impl Fn(&str)) {
-    for ((name, quarter), (_, whole)) in worst(MAX_BODY / 4).into_iter().zip(worst(MAX_BODY)) {
+    for ((name, quarter), (_, whole)) in worst(MAX_BODY_BYTES / 4).into_iter().zip(worst(MAX_BODY_BYTES)) {
         let ((few, short), (many, long)) = (taken(&quarter, &read), taken(&whole, &read));
         println!("{name:40} {few:10} B, {many:10} B in {short:?}, {long:?}");
         // Four times as much, and as much again for what doubles when it grows.
-        assert!(many <= 8 * few + MAX_BODY, "{name}: {few} bytes became {many}");
-        assert!(many <= 1024 * MAX_BODY, "{name}: {many} bytes");
+        assert!(many <= 8 * few + MAX_BODY_BYTES, "{name}: {few} bytes became {many}");
+        assert!(many <= 1024 * MAX_BODY_BYTES, "{name}: {many} bytes");
         // Four times as long; what grows with the square takes sixteen times.
         assert!(long <= 8 * short + Duration::from_millis(250), "{name}: {short:?} became {long:?}");
     }

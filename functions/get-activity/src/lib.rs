@@ -1,4 +1,4 @@
-//! `GET /client/users/{correlation_id}/activities/{activity_id}`: a recorded activity, and what it earned.
+//! `GET /client/users/{correlation_id}/activities/{activity_id}`: returns a recorded activity and its award.
 
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{

@@ -1,4 +1,4 @@
-//! The function as Lambda runs it.
+//! Lambda entry point of `get-activity`.
 
 fn main() -> Result<(), lambda_http::Error> {
     punchcard_runtime::run::<get_activity::GetActivity>()

@@ -1,4 +1,4 @@
-//! `GET /client/users/{correlation_id}/balances`: the balances of a correlation id's account.
+//! `GET /client/users/{correlation_id}/balances`: returns the balances of the correlation id's account.
 
 use punchcard_http::{Call, Reply, Route, route};
 use punchcard_models::{access::Scope, ids::CorrelationId, member::MemberId, session::SessionOwner};

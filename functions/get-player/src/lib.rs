@@ -1,4 +1,4 @@
-//! `GET /integrations/player/{playerUniqueId}`: a player's totals.
+//! `GET /integrations/player/{playerUniqueId}`: returns a player's points and event count.
 
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::ids::PlayerId;
@@ -24,7 +24,7 @@ impl Handler for GetPlayer {
         self.admission.api_key(call).await?;
 
         let not_found = Error::NotFound("Player not found");
-        // A text that cannot be an id is the id of no player.
+        // An invalid id is reported like an unknown one.
         let Ok(id) = call.path_parameter("playerUniqueId").unwrap_or_default().parse::<PlayerId>() else {
             return Err(not_found.into());
         };

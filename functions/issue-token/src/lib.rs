@@ -1,4 +1,4 @@
-//! `POST /oauth2/token`: OAuth 2.0 client credentials (RFC 6749, 4.4) for activities.
+//! `POST /oauth2/token`: issues access tokens for activities by OAuth 2.0 client credentials (RFC 6749, 4.4).
 
 use std::{collections::HashMap, time::Duration};
 
@@ -36,7 +36,7 @@ impl Handler for IssueToken {
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         let client = match auth::basic(call)? {
-            // Checked before the body: 401 comes before 413, 415 and 400.
+            // Checked before the body, because 401 takes precedence over 413, 415 and 400.
             Some((id, secret)) => Some(self.admit(call, &id, &secret).await?),
             None => None,
         };
@@ -47,15 +47,17 @@ impl Handler for IssueToken {
             (None, Some((id, secret))) => self.admit(call, id, secret).await?,
             (None, None) => return Err(Denied::Missing.into()),
             (Some(_), Some(_)) => {
-                return Err(Error::invalid("The client must authenticate in one way only").into());
+                return Err(Error::invalid(
+                    "The client must authenticate with either HTTP Basic or the body, not both",
+                )
+                .into());
             }
         };
         form.check()?;
 
         let key = self.keys.newest(call.now).await?;
         let claims = Claims::new(Scope::Activities, &client, None, call.now, TOKEN_LIFETIME);
-        // The grant is the same for every request. A client that asked for other scopes learns it from `scope`
-        // (RFC 6749, 3.3 and 5.1).
+        // The granted scope never depends on the requested one, so the response must name it (RFC 6749, 3.3 and 5.1).
         Ok(Reply::ok(&json!({
             "access_token": token::sign(&claims, &key)?,
             "token_type": "Bearer",
@@ -93,7 +95,7 @@ impl Form {
         Ok(form)
     }
 
-    /// Returns a parameter. An empty one counts as absent (RFC 6749, 3.2).
+    /// Returns a parameter. Empty parameters are treated as absent (RFC 6749, 3.2).
     fn value(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -102,19 +104,19 @@ impl Form {
         Some((self.value("client_id")?, self.value("client_secret")?))
     }
 
-    fn check(&self) -> Result<(), Faults> {
-        let faults = Faults::default();
-        let note = |name: &str, kind, message: &str| {
+    fn check(&self) -> Result<(), Error> {
+        let fault = |name: &str, kind, message: &str| {
+            let faults = Faults::default();
             faults.note(Pointer::Member(&Pointer::Root, name), kind, message.to_owned());
+            Err(faults.into())
         };
         if let Some(name) = &self.repeated {
-            note(name, FaultKind::Repeated, "appears more than once");
+            return fault(name, FaultKind::Repeated, "appears more than once");
         }
         match self.value("grant_type") {
-            Some("client_credentials") => {}
-            Some(_) => note("grant_type", FaultKind::Invalid, "must be client_credentials"),
-            None => note("grant_type", FaultKind::Missing, "is required"),
+            Some("client_credentials") => Ok(()),
+            Some(_) => Err(Error::UnsupportedGrantType),
+            None => fault("grant_type", FaultKind::Missing, "is required"),
         }
-        faults.none_or(Ok(()))
     }
 }

@@ -1,4 +1,4 @@
-//! The function as Lambda runs it.
+//! Lambda entry point of `issue-token`.
 
 fn main() -> Result<(), lambda_http::Error> {
     punchcard_runtime::run::<issue_token::IssueToken>()

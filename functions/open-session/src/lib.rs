@@ -1,4 +1,5 @@
-//! `POST /client/users/{correlation_id}/sessions`: ties a correlation id to an account, which is enrolled if it is new.
+//! `POST /client/users/{correlation_id}/sessions`: links a correlation id to an account and enrols new
+//! accounts.
 
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{
@@ -39,12 +40,13 @@ impl Handler for OpenSession {
         match self.sessions.open(&identifier, &session, call.now, call.deadline).await? {
             Opened::Open(owner) => Ok(reply(&session, &owner)),
             Opened::UnknownLoyaltyId => Err(Error::NotFound("LoyaltyId not found").into()),
-            Opened::OfAnother => Err(Error::Conflict("CorrelationID already belongs to another account").into()),
+            Opened::BelongsToAnother => Err(Error::Conflict("CorrelationID already belongs to another account").into()),
         }
     }
 }
 
-/// The identifier stands at the path level of correlation ids, and so in the gateway's variable of that name.
+/// Parses the identifier in the path. API Gateway passes it as `correlation_id`, because it allows one variable name
+/// per path level.
 fn identifier(call: &Call<'_>) -> Result<Identifier, Error> {
     let id = call.path_parameter("correlation_id").unwrap_or_default();
     let invalid = |invalid: InvalidId| Error::invalid(&format!("The identifier {invalid}"));

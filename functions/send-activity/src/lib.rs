@@ -1,5 +1,5 @@
-//! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: records what a member did, once, and books what it
-//! earned in the same write.
+//! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: records an activity exactly once and credits its
+//! award in the same write.
 
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{
@@ -103,7 +103,7 @@ impl Handler for SendActivity {
     }
 }
 
-/// The activity's id: the path's, or one derived from the Idempotency-Key, or a new GUID.
+/// Returns the activity's id: from the path, derived from the Idempotency-Key, or a new GUID.
 fn activity_id(call: &Call<'_>, correlation_id: &CorrelationId) -> Result<(ActivityId, Option<IdempotencyKey>), Error> {
     if call.path_parameter("activity_id").is_some() {
         return Ok((call.path_id("activity_id", |id| id.parse().ok())?, None));

@@ -1,4 +1,4 @@
-//! `POST /v2/events/clientEvent`: records what a customer did with ads and offers, each event exactly once.
+//! `POST /v2/events/clientEvent`: records client events, each exactly once.
 
 use lambda_http::http::StatusCode;
 use punchcard_http::{Call, Error, Reply, Route, auth, route};
@@ -45,7 +45,7 @@ impl Handler for SendClientEvent {
     }
 }
 
-/// 200 if every event is new, 207 if some are, 409 if none is.
+/// Responds 200 if all events are new, 207 if some are, and 409 if none is.
 fn reply(call: &Call<'_>, events: &[ClientEvent], recorded: &[Recorded]) -> Reply {
     let rejected: Vec<_> = events
         .iter()

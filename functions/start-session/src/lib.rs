@@ -1,4 +1,4 @@
-//! `POST /v2/session/startSession`: trades a client's credentials for a token bound to one customer.
+//! `POST /v2/session/startSession`: authenticates a client and issues a session token for one customer.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ impl Handler for StartSession {
         let faults = Faults::default();
         let customer = auth::customer(call, &faults);
         let credentials = call.parse(&faults, credentials)?;
-        // Credentials that can be read are checked before the rest: 401 comes before 400.
+        // Readable credentials are verified before other faults are reported, because 401 takes precedence over 400.
         if let Ok((id, secret)) = &credentials {
             self.admission.client(call, id, secret, Scope::ClientEvents).await?;
         }

@@ -1,5 +1,5 @@
-//! `POST /integrations/event`: records what a player did, creates the player if it is new, and books what the campaigns
-//! award for it, in one write.
+//! `POST /integrations/event`: records player events, creates new players and credits the campaigns' awards, all in one
+//! write.
 
 use lambda_http::http::StatusCode;
 use punchcard_http::{Call, Error, Reply, Route, route};
@@ -13,7 +13,7 @@ use punchcard_rewards::{Award, Catalog, Member, Occurrence, Trigger, Usage};
 use punchcard_runtime::{Admission, Failure, Handler, metrics};
 use punchcard_store::{DigestKeyReader, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RulesReader, Store};
 
-/// The response body: exactly this, or the vendor's clients misread it.
+/// The response body. The vendor's clients accept no other.
 const RESPONSE: &str = "{}";
 
 /// Records player events.
@@ -76,7 +76,7 @@ impl Handler for TrackEvent {
     }
 }
 
-/// One award an event. Players have no account and no loyalty id, and an event's time is the request's.
+/// Evaluates one award per event. Players have no account or loyalty id, and events occur at the arrival time.
 fn awards<'c>(rules: &'c Catalog, request: &PlayerEvents, call: &Call<'_>, usage: &Usage) -> Vec<Award<'c>> {
     let award = |event: &PlayerEvent| {
         let occurrence = Occurrence {

@@ -11,8 +11,8 @@ use crate::{call::Call, token::Verifier};
 
 const CUSTOMER: &str = "x-source-customer-id";
 
-/// Verifies the token of `Authorization: Bearer` for an API, and returns the client that it was issued to. A token of
-/// client events is bound to a customer and not valid for any other.
+/// Verifies the `Authorization: Bearer` token for `scope` and returns the client that it was issued to. Client-event
+/// tokens are bound to one customer and rejected for any other.
 ///
 /// # Errors
 /// The reason why authentication failed.
@@ -20,10 +20,10 @@ pub fn bearer(call: &Call<'_>, tokens: &Verifier, access: &Access, scope: Scope)
     let claims = tokens.verify(credential(call, "Bearer")?, access, scope, call.now)?;
     let client = claims.sub.parse().map_err(|_| Denied::BadToken)?;
     access.still_allowed(&client, scope)?;
-    // A header that is not valid UTF-8 names no customer, which is a fault of the request and not of the token.
+    // A header that is not valid UTF-8 is a validation error, reported by `customer`, not an authentication failure.
     let customer = call.header(CUSTOMER).ok().flatten().filter(|sent| !sent.trim().is_empty());
     match (scope, claims.cid.as_deref(), customer) {
-        // No such token is issued.
+        // Tokens for client events are always issued with a customer.
         (Scope::ClientEvents, None, _) => Err(Denied::BadToken),
         (Scope::ClientEvents, Some(bound), Some(sent)) if bound != sent => Err(Denied::OtherCustomer),
         (Scope::ClientEvents | Scope::Activities, _, _) => Ok(client),

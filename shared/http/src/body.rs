@@ -1,4 +1,4 @@
-//! Request headers as text, and request bodies: their limit, encoding and media type.
+//! Request headers as text, and request bodies: size limit, content encoding and media type.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, io::Read as _};
 
@@ -11,8 +11,8 @@ use punchcard_models::{
 
 use crate::error::Error;
 
-/// The longest body, in bytes. For a compressed body, the limit applies before and after decompression.
-pub const MAX_BODY: usize = 256 * 1024;
+/// Maximum body size in bytes. For a compressed body, the limit applies before and after decompression.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// A header whose value is not valid UTF-8. Displayed as a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,16 +49,16 @@ pub(crate) fn header<'r>(headers: &'r HeaderMap, name: &'static str) -> Result<O
 
 /// Returns the decompressed body, which must be of the media type `essence`.
 ///
-/// The order of the checks is the contract's: 413, then 415, then 400.
+/// The contract fixes the order of the checks: 413, then 415, then 400.
 pub(crate) fn read<'r>(request: &'r Request, essence: &str) -> Result<Cow<'r, [u8]>, Error> {
     let sent = &**request.body();
-    if sent.len() > MAX_BODY {
+    if sent.len() > MAX_BODY_BYTES {
         return Err(Error::BodyTooLarge);
     }
     let decoded = match encoding(request.headers())? {
         Encoding::Identity => Ok(Cow::Borrowed(sent)),
         Encoding::Gzip => match gunzip(sent) {
-            Ok(body) if body.len() > MAX_BODY => return Err(Error::BodyTooLarge),
+            Ok(body) if body.len() > MAX_BODY_BYTES => return Err(Error::BodyTooLarge),
             decoded => decoded.map(Cow::Owned),
         },
     };
@@ -81,7 +81,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
     for value in headers.get_all("content-encoding") {
         let codings = std::str::from_utf8(value.as_bytes()).map_err(|_| Error::UnsupportedEncoding)?;
         for coding in codings.split(',').map(str::trim).filter(|coding| !coding.is_empty()) {
-            // RFC 9110, 8.4.1.3: x-gzip is the same.
+            // RFC 9110, 8.4.1.3: x-gzip is equivalent to gzip.
             let is_gzip = ["gzip", "x-gzip"].iter().any(|name| coding.eq_ignore_ascii_case(name));
             match found {
                 _ if coding.eq_ignore_ascii_case("identity") => {}
@@ -93,9 +93,9 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
     Ok(found)
 }
 
-/// Decompresses at most one byte more than the limit, which is enough to detect a body beyond it.
+/// Decompresses up to one byte past the limit, which is enough to detect an oversized body.
 fn gunzip(compressed: &[u8]) -> std::io::Result<Vec<u8>> {
-    let limit = u64::try_from(MAX_BODY).unwrap_or(u64::MAX).saturating_add(1);
+    let limit = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut body = Vec::new();
     MultiGzDecoder::new(compressed).take(limit).read_to_end(&mut body)?;
     Ok(body)
@@ -171,21 +171,21 @@ mod tests {
 
     #[test]
     fn the_limit_counts_decompressed_bytes() {
-        let longest = vec![b' '; MAX_BODY];
+        let longest = vec![b' '; MAX_BODY_BYTES];
         assert_eq!(decoded(&[b"gzip"], gzip(&longest)), Ok(longest));
         let too_large = || Err("BodyTooLarge".to_owned());
-        assert_eq!(decoded(&[b"gzip"], gzip(&vec![b' '; MAX_BODY + 1])), too_large());
+        assert_eq!(decoded(&[b"gzip"], gzip(&vec![b' '; MAX_BODY_BYTES + 1])), too_large());
         // 64 MiB in 64 KiB: decompression ends at the limit, before the missing end of the stream is noticed.
         let bomb = gzip(&vec![0; 64 << 20]);
-        assert!(bomb.len() < MAX_BODY);
+        assert!(bomb.len() < MAX_BODY_BYTES);
         assert_eq!(decoded(&[b"gzip"], bomb[..bomb.len() / 2].to_vec()), too_large());
-        assert_eq!(decoded(&[], vec![b' '; MAX_BODY + 1]), too_large());
+        assert_eq!(decoded(&[], vec![b' '; MAX_BODY_BYTES + 1]), too_large());
     }
 
     #[test]
     fn size_is_checked_before_the_media_type_and_gzip_after_it() {
         let outcome = |body| outcome(&[b"gzip"], "text/plain", body);
-        assert_eq!(outcome(gzip(&vec![0; MAX_BODY + 1])), Err("BodyTooLarge".to_owned()));
+        assert_eq!(outcome(gzip(&vec![0; MAX_BODY_BYTES + 1])), Err("BodyTooLarge".to_owned()));
         assert_eq!(outcome(b"not gzip".to_vec()), Err("UnsupportedMediaType".to_owned()));
     }
 

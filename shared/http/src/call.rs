@@ -1,4 +1,4 @@
-//! One request, and what handlers read from it.
+//! The request as handlers see it.
 
 use std::borrow::Cow;
 
@@ -18,16 +18,16 @@ use crate::{
     error::Error,
 };
 
-/// A request on its way through a handler.
+/// A request being handled.
 #[derive(Debug)]
 pub struct Call<'r> {
-    /// The request itself.
+    /// The HTTP request.
     pub request: &'r Request,
-    /// The time of its arrival.
+    /// The arrival time.
     pub now: Timestamp,
-    /// The time until which the store may be tried.
+    /// The deadline for store operations.
     pub deadline: Instant,
-    /// The request's id in the response and in the log.
+    /// The request id, in the response and in log lines.
     pub request_id: Uuid,
 }
 
@@ -40,7 +40,7 @@ impl<'r> Call<'r> {
         body::header(self.request.headers(), name)
     }
 
-    /// Returns a path parameter, decoded.
+    /// Returns a percent-decoded path parameter.
     #[must_use]
     pub fn path_parameter(&self, name: &str) -> Option<&str> {
         self.request.path_parameters_ref().and_then(|parameters| parameters.first(name))
@@ -64,7 +64,7 @@ impl<'r> Call<'r> {
     /// Parses the `Idempotency-Key` header, if the request has one.
     ///
     /// # Errors
-    /// The key is not valid, which is noted in `faults`.
+    /// The key is not valid; the fault is added to `faults`.
     pub fn idempotency_key(&self, faults: &Faults) -> Result<Option<IdempotencyKey>, Noted> {
         let parsed = match self.header("Idempotency-Key") {
             Ok(key) => key.map(str::parse).transpose().map_err(|invalid: InvalidIdempotencyKey| invalid.to_string()),
@@ -84,7 +84,7 @@ impl<'r> Call<'r> {
         body::read(self.request, essence)
     }
 
-    /// Parses a JSON body. Its faults are noted in `faults`.
+    /// Parses a JSON body and adds its faults to `faults`.
     ///
     /// # Errors
     /// As for [`Call::body`].

@@ -1,4 +1,4 @@
-//! The vendors' dialects: one error model, a rendering for each API.
+//! Vendor dialects: the error response format of each API.
 
 mod activities;
 mod client_events;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{error::Error, reply::Reply};
 
-/// The form of an API's error responses.
+/// The error response format of an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
     /// `{"type","title","status","validationErrors","requestId"}`
@@ -27,7 +27,7 @@ pub enum Dialect {
     OAuth,
 }
 
-/// The time after which a caller should send a request again, in seconds.
+/// The `Retry-After` delay, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 
 /// The supported content encoding.
@@ -58,6 +58,7 @@ impl Dialect {
             | Error::TooLargeToStore
             | Error::UnsupportedMediaType
             | Error::Invalid(_)
+            | Error::UnsupportedGrantType
             | Error::AlreadyExists(_)
             | Error::Conflict(_)
             | Error::KeyReused
@@ -74,7 +75,7 @@ impl Dialect {
             (Error::Unauthorized(_), _) => StatusCode::UNAUTHORIZED,
             (Error::BodyTooLarge | Error::TooLargeToStore, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Error::UnsupportedMediaType | Error::UnsupportedEncoding, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            (Error::Invalid(_) | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
+            (Error::Invalid(_) | Error::UnsupportedGrantType | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
             (Error::KeyReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
             (Error::Overloaded, _) => StatusCode::TOO_MANY_REQUESTS,
@@ -106,7 +107,7 @@ fn faults(error: &Error) -> &[Fault] {
     }
 }
 
-/// The message of a dialect that has room for one.
+/// The message for dialects whose error body has a single message field.
 fn first_fault(error: &Error) -> String {
     faults(error).first().map_or_else(|| title(error).to_owned(), sentence)
 }
@@ -122,6 +123,7 @@ fn title(error: &Error) -> &'static str {
         Error::UnsupportedMediaType => "The Content-Type is not supported here",
         Error::UnsupportedEncoding => "The Content-Encoding must be gzip, or absent",
         Error::Invalid(_) => "The request is not valid",
+        Error::UnsupportedGrantType => "grant_type must be client_credentials",
         Error::KeyReused => "The Idempotency-Key was used with another payload",
         Error::Unavailable => "The service is unavailable; the request can be sent again as it is",
         Error::OutcomeUnknown => {
@@ -133,7 +135,7 @@ fn title(error: &Error) -> &'static str {
     }
 }
 
-/// A fault as a sentence. Faults of the whole request are sentences already.
+/// Formats a fault as a sentence. Faults of the whole request already are.
 fn sentence(fault: &Fault) -> String {
     match fault.pointer.as_str() {
         "" => fault.message.clone(),

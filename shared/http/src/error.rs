@@ -1,7 +1,7 @@
-//! Errors as a caller sees them, before a dialect renders them.
+//! Client-facing errors, independent of the dialect that renders them.
 //!
-//! An error holds the caller's message and nothing else. Details for the log (a store error's cause, a panic's location)
-//! stay with the runtime, which turns them into [`Error::Unavailable`], [`Error::OutcomeUnknown`] or [`Error::Internal`].
+//! An error carries only what the client may see. Details for the log, such as the cause of a store error, stay in the
+//! runtime, which maps them to [`Error::Unavailable`], [`Error::OutcomeUnknown`] or [`Error::Internal`].
 
 use lambda_http::http::HeaderValue;
 use punchcard_models::{
@@ -12,13 +12,13 @@ use punchcard_models::{
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing of this name exists; with the message.
+    /// The resource does not exist. Carries the message.
     #[error("not found")]
     NotFound(&'static str),
-    /// The path exists, but not with this method; with the value of `Allow`.
+    /// The path does not support the method. Carries the `Allow` header's value.
     #[error("method not allowed")]
     MethodNotAllowed(HeaderValue),
-    /// The caller's credentials do not hold.
+    /// Authentication failed.
     #[error("unauthorized")]
     Unauthorized(Denied),
     /// The body is larger than the limit.
@@ -27,46 +27,49 @@ pub enum Error {
     /// The request needs more than one item or transaction can hold.
     #[error("too large to store")]
     TooLargeToStore,
-    /// The body is not of the type that is read here.
+    /// The `Content-Type` is not supported.
     #[error("unsupported media type")]
     UnsupportedMediaType,
     /// The `Content-Encoding` is not supported.
     #[error("unsupported content encoding")]
     UnsupportedEncoding,
-    /// The request is not valid, for these reasons.
+    /// The request is not valid. Carries its faults.
     #[error("invalid")]
     Invalid(Vec<Fault>),
-    /// The id is taken, and the dialect treats that as an error; with the message.
+    /// The grant type of a token request is not supported (RFC 6749, 5.2).
+    #[error("unsupported grant type")]
+    UnsupportedGrantType,
+    /// The id already exists, and the dialect treats that as an error. Carries the message.
     #[error("already exists")]
     AlreadyExists(&'static str),
-    /// The request contradicts what is stored; with the message.
+    /// The request conflicts with stored data. Carries the message.
     #[error("conflict")]
     Conflict(&'static str),
     /// The Idempotency-Key was used with another payload.
     #[error("idempotency key reused")]
     KeyReused,
-    /// Nothing was recorded, or the request has an id of its own: it can be sent again.
+    /// Temporarily unavailable. A retry is safe: nothing was recorded, or the request is idempotent.
     #[error("unavailable")]
     Unavailable,
-    /// The request has no id of its own and may have been recorded.
+    /// The request may have been recorded, and it is not idempotent.
     #[error("outcome unknown")]
     OutcomeUnknown,
-    /// Too many requests are under way.
+    /// Too many concurrent requests.
     #[error("overloaded")]
     Overloaded,
-    /// A bug, a corrupt item or a wrong configuration.
+    /// A bug, a corrupt item or a misconfiguration.
     #[error("internal error")]
     Internal,
 }
 
 impl Error {
-    /// A fault of the request as a whole, with its message.
+    /// Creates an error for a fault of the request as a whole.
     #[must_use]
     pub fn invalid(sentence: &str) -> Self {
         Error::Invalid(vec![Fault { pointer: String::new(), kind: FaultKind::Invalid, message: sentence.to_owned() }])
     }
 
-    /// The outcome in metrics and logs.
+    /// Returns the name of the outcome in metrics and logs.
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
@@ -75,7 +78,7 @@ impl Error {
             Error::Unauthorized(_) => "unauthorized",
             Error::BodyTooLarge | Error::TooLargeToStore => "too_large",
             Error::UnsupportedMediaType | Error::UnsupportedEncoding => "unsupported_media_type",
-            Error::Invalid(_) => "invalid",
+            Error::Invalid(_) | Error::UnsupportedGrantType => "invalid",
             Error::AlreadyExists(_) => "duplicate",
             Error::Conflict(_) => "conflict",
             Error::KeyReused => "key_reused",

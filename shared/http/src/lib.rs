@@ -1,7 +1,7 @@
-//! The HTTP edge: routes, dialects, headers, body reading and credentials. It knows no store.
+//! The HTTP layer: routes, error dialects, headers, request bodies and authentication. It does not depend on the store.
 //!
-//! A handler reads its request through a [`Call`] and returns a [`Reply`] or an [`Error`]. An error knows nothing of HTTP
-//! until the route's [`Dialect`] renders it.
+//! A handler reads its request through a [`Call`] and returns a [`Reply`] or an [`Error`]. Errors are independent of
+//! HTTP; the route's [`Dialect`] renders them as responses in the vendor's format.
 //!
 //! ```
 //! use punchcard_http::{Dialect, Error};
@@ -20,7 +20,7 @@ mod reply;
 pub mod route;
 pub mod token;
 
-pub use body::{MAX_BODY, NotUtf8};
+pub use body::{MAX_BODY_BYTES, NotUtf8};
 pub use call::Call;
 pub use dialect::Dialect;
 pub use error::Error;

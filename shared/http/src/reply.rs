@@ -1,4 +1,4 @@
-//! Responses and the headers that all of them carry.
+//! Responses, and the headers common to all of them.
 
 use lambda_http::{
     Body, Response,
@@ -7,7 +7,7 @@ use lambda_http::{
 use serde::Serialize;
 use uuid::Uuid;
 
-/// The request id, which the log has as well.
+/// The response header with the request id, which log lines include too.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
 /// The headers of every response.
@@ -22,7 +22,7 @@ const HEADERS: [(&str, &str); 13] = [
     ("expect-ct", "max-age=86400"),
     ("feature-policy", "vibrate 'none'; geolocation 'none'"),
     ("permissions-policy", "vibrate=(), geolocation=()"),
-    // RFC 6749, 5.1: required beside Cache-Control in a response with a token.
+    // RFC 6749, 5.1: required in token responses, in addition to Cache-Control.
     ("pragma", "no-cache"),
     ("referrer-policy", "no-referrer"),
     ("strict-transport-security", "max-age=31536000"),
@@ -31,8 +31,8 @@ const HEADERS: [(&str, &str); 13] = [
     ("x-xss-protection", "1;mode=block"),
 ];
 
-/// The headers of a CORS preflight response. They allow every request header that a published client of the vendors
-/// sends, and never credentials, which are not allowed with `*`.
+/// The headers of a CORS preflight response. They allow every request header that the vendors' published clients send.
+/// Credentials are not allowed, because CORS forbids them with origin `*`.
 const PREFLIGHT: [(&str, &str); 3] = [
     ("access-control-allow-methods", "GET, POST, OPTIONS"),
     (
@@ -46,7 +46,7 @@ const PREFLIGHT: [(&str, &str); 3] = [
 /// The body of a response that could not be serialised.
 const INTERNAL_ERROR: &str = r#"{"message":"Internal Server Error"}"#;
 
-/// A status and a body.
+/// A response: status, body and headers.
 #[derive(Debug)]
 pub struct Reply {
     status: StatusCode,
@@ -105,7 +105,7 @@ impl Reply {
         self.status
     }
 
-    /// Converts it to an HTTP response with the common headers.
+    /// Converts the reply to an HTTP response and adds the common headers.
     #[must_use]
     pub fn into_response(self, request_id: Uuid) -> Response<Body> {
         let body = if self.body.is_empty() { Body::Empty } else { Body::Text(self.body) };
@@ -121,8 +121,31 @@ impl Reply {
     }
 }
 
-/// Creates the response to a request that reaches no handler. It has the gateway's form: deployed, the gateway sends it.
+/// Creates the response to a request that reaches no handler, in the format of API Gateway, which sends it on AWS.
 #[must_use]
 pub fn gateway_answer(status: StatusCode, message: &str) -> Response<Body> {
     Reply::json(status, &serde_json::json!({"message": message})).into_response(Uuid::new_v4())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::{Serializer, ser::Error as _};
+
+    use super::*;
+
+    /// A body that cannot be serialised.
+    struct Broken;
+
+    impl Serialize for Broken {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(S::Error::custom("broken"))
+        }
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_serialised_is_an_internal_error_and_no_empty_success() {
+        let response = Reply::ok(&Broken).into_response(Uuid::nil());
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(&**response.body(), INTERNAL_ERROR.as_bytes());
+    }
 }

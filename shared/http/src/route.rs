@@ -1,21 +1,21 @@
-//! Routes: the API's table of methods and paths.
+//! The route table: methods and paths of the API.
 //!
-//! A handler names its route; the server, the template's tests and the `Allow` header read the whole table.
+//! Each handler refers to its route. The server, the template tests and the `Allow` header use the whole table.
 
 use lambda_http::http::{HeaderValue, Method};
 
 use crate::Dialect;
 
-/// A method and the paths that one function serves with it.
+/// A method and the paths that one function serves.
 #[derive(Debug)]
 pub struct Route {
-    /// The name of the function: its package, its binary, and its resource in the template.
+    /// The function's name, also of its package, its binary and its resource in the template.
     pub function: &'static str,
-    /// The form of its errors.
+    /// The error response format.
     pub dialect: Dialect,
     /// The method.
     pub method: Method,
-    /// The paths, in API Gateway's notation. A path level has one variable name in all routes.
+    /// The paths, in API Gateway's notation. All routes use the same variable name at the same path level.
     pub paths: &'static [&'static str],
 }
 
@@ -71,8 +71,9 @@ pub static GET_BALANCES: Route = Route {
     paths: &["/client/users/{correlation_id}/balances"],
 };
 
-/// `POST /integrations/event`. Each published client of the vendor appends a path of its own to the base URL: Python, PHP,
-/// Segment and Activepieces `/api/v3.0`, Ruby and older Python versions `/api/v2.0`, Node and .NET the capitalised ones.
+/// `POST /integrations/event`. The vendor's published clients use different paths: Python, PHP, Segment and
+/// Activepieces prefix `/api/v3.0`, Ruby and older Python versions `/api/v2.0`; Node and .NET use the capitalised
+/// paths.
 pub static TRACK_EVENT: Route = Route {
     function: "track-event",
     dialect: Dialect::PlayerEvents,
@@ -94,7 +95,7 @@ pub static GET_PLAYER: Route = Route {
     paths: &["/integrations/player/{playerUniqueId}"],
 };
 
-/// Every route. Of the routes of one path, the first also answers the methods that none of them has.
+/// All routes. The first route of a path also handles the methods that no route of the path supports.
 pub static ROUTES: [&Route; 9] = [
     &START_SESSION,
     &SEND_CLIENT_EVENT,
@@ -108,14 +109,15 @@ pub static ROUTES: [&Route; 9] = [
 ];
 
 impl Route {
-    /// The first of all routes that has this path: it answers 405 and preflight requests there.
+    /// Returns true if this route handles the other methods of `path`: preflight requests and 405. It is the first
+    /// route with that path.
     #[must_use]
     pub fn answers_other_methods(&self, path: &str) -> bool {
         let first = ROUTES.iter().find(|route| route.paths.contains(&path));
         first.is_some_and(|first| std::ptr::eq(*first, self))
     }
 
-    /// The value of `Allow` for a request that came to this route: the methods of all routes of its path.
+    /// Returns the `Allow` header for a request to this route: the methods of all routes with the same path.
     #[must_use]
     pub fn allow(&self, request_path: &str) -> HeaderValue {
         let path = self.paths.iter().find(|path| matches(path, request_path));
@@ -124,12 +126,12 @@ impl Route {
         methods.push(self.method.as_str());
         methods.sort_unstable();
         methods.dedup();
-        // Names of methods are ASCII.
+        // Method names are ASCII, so the fallback is never used.
         HeaderValue::from_str(&methods.join(", ")).unwrap_or(HeaderValue::from_static("POST"))
     }
 }
 
-/// Whether a request's path fits a route's.
+/// Returns true if a request's path matches a route's path.
 fn matches(path: &str, request_path: &str) -> bool {
     let (mut wanted, mut sent) = (path.split('/'), request_path.split('/'));
     loop {

@@ -1,5 +1,5 @@
-//! Tokens: JWTs signed with Ed25519. Each is issued for one API and one client, and those of client events for one
-//! customer.
+//! Access tokens: JWTs signed with Ed25519. A token is issued to one client for one API, and client-event tokens for
+//! one customer.
 
 use std::{
     num::NonZeroUsize,
@@ -24,23 +24,23 @@ use uuid::Uuid;
 
 const ISSUER: &str = "punchcard";
 
-/// The claims of a token. All of them are required, except the customer.
+/// The claims of a token. All are required except `cid`.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Claims {
     /// The issuer.
     pub iss: String,
-    /// The API that it is valid for.
+    /// The API that the token is valid for.
     pub aud: String,
     /// The client.
     pub sub: String,
-    /// The customer that it is bound to.
+    /// The customer that the token is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cid: Option<String>,
-    /// The time of issue, in seconds since 1970.
+    /// Issue time, in seconds since the Unix epoch.
     pub iat: i64,
-    /// The time of expiry, in seconds since 1970.
+    /// Expiry time, in seconds since the Unix epoch.
     pub exp: i64,
-    /// A unique id.
+    /// Unique id of the token.
     pub jti: Uuid,
 }
 
@@ -61,9 +61,9 @@ impl Claims {
     }
 }
 
-/// A key that cannot be used for signing.
+/// A signing key could not be generated or used.
 #[derive(Debug, thiserror::Error)]
-#[error("the signing key could not be used: {0}")]
+#[error("signing key error: {0}")]
 pub struct UnusableKey(&'static str);
 
 /// Signs a token.
@@ -80,12 +80,12 @@ pub fn sign(claims: &Claims, key: &SigningKey) -> Result<String, UnusableKey> {
 /// The number of tokens that a [`Verifier`] caches.
 const CACHED: NonZeroUsize = NonZeroUsize::new(1024).expect("not zero");
 
-/// Verifies tokens and caches the verified ones: a client sends a token many times, and verifying the signature takes as
-/// long as everything else that a request computes.
+/// Verifies tokens and caches verified signatures: clients reuse a token for many requests, and verifying a signature
+/// takes as much CPU time as the rest of a request.
 #[derive(Debug)]
 pub struct Verifier(Mutex<LruCache<SecretDigest, Verified>>);
 
-/// A token whose signature was verified, and the key that verified it.
+/// A token with a verified signature, and the key that verified it.
 #[derive(Debug, Clone)]
 struct Verified {
     claims: Arc<Claims>,
@@ -100,8 +100,8 @@ impl Default for Verifier {
 }
 
 impl Verifier {
-    /// Verifies a token for an API. Only the signature's verification is cached: the key's presence and the claims are
-    /// checked every time.
+    /// Verifies a token for `scope`. Only signature verification is cached: key revocation and claims are checked on
+    /// every call.
     ///
     /// # Errors
     /// The reason why the token is not valid.
@@ -136,13 +136,13 @@ impl Verified {
     }
 }
 
-/// Verifies the signature of a token. Its claims are not checked.
+/// Verifies the signature of a token, but not its claims.
 fn verify_signature(token: &str, access: &Access) -> Result<Verified, Denied> {
     install_ring();
     let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Malformed)?;
     let key_id = header.kid.ok_or(Denied::Malformed)?;
     let key = *access.public_keys.get(&key_id).ok_or(Denied::UnknownKey)?;
-    // The claims are checked by the caller: the library would read a clock of its own.
+    // The caller checks the claims, because the library would read the system clock.
     let mut rules = Validation::new(Algorithm::EdDSA);
     rules.validate_exp = false;
     rules.validate_aud = false;
@@ -151,19 +151,20 @@ fn verify_signature(token: &str, access: &Access) -> Result<Verified, Denied> {
     Ok(Verified { claims: Arc::new(token.claims), key_id, key })
 }
 
-/// Generates a key: the pair for signing, and the public key for verification.
+/// Generates a signing key pair, and returns it with its public key.
 ///
 /// # Errors
-/// The system's random number generator failed.
+/// The system random number generator failed.
 pub fn generate() -> Result<(SigningKey, Vec<u8>), UnusableKey> {
     let random = ring::rand::SystemRandom::new();
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| UnusableKey("no randomness"))?;
-    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_| UnusableKey("not a key"))?;
+    let pkcs8 =
+        Ed25519KeyPair::generate_pkcs8(&random).map_err(|_| UnusableKey("the random number generator failed"))?;
+    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_| UnusableKey("the generated key is not valid"))?;
     let public = pair.public_key().as_ref().to_vec();
     Ok((SigningKey { id: Uuid::now_v7().to_string(), pkcs8: pkcs8.as_ref().to_vec() }, public))
 }
 
-/// Ed25519 by ring, which TLS uses as well. No other algorithm has a verifier.
+/// Ed25519 implemented by ring, which TLS uses too. No other algorithm is accepted.
 static RING: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| match algorithm {
         Algorithm::EdDSA => match Ed25519KeyPair::from_pkcs8(key.as_bytes()) {
@@ -180,7 +181,7 @@ static RING: CryptoProvider = CryptoProvider {
 };
 
 fn install_ring() {
-    // Fails only if a provider, which is this one, is already installed.
+    // Fails only if this provider is already installed.
     RING.install_default().ok();
 }
 

@@ -53,8 +53,8 @@ pub struct Activity {
 }
 
 impl Activity {
-    /// Parses an activity. The dialect reports one fault, the first of the contract's order, so faults are noted in that
-    /// order and as whole sentences.
+    /// Parses an activity. The dialect reports one fault, the first of the contract's order, so faults are noted in
+    /// that order and as whole sentences.
     ///
     /// # Errors
     /// The faults of the activity.

@@ -4,8 +4,8 @@ use std::{borrow::Cow, cmp::Ordering, fmt};
 
 /// A decimal number `±digits × 10^exponent`, normalised: equal numbers are equal values.
 ///
-/// It has any size that JSON text can express, which no fixed-width decimal type has. It is only compared and displayed,
-/// so it has no arithmetic.
+/// It has any size that JSON text can express, which no fixed-width decimal type has. It is only compared and
+/// displayed, so it has no arithmetic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decimal<'a> {
     negative: bool,
@@ -100,8 +100,8 @@ impl From<u64> for Decimal<'static> {
     }
 }
 
-/// Parses an exponent. One that exceeds an `i64` belongs to zero, or to a number too small to be told from zero: a number
-/// beyond a double's range is refused before.
+/// Parses an exponent. One that exceeds an `i64` belongs to zero or to a number indistinguishable from zero: numbers
+/// beyond a double's range are rejected earlier.
 fn saturating_exponent(text: &str) -> i64 {
     text.parse().unwrap_or(if text.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 })
 }

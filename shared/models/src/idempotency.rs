@@ -56,7 +56,7 @@ impl Deref for IdempotencyKey {
     }
 }
 
-/// The SHA-256 of a validated request's canonical form, which tells a retry from another request.
+/// The SHA-256 of a validated request's canonical form, which distinguishes a retry from a different request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PayloadDigest([u8; 32]);
 

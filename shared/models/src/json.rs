@@ -261,8 +261,8 @@ impl<'a> Visitor<'a> for KeySeed {
     }
 }
 
-/// The canonical form: no white space, members ordered by the bytes of their keys, numbers by their decimal value. Equal
-/// values have the same text. `{:#}` adds line breaks and indentation.
+/// The canonical form: no white space, members ordered by the bytes of their keys, numbers by their decimal value.
+/// Equal values have the same text. `{:#}` adds line breaks and indentation.
 impl fmt::Display for Value<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write(f, 1)

@@ -22,8 +22,8 @@ pub enum MemberId {
 }
 
 impl MemberId {
-    /// Returns the owner of an activity's points: the account of its session, or the correlation id if it has no session
-    /// or an anonymous one.
+    /// Returns the owner of an activity's points: the account of its session, or the correlation id if it has no
+    /// session or an anonymous one.
     #[must_use]
     pub fn of(owner: Option<&SessionOwner>, correlation_id: &CorrelationId) -> Self {
         match owner.and_then(SessionOwner::account) {

@@ -20,11 +20,11 @@ pub struct Award<'c> {
 pub struct Line<'c> {
     /// The rule.
     pub rule: &'c Rule,
-    /// Whether it pays.
+    /// The verdict.
     pub verdict: Verdict<'c>,
 }
 
-/// Whether a rule pays.
+/// The outcome of evaluating a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict<'c> {
     /// The rule pays.

@@ -120,7 +120,7 @@ impl Catalog {
         Catalog { rules: Rules::new(rules, &self.actions), ..self.clone() }
     }
 
-    /// Whether rules pay at all.
+    /// True if rules pay at all.
     #[must_use]
     pub fn rewards_enabled(&self) -> bool {
         self.rewards_enabled

@@ -52,7 +52,8 @@ impl Condition {
         Ok(Condition { field: field?, tests })
     }
 
-    /// Whether the data meets all tests. `null` counts as absent, and an absent field meets only `exists: false`.
+    /// Returns true if the data meets all tests. `null` counts as absent, and an absent field meets only `exists:
+    /// false`.
     pub fn is_met_by(&self, data: &OpenData) -> bool {
         let datum = data.iter().find(|(name, _)| *name == self.field).map(|(_, datum)| datum);
         let datum = datum.filter(|datum| **datum != Datum::One(Scalar::Null));
@@ -106,7 +107,8 @@ fn number(at: At<'_, '_>) -> Result<Decimal<'static>, Noted> {
     }
 }
 
-/// Whether two values are equal. A string that spells a number equals that number; two strings are compared literally.
+/// Returns true if two values are equal. A string that spells a number equals that number; two strings are compared
+/// literally.
 fn same(value: &Scalar, wanted: &Scalar) -> bool {
     match (value, wanted) {
         (Scalar::Number(number), other) | (other, Scalar::Number(number)) => {

@@ -28,9 +28,9 @@ impl Counter {
 
 /// The amount that a paying rule adds to one of its counters.
 ///
-/// The award is valid only if the counter still permits it when the award is written. If the reward is paid in full, the
-/// counter must be absent or at most [`Spend::most_before`]. If a points limit left only part of it, the counter must be
-/// exactly `seen` (absent is 0).
+/// The award is valid only if the counter still permits it when the award is written. If the reward is paid in full,
+/// the counter must be absent or at most [`Spend::most_before`]. If a points limit left only part of it, the counter
+/// must be exactly `seen` (absent is 0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spend<'c> {
     /// The rule that pays.
@@ -43,7 +43,7 @@ pub struct Spend<'c> {
     pub limit: u64,
     /// The value that the evaluation assumed.
     pub seen: u64,
-    /// Whether the award is valid for that value only.
+    /// True if the award is valid for that value only.
     pub exact: bool,
 }
 

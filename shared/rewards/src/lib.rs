@@ -1,5 +1,5 @@
-//! The rewards engine: a [`Catalog`] of rules, and [`Catalog::evaluate`], which computes the points that they pay for an
-//! activity or player event, with the reasons.
+//! The rewards engine: a [`Catalog`] of rules, and [`Catalog::evaluate`], which computes the points that they pay for
+//! an activity or player event, with the reasons.
 //!
 //! The crate is pure. It reads no clock, performs no I/O and knows neither AWS nor HTTP, so a stored award can be
 //! recomputed at any time from the same input.

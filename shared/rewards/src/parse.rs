@@ -78,8 +78,7 @@ pub(crate) fn known_name(at: At<'_, '_>, kind: &str, known: &BTreeSet<String>) -
     Ok(name.to_owned())
 }
 
-/// Whether a string is a valid name of a business unit or points type. Both become part of attribute names in the
-/// store.
+/// Returns true for a valid name of a business unit or points type. Both become part of attribute names in the store.
 pub(crate) fn is_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(allowed)

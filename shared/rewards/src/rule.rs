@@ -55,13 +55,13 @@ impl Rule {
         &self.id
     }
 
-    /// Whether the rule is a campaign, which rewards player events, and not an offer, which rewards activities.
+    /// Returns true for a campaign, which rewards player events, and false for an offer, which rewards activities.
     #[must_use]
     pub fn is_campaign(&self) -> bool {
         matches!(self.body, RuleBody::Campaign(_))
     }
 
-    /// Whether the rule is a base offer. Base offers pay before all other rules.
+    /// Returns true for a base offer. Base offers pay before all other rules.
     pub(crate) fn is_base(&self) -> bool {
         matches!(&self.body, RuleBody::Offer(Offer { kind: OfferKind::Base(_), .. }))
     }

@@ -12,7 +12,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Whether the window includes every time.
+    /// Returns true if the window includes every time.
     #[cfg(feature = "yaml")]
     pub fn is_unbounded(self) -> bool {
         self.from.is_none() && self.until.is_none()

@@ -22,8 +22,8 @@ use crate::catalog::Catalog;
 /// The demo catalog. Its comments document the format.
 pub const DEMO: &str = include_str!("../demo.yaml");
 
-/// The largest catalog in bytes of JSON. A catalog is stored in one transaction, which holds 4 MB, and functions keep it in
-/// memory.
+/// The largest catalog in bytes of JSON. A catalog is stored in one transaction, which holds 4 MB, and functions keep
+/// it in memory.
 const MAX_JSON: usize = 3_000_000;
 
 /// A valid catalog and its stored form.

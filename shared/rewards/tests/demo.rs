@@ -39,7 +39,7 @@ impl<'a> Activity<'a> {
         Activity { action, channel: "WEB", unit: None, when: "2026-06-01T12:00:00Z", account: None }
     }
 
-    /// What each rule says about it, and what it earned.
+    /// The verdict of each rule, and the points earned.
     fn judged<'c>(&self, catalog: &'c Catalog, usage: &mut Usage) -> (Verdicts<'c>, Books) {
         let account = self.account.map(|id| id.parse::<AccountId>().expect("an id"));
         let member = Member { account: account.as_ref(), loyalty: None };
@@ -267,7 +267,7 @@ fn a_disabled_programme_pays_nothing_and_says_so() {
     assert!(verdicts.iter().all(|(_, verdict)| *verdict == Verdict::NotPaid(Reason::RewardsDisabled)), "{verdicts:?}");
 }
 
-/// What an event earns, and by which campaigns.
+/// The points that an event earns, by campaign.
 fn event(name: &str, data: &OpenData, usage: &mut Usage) -> (u64, Vec<String>) {
     let demo = demo();
     let occurrence = Occurrence {

@@ -1,4 +1,4 @@
-//! What holds for any catalog and any history.
+//! Properties of every catalog and history.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ const IDS: [&str; 2] = ["A-1", "A-2"];
 /// The last one is disabled.
 const UNITS: [&str; 3] = ["ABC", "XYZ", "OLD"];
 
-/// Without the members that are `null`: absent is not the same in all of them.
+/// Removes members that are `null`, because `null` and absent differ for some of them.
 fn object(members: Value) -> Value {
     match members {
         Value::Object(members) => members.into_iter().filter(|(_, value)| !value.is_null()).collect(),
@@ -39,7 +39,7 @@ fn some_of(names: &'static [&'static str]) -> impl Strategy<Value = Option<Vec<&
     option::of(subsequence(names, 1..=names.len()))
 }
 
-/// Mostly small numbers, where limits and points meet; sometimes the highest there can be.
+/// Mostly small numbers, so that limits and points interact; sometimes the highest possible one.
 fn up_to(most: u64) -> impl Strategy<Value = u64> {
     prop_oneof![9 => 1..=20u64, 1 => select(vec![most - 1, most])]
 }
@@ -68,7 +68,7 @@ fn share() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A decimal. Few enough digits to come through `serde_json`'s double unchanged.
+/// A decimal with few enough digits for `serde_json`'s doubles.
 fn decimal(digits: u64, places: usize) -> Value {
     let digits = format!("{digits:0>width$}", width = places + 1);
     let (whole, fraction) = digits.split_at(digits.len() - places);
@@ -134,7 +134,7 @@ fn rules() -> impl Strategy<Value = (Vec<Value>, Vec<Value>)> {
     (named("OFFER", offer()), named("CAMPAIGN", campaign()))
 }
 
-/// Something that happens, to one of two members.
+/// An occurrence for one of two members.
 #[derive(Debug, Clone)]
 struct Happening {
     trigger: Trigger<'static>,
@@ -176,13 +176,13 @@ impl Happening {
     }
 }
 
-/// What the store would decide: whether the counters still allow what the award assumed.
+/// The store's condition: the counters still permit the award.
 fn holds(spend: &Spend<'_>, usage: &Usage) -> bool {
     let used = usage.used(&spend.name());
     if spend.exact { used == spend.seen } else { used <= spend.most_before() }
 }
 
-/// The limit of a rule as the catalog's text has it.
+/// The limit of a rule in the catalog's text.
 fn limit(rules: &[Value], id: &str, name: &str) -> u64 {
     let rule = rules.iter().find(|rule| rule["id"] == id).expect("the rule");
     rule["limits"][name].as_u64().unwrap_or(u64::MAX)
@@ -205,10 +205,10 @@ proptest! {
                 _ => earned.targeted += line.points(),
             }
         }
-        let told = award.earned().into_iter().flat_map(|(unit, types)| {
+        let earned = award.earned().into_iter().flat_map(|(unit, types)| {
             types.into_iter().map(move |(points_type, earned)| ((unit.to_owned(), points_type.to_owned()), earned))
         });
-        prop_assert_eq!(told.collect::<BTreeMap<_, _>>(), books.clone());
+        prop_assert_eq!(earned.collect::<BTreeMap<_, _>>(), books.clone());
         let totals: u64 = books.values().map(|earned| earned.total()).sum();
         let parts: u64 = books.values().map(|earned| earned.base + earned.bonus + earned.targeted).sum();
         prop_assert_eq!(totals, parts);
@@ -243,14 +243,14 @@ proptest! {
             Trigger::Event(name) => rule["event"] == name,
         };
         let asked = if let Trigger::Action(_) = happening.trigger { &offers } else { &campaigns };
-        // The generated ids are in order, for there are fewer than ten.
+        // There are fewer than ten ids, so they are generated in order.
         let expected: Vec<_> = asked.iter().filter(answers).map(|rule| rule["id"].as_str().expect("an id")).collect();
         let traced: Vec<_> = award.trace().iter().map(|line| &**line.rule.id()).collect();
         prop_assert_eq!(traced, expected);
     }
 
-    /// A history as the store lives it: each award is evaluated with what some earlier moment knew, and written only
-    /// if its assumptions hold; else it is evaluated again with what is.
+    /// Simulates the store's optimistic writes: each award is evaluated with counters from an earlier point in time,
+    /// written only if its conditions hold, and otherwise evaluated again with the current counters.
     #[test]
     fn no_limit_is_ever_passed(
         (offers, campaigns) in rules(),
@@ -258,7 +258,7 @@ proptest! {
     ) {
         let catalog = read(&text(&offers, &campaigns));
         let rules = [offers, campaigns].concat();
-        // For each member the moments of its counters; totals are everyone's.
+        // The history of each member's counters. Totals are shared by all members.
         let mut moments = [vec![Usage::default()], vec![Usage::default()]];
         let mut paid = BTreeMap::<(usize, String), (u64, u64)>::new();
         for (happening, remembered) in history {
@@ -268,7 +268,7 @@ proptest! {
             let award = happening.award(&catalog, &now);
             prop_assert!(award.spends().iter().all(|spend| holds(spend, &now)));
             if optimistic.spends().iter().all(|spend| holds(spend, &now)) {
-                // Of several limits that are reached another one may be the reason, but what is paid is the same.
+                // If several limits are reached, the reason may differ, but the points are the same.
                 let paid = |award: &Award<'_>| award.trace().iter().map(Line::points).collect::<Vec<_>>();
                 prop_assert_eq!(paid(&optimistic), paid(&award));
             }
@@ -281,7 +281,7 @@ proptest! {
                 }
             }
             moments[happening.who].push({ let mut next = now; next.add(&award); next });
-            // The other member's next moment knows the totals.
+            // The other member's history includes the new totals.
             let other = 1 - happening.who;
             let mut next = moments[other].last().expect("a moment").clone();
             for spend in award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses) {
@@ -297,8 +297,8 @@ proptest! {
         }
     }
 
-    /// Counters change for paying rules only, and each limit of a paying rule is counted. Counters are near their limits
-    /// half of the time, so that some limits are exhausted while others of the same rule are not.
+    /// Counters change for paying rules only, and each limit of a paying rule is counted. Counters are near their
+    /// limits half of the time, so that some limits are exhausted while others of the same rule are not.
     #[test]
     fn limits_are_spent_by_exactly_the_rules_that_pay(
         (offers, campaigns) in rules(),

@@ -1,4 +1,4 @@
-//! Admission: the callers of the catalog, and the credentials of a request.
+//! Admission: checks the credentials of a request against the catalog's clients and API keys.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,32 +11,32 @@ use punchcard_store::{CallerReader, Callers, CatalogVersion, RulesReader, Store,
 
 use crate::{Failure, clock::now};
 
-/// The longest that one read may take when a process starts. Lambda ends a start after 10 seconds.
+/// Time limit of one read during startup. Lambda aborts initialization after 10 seconds.
 const START_LIMIT: Duration = Duration::from_secs(3);
 
-/// Decides who may call.
+/// Authenticates requests.
 #[derive(Debug)]
 pub struct Admission {
     callers: CallerReader,
     tokens: Verifier,
 }
 
-/// A caller whose credentials hold.
+/// An authenticated request.
 #[derive(Debug, Clone, Copy)]
 pub struct Admitted {
-    /// The catalog in force.
+    /// The current catalog version.
     pub catalog: CatalogVersion,
 }
 
 impl Admission {
-    /// Reads the callers, which also opens the connection to the store.
+    /// Loads the callers, which also opens the connection to the store.
     pub async fn open(store: &Store) -> Self {
         let callers = CallerReader::new(store);
         warm_up(callers.current(now())).await;
         Admission { callers, tokens: Verifier::default() }
     }
 
-    /// The same, with the rules of the catalog in force.
+    /// Loads the callers, and the rules of the current catalog.
     pub async fn open_with_rules(store: &Store) -> (Self, RulesReader) {
         let (admission, rules) = (Self::open(store).await, RulesReader::new(store));
         let read = async { rules.of(admission.callers.current(now()).await?.catalog).await };
@@ -44,26 +44,26 @@ impl Admission {
         (admission, rules)
     }
 
-    /// Checks `Authorization: Bearer`.
+    /// Verifies the `Authorization: Bearer` token.
     ///
     /// # Errors
-    /// The token does not hold, or the callers cannot be read.
+    /// The token is not valid for `scope`, or the callers cannot be read.
     pub async fn bearer(&self, call: &Call<'_>, scope: Scope) -> Result<Admitted, Failure> {
         self.check(call, |access| auth::bearer(call, &self.tokens, access, scope).map(|_| ())).await
     }
 
-    /// Checks the `APIKey` header.
+    /// Verifies the `APIKey` header.
     ///
     /// # Errors
-    /// The key does not hold, or the callers cannot be read.
+    /// The key is not valid, or the callers cannot be read.
     pub async fn api_key(&self, call: &Call<'_>) -> Result<Admitted, Failure> {
         self.check(call, |access| auth::api_key(call, access)).await
     }
 
-    /// Checks a client's secret.
+    /// Verifies a client's secret.
     ///
     /// # Errors
-    /// The secret does not hold, or the callers cannot be read.
+    /// The secret is not valid for `scope`, or the callers cannot be read.
     pub async fn client(
         &self,
         call: &Call<'_>,
@@ -74,7 +74,7 @@ impl Admission {
         self.check(call, |access| access.client(id, secret, scope)).await
     }
 
-    /// Checks by the cached callers, and by newer ones if those do not know the caller.
+    /// Runs `check` on the cached callers, and again on refreshed ones if the caller may be new.
     async fn check(&self, call: &Call<'_>, check: impl Fn(&Access) -> Result<(), Denied>) -> Result<Admitted, Failure> {
         let admitted = |callers: &Arc<Callers>| Admitted { catalog: callers.catalog };
         let callers = self.callers.current(call.now).await?;
@@ -90,11 +90,11 @@ impl Admission {
     }
 }
 
-/// Reads what the first request would read, for as long as a start may take. If it fails, the first request reads again.
+/// Fills a cache during startup, within a time limit. A failure is only logged: the first request reads again.
 pub async fn warm_up<T>(read: impl Future<Output = Result<T, StoreError>>) {
     match tokio::time::timeout(START_LIMIT, read).await {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "not read at the start; the first request reads it"),
-        Err(_) => tracing::warn!("not read in time at the start; the first request reads it"),
+        Ok(Err(error)) => tracing::warn!(%error, "warm-up read failed; the first request will retry"),
+        Err(_) => tracing::warn!("warm-up read timed out; the first request will retry"),
     }
 }

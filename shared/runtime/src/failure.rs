@@ -1,6 +1,6 @@
-//! Failures of a handler, and their mapping to responses.
+//! Handler failures, and their mapping to client-facing errors.
 //!
-//! A [`Failure`] keeps the cause for the log. The caller gets an [`Error`], which holds nothing of it.
+//! A [`Failure`] carries the cause for the log. The client gets an [`Error`], which does not include it.
 
 use std::error::Error as StdError;
 
@@ -8,10 +8,10 @@ use punchcard_http::{Error, token::UnusableKey};
 use punchcard_models::{access::Denied, fault::Faults};
 use punchcard_store::StoreError;
 
-/// A request that a handler could not answer.
+/// The reason why a handler did not produce a reply.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The request is refused.
+    /// The request was rejected.
     #[error(transparent)]
     Refused(#[from] Error),
     /// The store failed.
@@ -20,7 +20,7 @@ pub enum Failure {
     /// The request took longer than [`REQUEST_LIMIT`](crate::REQUEST_LIMIT).
     #[error("deadline exceeded")]
     DeadlineExceeded,
-    /// Something of our own is broken: a stored document that is not JSON, a key that does not sign.
+    /// A fault of the service itself, such as a stored document that is not JSON or an unusable signing key.
     #[error("internal error: {0}")]
     Internal(#[source] Box<dyn StdError + Send + Sync>),
     /// The handler panicked. The panic hook logs the location.
@@ -29,7 +29,7 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The caller's error. `is_repeatable` says whether the request may be sent again without taking effect twice.
+    /// Converts the failure to the client-facing error. `is_repeatable` is true if a retry cannot take effect twice.
     #[must_use]
     pub fn into_error(self, is_repeatable: bool) -> Error {
         match self {
@@ -48,7 +48,7 @@ impl Failure {
         }
     }
 
-    /// Logs the failure. Nothing that a client sent gets into a line.
+    /// Logs the failure. Log lines never contain client data.
     pub(crate) fn log(&self) {
         match self {
             Failure::Refused(Error::Unauthorized(denied)) => tracing::info!(?denied, "unauthorized"),
@@ -84,7 +84,7 @@ impl From<UnusableKey> for Failure {
 /// A stored document that is not JSON.
 impl From<serde_json::Error> for Failure {
     fn from(error: serde_json::Error) -> Self {
-        // serde_json quotes the text in data errors; its category does not.
+        // serde_json quotes the document in data errors, so only the category is logged.
         Failure::Internal(format!("stored JSON: {:?}", error.classify()).into())
     }
 }

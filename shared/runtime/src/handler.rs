@@ -1,26 +1,26 @@
-//! The abstraction of a function.
+//! The trait that every function implements.
 
 use punchcard_http::{Call, Reply, Route};
 use punchcard_store::Store;
 
 use crate::Failure;
 
-/// A function: a route, and how its requests are answered.
+/// A request handler for one route. Each Lambda function is one handler.
 ///
-/// The methods return `Send` futures, because `serve` runs handlers on several threads.
+/// Futures are `Send` because `punchcard serve` runs handlers on a multi-threaded runtime.
 pub trait Handler: Send + Sync + Sized + 'static {
     /// The method, paths and dialect.
     const ROUTE: &'static Route;
 
-    /// Opens the handler, once for all requests of a process. It reads what the first request needs, if the store answers,
-    /// and never fails: the first request tries again.
+    /// Creates the handler, once per process. It warms up caches but never fails: if the store is unavailable, the
+    /// first request reads again.
     fn open(store: &Store) -> impl Future<Output = Self> + Send;
 
-    /// Answers a request: parses, decides, writes.
+    /// Handles a request.
     fn respond(&self, call: &Call<'_>) -> impl Future<Output = Result<Reply, Failure>> + Send;
 
-    /// Whether a request can be sent again after a failure without taking effect twice. It decides the response when the
-    /// outcome of a write is unknown.
+    /// Returns true if a retry of the request cannot take effect twice. Determines the response when the outcome of a
+    /// write is unknown.
     #[must_use]
     fn is_repeatable(_call: &Call<'_>) -> bool {
         true

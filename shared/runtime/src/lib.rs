@@ -1,9 +1,9 @@
 //! Runs handlers: on Lambda, in `punchcard serve`, and in tests.
 //!
-//! A function is a type that implements [`Handler`]: a route, the store handles that it opens once, and one function from
-//! request to reply. Everything that functions share is here: [`Admission`] (callers and credentials), the deadline, panic
-//! handling, logs, metrics, and the mapping of store errors to responses. This is the only crate that knows both the HTTP
-//! edge and the store, and the only one that reads the clock.
+//! A function is a type that implements [`Handler`]: a route, store handles that are opened once, and a method that
+//! turns a request into a reply. This crate provides what all functions share: authentication ([`Admission`]),
+//! deadlines, panic handling, logs, metrics, and the mapping of store errors to responses. It is the only crate that
+//! depends on both the HTTP layer and the store, and the only one that reads the system clock.
 //!
 //! ```
 //! use punchcard_http::{Call, Reply, Route, route};

@@ -1,4 +1,4 @@
-//! Logs: lines with an RFC 3339 timestamp, a level and the request id, and nothing in them that a client sent.
+//! Logging. Lines have an RFC 3339 timestamp, a level and the request id, and never contain client data.
 
 use std::{env, ffi::OsStr, io, panic};
 
@@ -10,12 +10,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// `RUST_LOG` is not a list of levels and targets.
+/// `RUST_LOG` is not valid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("RUST_LOG must be a level, or a list such as warn,punchcard_store=debug, not {0:?}")]
 pub struct InvalidRustLog(String);
 
-/// Writes logs as JSON to standard output, as Lambda takes them. `RUST_LOG` chooses how much, `info` if unset.
+/// Starts logging as JSON to standard output, which Lambda collects. `RUST_LOG` sets the level; the default is `info`.
 ///
 /// # Errors
 /// `RUST_LOG` is invalid.
@@ -23,7 +23,7 @@ pub fn json() -> Result<(), InvalidRustLog> {
     start(tracing_subscriber::fmt::layer().json().flatten_event(true).with_target(false).with_span_list(false), "info")
 }
 
-/// Writes logs for people to standard error. `RUST_LOG` chooses how much, `default` if unset.
+/// Starts logging as plain text to standard error. `RUST_LOG` sets the level; the default is `default`.
 ///
 /// # Errors
 /// `RUST_LOG` is invalid.
@@ -31,32 +31,32 @@ pub fn plain(default: &str) -> Result<(), InvalidRustLog> {
     start(tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false), default)
 }
 
-/// Whatever `RUST_LOG` asks for, crates that aren't ours tell only what is wrong: below that, the SDK and the Lambda
-/// runtime log whole requests.
+/// Limits dependencies to warnings and errors, regardless of `RUST_LOG`: at lower levels the SDK and the Lambda runtime
+/// log whole requests.
 #[must_use]
-pub fn discreet<S: Subscriber>() -> impl Layer<S> {
+pub fn limit_dependencies<S: Subscriber>() -> impl Layer<S> {
     filter_fn(|metadata| *metadata.level() <= Level::WARN || metadata.target().starts_with("punchcard"))
 }
 
 fn start(lines: impl Layer<Registry> + Send + Sync, default: &str) -> Result<(), InvalidRustLog> {
     let chosen = env::var_os("RUST_LOG").filter(|chosen| !chosen.is_empty());
     let filter = filter(chosen.as_deref().unwrap_or(OsStr::new(default)))?;
-    tracing_subscriber::registry().with(lines).with(filter).with(discreet()).init();
+    tracing_subscriber::registry().with(lines).with(filter).with(limit_dependencies()).init();
     log_panics();
     Ok(())
 }
 
-/// What a panic says may hold what a client sent: the log gets its place only.
+/// Logs panics with their location only, because the message may contain client data.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "panicked");
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, "panicked");
     }));
 }
 
-/// By level and crate only: to choose by spans and fields as well would link an engine for regular expressions.
+/// Parses a filter by level and target. Filters by span or field would add a regular-expression engine to the binary.
 fn filter(chosen: &OsStr) -> Result<Targets, InvalidRustLog> {
-    // A span filter would parse as a target that nothing has.
+    // `Targets` would accept a span filter as a target that never matches.
     let text = chosen.to_str().filter(|text| !text.contains('['));
     let parsed = text.and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| InvalidRustLog(chosen.to_string_lossy().into_owned()))
@@ -71,7 +71,7 @@ mod tests {
     fn logged(work: impl FnOnce()) -> String {
         let (mut written, writer) = io::pipe().expect("a pipe");
         let lines = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_writer(Arc::new(writer)).finish();
-        tracing::subscriber::with_default(lines.with(discreet()), work);
+        tracing::subscriber::with_default(lines.with(limit_dependencies()), work);
         let mut log = String::new();
         written.read_to_string(&mut log).expect("text");
         log
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn crates_that_are_not_ours_tell_only_what_is_wrong() {
+    fn dependencies_log_only_warnings_and_errors() {
         let log = logged(|| {
             tracing::trace!(target: "punchcard_store::retry", "ours");
             tracing::warn!(target: "lambda_runtime", "theirs, a warning");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_is_told_by_its_place_alone() {
+    fn a_panic_is_logged_with_its_location_only() {
         let log = logged(|| {
             let usual = panic::take_hook();
             log_panics();

@@ -1,5 +1,5 @@
-//! Metrics in CloudWatch's embedded format: counted through the `metrics` facade and written as log lines, without an API
-//! call. Counting costs nothing while no recorder is installed, as in `serve`.
+//! Metrics in CloudWatch's embedded metric format: log lines instead of API calls. Without a recorder, as in
+//! `punchcard serve`, counters are no-ops.
 
 use std::{env, io};
 
@@ -7,12 +7,12 @@ use metrics_cloudwatch_embedded::{Builder, Collector};
 
 use punchcard_http::Error;
 
-/// Counts recorded events.
+/// Counts newly recorded events.
 pub fn accepted(count: usize) {
     add("Accepted", count);
 }
 
-/// Counts events that existed before.
+/// Counts duplicate events.
 pub fn duplicate(count: usize) {
     add("Duplicate", count);
 }
@@ -24,19 +24,20 @@ pub(crate) fn failed(error: &Error) {
         Error::AlreadyExists(_) => "Duplicate",
         Error::Conflict(_) | Error::KeyReused => "Conflict",
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "Failed",
-        // The first is an ordinary answer to a read. The second only `serve` gives: Lambda throttles by itself.
+        // 404 is a normal response to a read. Only `punchcard serve` is ever overloaded: Lambda throttles by itself.
         Error::NotFound(_) | Error::Overloaded => return,
         Error::MethodNotAllowed(_)
         | Error::BodyTooLarge
         | Error::TooLargeToStore
         | Error::UnsupportedMediaType
         | Error::UnsupportedEncoding
-        | Error::Invalid(_) => "Invalid",
+        | Error::Invalid(_)
+        | Error::UnsupportedGrantType => "Invalid",
     };
     add(name, 1);
 }
 
-/// Counts the first request of a function's instance.
+/// Counts a cold start.
 pub(crate) fn cold_start() {
     add("ColdStart", 1);
 }
@@ -45,15 +46,15 @@ fn add(name: &'static str, count: usize) {
     ::metrics::counter!(name).increment(u64::try_from(count).unwrap_or(u64::MAX));
 }
 
-/// Installs the recorder, if the environment names a namespace for the metrics.
+/// Installs the recorder if `METRICS_NAMESPACE` is set.
 pub(crate) fn install(function: &'static str) -> Option<&'static Collector> {
     let namespace = env::var("METRICS_NAMESPACE").ok().filter(|namespace| !namespace.is_empty())?;
     Builder::new().cloudwatch_namespace(namespace).with_dimension("Function", function).init().ok()
 }
 
-/// Writes the counts since the last flush.
+/// Writes the metrics recorded since the last flush.
 pub(crate) fn flush(collector: &Collector) {
     if let Err(error) = collector.flush(io::stdout().lock()) {
-        tracing::warn!(%error, "metrics were not written");
+        tracing::warn!(%error, "metrics could not be written");
     }
 }

@@ -8,14 +8,14 @@ use punchcard_store::Store;
 
 use crate::{Handler, Service, logs, metrics};
 
-/// Runs a function: opens its handler once, then answers one request after the other.
+/// Runs a Lambda function: opens its handler, then handles requests one at a time.
 ///
 /// # Errors
 /// A setting is invalid, or the Lambda runtime cannot be reached.
 pub fn run<H: Handler>() -> Result<(), Error> {
-    // As text: what a `main` returns is printed in its debug form.
+    // Converted to text, because an error returned from `main` is printed with `Debug`.
     logs::json().map_err(|error| error.to_string())?;
-    // A function serves one request at a time: a second thread would only cost context switches.
+    // Lambda sends one request at a time, so more threads would only add context switches.
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let collector = metrics::install(H::ROUTE.function);
         metrics::cold_start();

@@ -1,4 +1,4 @@
-//! Everything between a request and its handler: method, deadline, panics, the log line, metrics, headers.
+//! The request pipeline around a handler: method check, deadline, panic handling, logs, metrics, response headers.
 
 use std::{fmt, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -16,17 +16,16 @@ use uuid::Uuid;
 
 use crate::{Arrived, Failure, Handler, clock, metrics};
 
-/// The longest that a request may take. It is below the functions' timeout in `template.yaml`, so that a slow request gets a
-/// response and is not cut off.
+/// Time limit of a request. Below the Lambda timeout in `template.yaml`, so that a slow request still gets a response.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(8);
-/// The time in which the store may be tried. The rest is for the last attempt to end.
+/// Time limit for starting store operations. The remaining time lets the last attempt finish.
 const STORE_LIMIT: Duration = Duration::from_millis(7_500);
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-cdlx-request-id");
 
 type Respond = dyn Fn(Request) -> BoxFuture<'static, Response<Body>> + Send + Sync;
 
-/// An open handler, whatever its type.
+/// A handler with its type erased.
 #[derive(Clone)]
 pub struct Service {
     route: &'static Route,
@@ -50,19 +49,19 @@ impl Service {
         Service { route: H::ROUTE, respond: Arc::new(respond) }
     }
 
-    /// The handler's route.
+    /// Returns the handler's route.
     #[must_use]
     pub fn route(&self) -> &'static Route {
         self.route
     }
 
-    /// Answers a request.
+    /// Handles a request.
     pub async fn respond(&self, request: Request) -> Response<Body> {
         (self.respond)(request).await
     }
 }
 
-/// Refuses a request before its handler sees it. Preflight requests and other methods are answered as ever.
+/// Rejects a request without calling its handler. Preflight requests and unsupported methods get their usual response.
 pub fn refuse(route: &'static Route, request: &Request, error: Error) -> Response<Body> {
     let call = new_call(route, request);
     let span = tracing::info_span!("request", request_id = %call.request_id, function = route.function);
@@ -94,7 +93,7 @@ fn new_call<'r>(route: &Route, request: &'r Request) -> Call<'r> {
     }
 }
 
-/// The answer to a request by another method than the route's.
+/// Returns the result for methods other than the route's.
 fn by_method(route: &Route, call: &Call<'_>) -> Option<Result<Reply, Failure>> {
     let (method, path) = (call.request.method(), call.request.uri().path());
     if *method == Method::OPTIONS {
@@ -118,7 +117,7 @@ async fn result<H: Handler>(handler: &H, call: &Call<'_>) -> Result<Reply, Failu
     }
 }
 
-/// Logs and counts a result, and renders a failure.
+/// Logs and counts a result, and renders failures.
 fn finish(route: &Route, call: &Call<'_>, result: Result<Reply, Failure>, is_repeatable: bool) -> Reply {
     let (outcome, reply) = match result {
         Ok(reply) => ("ok", reply),

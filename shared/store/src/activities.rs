@@ -1,4 +1,4 @@
-//! Table `Activities`: key `activityId`; one item an activity, with what it earned.
+//! Table `Activities`, key `activityId`: one item per activity, with its award.
 
 use aws_sdk_dynamodb::Client;
 use punchcard_models::{
@@ -16,7 +16,7 @@ use crate::{
     Store,
     error::StoreError,
     item::{Attributes as _, Item, b, s},
-    ledger::{Entry, Expect, Ledger, Place, Record, Written},
+    ledger::{Entry, Expect, Ledger, Record, Target, Written},
     member_write::points_attribute,
     retry::Retries,
 };
@@ -27,24 +27,24 @@ const READ: &str = "read an activity";
 /// An activity to record.
 #[derive(Debug, Clone, Copy)]
 pub struct NewActivity<'a> {
-    /// Its id.
+    /// The activity's id.
     pub id: &'a ActivityId,
-    /// The correlation id that it was sent with.
+    /// The correlation id in the request.
     pub correlation_id: &'a CorrelationId,
-    /// The member that it belongs to.
+    /// The member that owns the activity.
     pub member: &'a MemberId,
     /// The parsed request.
     pub activity: &'a Activity,
-    /// The request's digest, if an Idempotency-Key made the id.
+    /// The request's digest, if the id is derived from an Idempotency-Key.
     pub payload: Option<PayloadDigest>,
-    /// The time of arrival.
+    /// The arrival time.
     pub now: Timestamp,
 }
 
-/// An activity as it is stored.
+/// A stored activity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredActivity {
-    /// Its id.
+    /// The activity's id.
     pub activity_id: String,
     /// The action.
     pub action: String,
@@ -60,23 +60,23 @@ pub struct StoredActivity {
     pub note: Option<String>,
     /// The extended data, as JSON.
     pub extended_data: Option<String>,
-    /// The award, as JSON: unit → points type → base, bonus, targeted, total.
+    /// The award as JSON: business unit → points type → base, bonus, targeted and total points.
     pub earned: String,
 }
 
 /// The outcome of recording an activity.
 #[derive(Debug)]
 pub enum ActivityRecorded {
-    /// It is stored, with its award.
+    /// The activity was recorded.
     New(StoredActivity),
-    /// An activity of this id exists.
+    /// An activity with this id exists.
     Exists {
-        /// The activity that is there.
+        /// The existing activity.
         stored: StoredActivity,
-        /// Whether it was sent with an Idempotency-Key and the same payload.
+        /// True if it was sent with an Idempotency-Key and the same payload.
         same_payload: bool,
     },
-    /// It is larger than an item may be, or uses more total limits than one transaction writes.
+    /// The activity exceeds DynamoDB's item size, or its award spends more total limits than one transaction can write.
     TooLarge,
 }
 
@@ -88,17 +88,17 @@ pub struct ActivityWriter {
 }
 
 impl ActivityWriter {
-    /// A writer to this store.
+    /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         let ledger = Ledger::new(store.writes.clone(), store.table("Members"));
         ActivityWriter { ledger, table: store.table("Activities") }
     }
 
-    /// Records an activity and books what `evaluate` awards for it, in one write.
+    /// Records an activity and credits the award that `evaluate` computes, in one write.
     ///
     /// # Errors
-    /// Of the store. After [`StoreError::OutcomeUnknown`] the activity may be stored; otherwise nothing is.
+    /// The store call failed. After [`StoreError::OutcomeUnknown`] the activity may be stored; otherwise nothing is.
     pub async fn record<'c>(
         &self,
         new: NewActivity<'_>,
@@ -108,8 +108,8 @@ impl ActivityWriter {
         let build = || item(&new);
         let record = Record { table: &self.table, key: "activityId", item: &build, write_id: Uuid::new_v4() };
         let mut retries = Retries::until(deadline, RECORD);
-        let place =
-            Place { member: new.member.to_string(), expect: Expect::Anything, first: Item::new(), others: Vec::new() };
+        let target =
+            Target { member: new.member.to_string(), expect: Expect::Anything, first: Item::new(), others: Vec::new() };
         let entry = |usage: &Usage| {
             let award = evaluate(usage);
             let adds = award.earned().into_iter().flat_map(|(unit, types)| {
@@ -122,14 +122,14 @@ impl ActivityWriter {
             Entry { earned, award, adds }
         };
         let corrupt = || StoreError::corrupt(RECORD, "a stored activity");
-        match self.ledger.write(&record, &place, &mut retries, entry).await? {
+        match self.ledger.write(&record, &target, &mut retries, entry).await? {
             Written::New(earned) => {
                 let mut stored = item(&new);
                 stored.extend(earned);
                 read(&stored).map(ActivityRecorded::New).ok_or_else(corrupt)
             }
             Written::TooLarge => Ok(ActivityRecorded::TooLarge),
-            Written::Elsewhere(_) => Err(StoreError::corrupt(RECORD, "a member that is another's alias")),
+            Written::MemberChanged(_) => Err(StoreError::corrupt(RECORD, "a member that is an alias")),
             Written::Exists(item) => {
                 let payload = new.payload.as_ref().map(PayloadDigest::as_bytes);
                 let same_payload = payload.is_some() && payload == item.bytes("payload");
@@ -148,16 +148,16 @@ pub struct ActivityReader {
 }
 
 impl ActivityReader {
-    /// A reader of this store.
+    /// Creates a reader of the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         ActivityReader { client: store.reads.clone(), table: store.table("Activities") }
     }
 
-    /// An activity, if it was sent with this correlation id.
+    /// Returns the activity, if it exists and was sent with this correlation id.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn get(&self, id: &ActivityId, sent_with: &CorrelationId) -> Result<Option<StoredActivity>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("activityId", s(id)).consistent_read(true);
         let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;

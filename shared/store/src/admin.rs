@@ -1,4 +1,4 @@
-//! Table `Catalog` as an operator writes it; functions only read it.
+//! Operator access to table `Catalog`. Functions only read it.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -27,12 +27,12 @@ use crate::{
 
 const WRITE: &str = "write the catalog";
 
-/// The longest that one write may take, its retries included.
+/// Time limit of one write, including retries.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
-/// The JSON of one chunk, in bytes: well below the 400 KB of an item.
+/// Maximum size of a chunk's JSON in bytes, well below DynamoDB's item limit of 400 KB.
 const MAX_CHUNK_BYTES: usize = 300_000;
 
-/// The operator's access to the catalog.
+/// Operator access to the catalog.
 #[derive(Debug, Clone)]
 pub struct Admin {
     reads: Dynamo,
@@ -40,29 +40,29 @@ pub struct Admin {
     table: String,
 }
 
-/// Whether something was created or existed before.
+/// The outcome of adding an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetUp {
-    /// It was created.
-    Made,
-    /// It existed and is unchanged.
-    WasThere,
+pub enum AddOutcome {
+    /// The item was created.
+    Created,
+    /// The item existed and is unchanged.
+    Existed,
 }
 
-/// Settings and rules as they were applied.
+/// Applied settings and rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedRules {
-    /// Counts the applied catalogs, from 1.
+    /// The version number, starting at 1.
     pub version: u64,
     /// The canonical JSON.
     pub json: String,
 }
 
-/// A change of the catalog that failed.
+/// A catalog change failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AdminError {
-    /// Another catalog was applied in the meantime.
-    #[error("another catalog was applied in the meantime")]
+    /// Another catalog was applied concurrently.
+    #[error("another catalog was applied concurrently")]
     Superseded,
     /// No client or API key has this name.
     #[error("no client or API key has this name")]
@@ -73,16 +73,16 @@ pub enum AdminError {
 }
 
 impl Admin {
-    /// The operator's access to this store.
+    /// Creates operator access to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         Admin { reads: store.reads.clone(), writes: store.writes.clone(), table: store.table("Catalog") }
     }
 
-    /// The whole catalog.
+    /// Returns the whole catalog.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn snapshot(&self) -> Result<Snapshot, StoreError> {
         let callers = read_callers(&self.reads, &self.table).await?;
         let (rules, version) = match read_rules_json(&self.reads, &self.table, callers.catalog).await? {
@@ -92,26 +92,26 @@ impl Admin {
         Ok(Snapshot { access: callers.access, rules, version })
     }
 
-    /// Reads one small item, which need not exist, to see whether the store answers.
+    /// Checks that the store responds, by reading a key that need not exist.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let read = self.reads.get_item().table_name(&self.table).key("part", s("ping")).key("id", s("ping"));
         read.send().await.map(|_| ()).map_err(|error| StoreError::read("ping", &error))
     }
 
-    /// Adds an API client, unless one of its id exists.
+    /// Adds an API client, unless one with this id exists.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn add_client(
         &self,
         id: &ClientId,
         secret: SecretDigest,
         scopes: &[Scope],
         now: Timestamp,
-    ) -> Result<SetUp, StoreError> {
+    ) -> Result<AddOutcome, StoreError> {
         let scopes = AttributeValue::Ss(scopes.iter().map(|scope| scope.as_str().to_owned()).collect());
         let item = part_item(OPEN, &format!("{CLIENT}{id}"), now);
         self.add(item, [("secretDigest", b(secret.as_bytes())), ("scopes", scopes)]).await
@@ -120,16 +120,16 @@ impl Admin {
     /// Adds an API key, unless it exists.
     ///
     /// # Errors
-    /// Of the store.
-    pub async fn add_api_key(&self, name: &str, key: SecretDigest, now: Timestamp) -> Result<SetUp, StoreError> {
+    /// The store call failed.
+    pub async fn add_api_key(&self, name: &str, key: SecretDigest, now: Timestamp) -> Result<AddOutcome, StoreError> {
         let item = part_item(OPEN, &format!("{API_KEY}{key}"), now);
         self.add(item, [("keyDigest", b(key.as_bytes())), ("name", s(name))]).await
     }
 
-    /// Adds a signing key: both parts at once, so that no token's key is unknown to those who verify it.
+    /// Adds a signing key. The private and public key are written atomically, so that every token can be verified.
     ///
     /// # Errors
-    /// Of the store, or a key of this id exists.
+    /// The store call failed, or a key with this id exists.
     pub async fn add_signing_key(&self, key: &SigningKey, public: &[u8], now: Timestamp) -> Result<(), StoreError> {
         let writes = || {
             let mut open = part_item(OPEN, &format!("{PUBLIC_KEY}{}", key.id), now);
@@ -140,33 +140,33 @@ impl Admin {
         };
         match self.transact(writes).await? {
             Transacted::Done => Ok(()),
-            // A first attempt whose answer was lost: ids of keys are random.
+            // An earlier attempt succeeded and its response was lost: key ids are random.
             Transacted::ConditionFailed(_, item) if item.bytes("publicKey") == Some(public) => Ok(()),
             Transacted::ConditionFailed(..) => Err(StoreError::corrupt(WRITE, "a signing key of this id exists")),
         }
     }
 
-    /// Adds the key of the address digests, unless there is one.
+    /// Adds the key for address digests, unless one exists.
     ///
     /// # Errors
-    /// Of the store.
-    pub async fn add_digest_key(&self, key: &[u8], now: Timestamp) -> Result<SetUp, StoreError> {
+    /// The store call failed.
+    pub async fn add_digest_key(&self, key: &[u8], now: Timestamp) -> Result<AddOutcome, StoreError> {
         self.add(part_item(DIGEST, "current", now), [("key", b(key))]).await
     }
 
-    /// The clients and API keys, with the revoked ones.
+    /// Lists clients and API keys, including revoked ones.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn callers(&self) -> Result<Vec<Caller>, StoreError> {
         let items = read_open(&self.reads, &self.table).await?;
         Ok(items.iter().filter_map(caller).collect())
     }
 
-    /// Revokes a client or an API key by its name. An earlier revocation keeps its time.
+    /// Revokes a client or an API key by name. A repeated revocation does not change the time.
     ///
     /// # Errors
-    /// Of the store, or nothing has this name.
+    /// The store call failed, or no client or API key has this name.
     pub async fn revoke(&self, name: &str, now: Timestamp) -> Result<(), AdminError> {
         let items = read_open(&self.reads, &self.table).await?;
         let found = items.iter().filter(|item| caller(item).is_some_and(|caller| caller.name == name));
@@ -192,29 +192,29 @@ impl Admin {
         if ids.is_empty() { Err(AdminError::UnknownCaller) } else { Ok(()) }
     }
 
-    /// The settings and rules in force. None, if none were applied.
+    /// Returns the current settings and rules, or `None` if none were applied.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn rules(&self) -> Result<Option<AppliedRules>, StoreError> {
         let callers = read_callers(&self.reads, &self.table).await?;
         let rules = read_rules_json(&self.reads, &self.table, callers.catalog).await?;
         Ok(rules.map(|(json, version)| AppliedRules { version, json }))
     }
 
-    /// The canonical JSON of [`rules`](Self::rules).
+    /// Returns the canonical JSON of [`rules`](Self::rules).
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn rules_json(&self) -> Result<Option<String>, StoreError> {
         Ok(self.rules().await?.map(|rules| rules.json))
     }
 
-    /// Applies settings and rules as the version after `seen`: new chunks in the history and the marker that names them,
-    /// all at once.
+    /// Applies settings and rules as the version after `seen`. Writes their chunks and the version marker in one
+    /// transaction.
     ///
     /// # Errors
-    /// Of the store, or `seen` is no longer the version in force.
+    /// The store call failed, or `seen` is not the current version.
     pub async fn apply_rules(&self, json: &str, seen: u64, now: Timestamp) -> Result<u64, AdminError> {
         let marker = read_callers(&self.reads, &self.table).await?.catalog;
         let in_force = match marker {
@@ -240,14 +240,14 @@ impl Admin {
         match self.transact(writes).await? {
             Transacted::Done => Ok(version),
             Transacted::ConditionFailed(..) => {
-                // A first attempt whose answer was lost, or another operator's catalog.
+                // An earlier attempt whose response was lost, or a catalog applied concurrently.
                 let applied = self.rules_json().await?;
                 if applied.as_deref() == Some(json) { Ok(version) } else { Err(AdminError::Superseded) }
             }
         }
     }
 
-    /// The item that names the version in force, if that is still `seen`.
+    /// Writes the marker of the current version, on condition that it is still `seen`.
     fn marker(
         &self,
         seen: CatalogVersion,
@@ -288,14 +288,14 @@ impl Admin {
         &self,
         mut item: Item,
         attributes: [(&str, AttributeValue); N],
-    ) -> Result<SetUp, StoreError> {
+    ) -> Result<AddOutcome, StoreError> {
         item.extend(attributes.map(|(name, value)| (name.to_owned(), value)));
         let mut retries = Self::retries();
         loop {
             match put_new(&self.writes, WRITE, &self.table, "id", item.clone()).await {
-                Ok(None) => return Ok(SetUp::Made),
-                // A first attempt whose answer was lost wrote this very item.
-                Ok(Some(exists)) => return Ok(if exists == item { SetUp::Made } else { SetUp::WasThere }),
+                Ok(None) => return Ok(AddOutcome::Created),
+                // An identical item was written by an earlier attempt whose response was lost.
+                Ok(Some(exists)) => return Ok(if exists == item { AddOutcome::Created } else { AddOutcome::Existed }),
                 Err(failed) => retries.after(failed).await?,
             }
         }
@@ -306,16 +306,16 @@ impl Admin {
     }
 }
 
-/// A client or API key, as it is listed.
+/// A client or API key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The client's id, or the API key's name.
     pub name: String,
-    /// The APIs that a client may call; none for an API key.
+    /// The APIs that a client may call. `None` for an API key.
     pub scopes: Option<Vec<String>>,
-    /// The time of its creation.
+    /// Creation time, in RFC 3339.
     pub created_at: String,
-    /// The time of its revocation.
+    /// Revocation time, in RFC 3339.
     pub revoked_at: Option<String>,
 }
 
@@ -337,7 +337,7 @@ fn part_item(part: &str, id: &str, now: Timestamp) -> Item {
     HashMap::from([("part".into(), s(part)), ("id".into(), s(id)), ("createdAt".into(), s(now))])
 }
 
-/// Cuts a text into pieces of at most [`MAX_CHUNK_BYTES`], between characters.
+/// Splits text at character boundaries into chunks of at most [`MAX_CHUNK_BYTES`].
 fn split(text: &str) -> Vec<&str> {
     let mut pieces = Vec::new();
     let mut rest = text;

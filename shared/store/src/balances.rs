@@ -1,4 +1,4 @@
-//! Table `Members`, read for balances: attributes `pts#unit#type` of a member's item.
+//! Balances in table `Members`: the attributes `pts#unit#type` of a member's item.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{Store, error::StoreError, item::s, member_write::points_of};
 
 const READ: &str = "read balances";
 
-/// Points by business unit, then by type.
+/// Points by business unit, then by points type.
 pub type Balances = BTreeMap<String, BTreeMap<String, u64>>;
 
 /// Reads balances.
@@ -20,16 +20,16 @@ pub struct BalanceReader {
 }
 
 impl BalanceReader {
-    /// A reader of this store.
+    /// Creates a reader of the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         BalanceReader { client: store.reads.clone(), table: store.table("Members") }
     }
 
-    /// A member's balances; none, if the member is unknown.
+    /// Returns a member's balances, which are empty for an unknown member.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn of(&self, member: &MemberId) -> Result<Balances, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("memberId", s(member)).consistent_read(true);
         let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item.unwrap_or_default();

@@ -1,7 +1,7 @@
-//! A value read from the store, shared by all requests of a process and read again when it gets old.
+//! A cache for one value from the store, shared by all requests of a process and refreshed by age.
 //!
-//! A refresh is one task for all who wait for it, and outlives the request that started it: a client that hangs up, or a
-//! request cut off at its deadline, must not delay what a newer catalog says, such as a revocation.
+//! Concurrent requests share one refresh task. It continues if the request that started it is cancelled, so that client
+//! disconnects and deadlines cannot delay catalog changes such as revocations.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -18,29 +18,29 @@ use tokio::time::Instant;
 
 use crate::error::{Cause, StoreError};
 
-/// The age from which a value is read again before it is used.
+/// Age after which a value is refreshed before use.
 pub(crate) const FRESH_FOR: Duration = Duration::from_mins(1);
-/// The age from which a value is not used any more, even if it cannot be read again.
+/// Age after which a value is no longer used, even if refreshing fails.
 const USABLE_FOR: Duration = Duration::from_mins(5);
-/// The pause after a refresh before the next, whether it failed or did not find what a request looked for.
+/// Minimum interval between refreshes, after a failure or an unsuccessful lookup.
 pub(crate) const REFRESH_PAUSE: Duration = Duration::from_secs(5);
-/// The longest that a refresh may take.
+/// Time limit of a refresh.
 const REFRESH_LIMIT: Duration = Duration::from_secs(6);
 
 const REFRESH: &str = "refresh a cached value";
 
 type Refresh<T> = Shared<BoxFuture<'static, Result<Arc<T>, StoreError>>>;
 
-/// A value, its age, and the refresh under way.
+/// A cached value with its age and the refresh in progress.
 #[derive(Debug)]
 pub(crate) struct Cache<T>(Arc<Mutex<State<T>>>);
 
 #[derive(Debug)]
 struct State<T> {
     value: Option<Arc<T>>,
-    /// When the refresh that read the value began.
+    /// The time at which the refresh that read `value` started.
     read_at: Timestamp,
-    /// When the last refresh ended. One that never ends is no attempt.
+    /// The time at which the last refresh finished.
     tried_at: Timestamp,
     under_way: Option<Refresh<T>>,
 }
@@ -53,8 +53,8 @@ impl<T> Default for Cache<T> {
 }
 
 impl<T: Send + Sync + 'static> Cache<T> {
-    /// The value, if it is younger than `max_age`, else the result of `read`. If the read fails, the old value is used
-    /// for up to five minutes.
+    /// Returns the cached value if it is younger than `max_age`, and otherwise refreshes it with `read`. If the refresh
+    /// fails, the old value is returned until it is five minutes old.
     pub(crate) async fn get<F>(
         &self,
         max_age: Duration,
@@ -84,7 +84,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
         match (refresh.await, usable) {
             (Ok(value), _) => Ok(value),
             (Err(error), Some(value)) => {
-                tracing::warn!(%error, "the cached catalog is used although it is old");
+                tracing::warn!(%error, "refresh failed; using the stale cached value");
                 Ok(value)
             }
             (Err(error), None) => Err(error),
@@ -98,7 +98,7 @@ impl<T: Send + Sync + 'static> Cache<T> {
             let limited = tokio::time::timeout(REFRESH_LIMIT, AssertUnwindSafe(read).catch_unwind());
             let result = match limited.await {
                 Ok(Ok(result)) => result.map(Arc::new),
-                Ok(Err(_)) => Err(StoreError::internal(REFRESH, "it panicked")),
+                Ok(Err(_)) => Err(StoreError::internal(REFRESH, "panicked")),
                 Err(_) => Err(StoreError::unavailable(REFRESH, Cause::TimedOut)),
             };
             let mut state = cache.state();
@@ -121,13 +121,16 @@ impl<T: Send + Sync + 'static> Cache<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::{
+        future::{Ready, ready},
+        sync::atomic::{AtomicU32, Ordering},
+    };
 
     use tokio::sync::Notify;
 
     use super::*;
 
-    /// A store of one number that counts its reads, and can be slow or fail.
+    /// A store of one number that counts reads and can be slow or fail.
     #[derive(Default)]
     struct Source {
         reads: AtomicU32,
@@ -137,13 +140,13 @@ mod tests {
     }
 
     impl Source {
-        /// Reads at once.
-        async fn read(self: Arc<Self>) -> Result<u32, StoreError> {
+        /// Reads without delay.
+        fn read(self: Arc<Self>) -> Ready<Result<u32, StoreError>> {
             self.reads.fetch_add(1, Ordering::SeqCst);
             if self.fails.load(Ordering::SeqCst) {
-                return Err(StoreError::unavailable("test", Cause::TimedOut));
+                return ready(Err(StoreError::unavailable("test", Cause::TimedOut)));
             }
-            Ok(self.value.load(Ordering::SeqCst))
+            ready(Ok(self.value.load(Ordering::SeqCst)))
         }
 
         /// Reads when it is notified.
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_clock_that_is_set_back_makes_a_value_old() {
+    async fn a_value_is_read_again_after_the_clock_is_set_back() {
         let (cache, source) = (Cache::default(), Arc::new(Source::default()));
         get(&cache, &source, 1000).await.expect("a value");
         source.value.store(1, Ordering::SeqCst);
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_who_wait_share_one_read() {
+    async fn concurrent_requests_share_one_read() {
         let (cache, source) = (Cache::default(), Arc::new(Source::default()));
         let wait = || cache.get(FRESH_FOR, at(0), || source.clone().read_slowly());
         let release = async {
@@ -212,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refresh_goes_on_when_the_request_that_started_it_is_dropped() {
+    async fn a_refresh_continues_when_the_request_that_started_it_is_dropped() {
         let (cache, source) = (Cache::default(), Arc::new(Source::default()));
         get(&cache, &source, 0).await.expect("a value");
         source.value.store(1, Ordering::SeqCst);
@@ -221,7 +224,7 @@ mod tests {
             let dropped = std::pin::pin!(dropped);
             assert!(futures_util::poll!(dropped).is_pending());
         }
-        // Until the refresh ends, it counts as no attempt: others wait for it.
+        // An unfinished refresh does not count as an attempt: other requests wait for it.
         let wait = cache.get(FRESH_FOR, at(61), || source.clone().read_slowly());
         source.goes_on.notify_one();
         assert_eq!(wait.await.map(|value| *value), Ok(1));
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refresh_that_never_ends_is_given_up() {
+    async fn a_refresh_times_out() {
         let (cache, source) = (Cache::<u32>::default(), Arc::new(Source::default()));
         let result = cache.get(FRESH_FOR, at(0), || source.clone().read_slowly()).await;
         assert_eq!(result.map(|value| *value), Err(StoreError::unavailable(REFRESH, Cause::TimedOut)));

@@ -1,15 +1,15 @@
-//! Table `Catalog`: key `part`, `id`; everything that an operator decides.
+//! Table `Catalog`, key `part`, `id`: all data that operators manage.
 //!
 //! | part | id | item |
 //! |---|---|---|
 //! | `open` | `client#…`, `apikey#…`, `key#…` | an API client, an API key, a public key |
-//! | `open` | `current` | the version of the catalog in force, and its number of chunks |
-//! | `history` | `VERSION#CHUNK` | a chunk of an applied catalog's JSON, never changed |
+//! | `open` | `current` | the current catalog version and its number of chunks |
+//! | `history` | `VERSION#CHUNK` | an immutable chunk of an applied catalog's JSON |
 //! | `private` | key id | a private signing key |
-//! | `digest` | `current` | the key of the e-mail and mobile digests |
+//! | `digest` | `current` | the key for digests of e-mail addresses and mobile numbers |
 //!
-//! Callers and keys are small and read often; a catalog's rules may be large and are read only when the version changed.
-//! Stores made by version 0.1.0 have their rules as `rules#CHUNK` in part `open` until a catalog is applied.
+//! Callers and keys are small and read often. Rules can be large and are read only when the version changes. Stores
+//! created by version 0.1.0 hold their rules as `rules#CHUNK` in part `open` until a catalog is applied.
 
 use aws_sdk_dynamodb::Client as Dynamo;
 use punchcard_models::{
@@ -31,52 +31,52 @@ pub(crate) const CURRENT: &str = "current";
 pub(crate) const CLIENT: &str = "client#";
 pub(crate) const API_KEY: &str = "apikey#";
 pub(crate) const PUBLIC_KEY: &str = "key#";
-/// The prefix of rules as version 0.1.0 stored them, and a bound of the ids that are read with the callers.
+/// Id prefix of rules stored by version 0.1.0. Also the upper bound of the ids read with the callers.
 const OLD_RULES: &str = "rules#";
 
 const READ: &str = "read the catalog";
 
-/// The version of the catalog in force.
+/// The version of the current catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CatalogVersion {
-    /// None was applied yet, or one by version 0.1.0 in its own form.
+    /// No catalog was applied, or only one in the format of version 0.1.0.
     #[default]
     Unmarked,
-    /// A catalog in the history.
+    /// A catalog in part `history`.
     Applied {
-        /// Counts the applied catalogs, from 1.
+        /// The version number, starting at 1.
         version: u64,
-        /// The number of items that hold it.
+        /// The number of items that the catalog is split into.
         chunks: usize,
     },
 }
 
-/// Everything that decides who may call, and the version of the catalog in force.
+/// The clients and keys that may call the API, and the current catalog version.
 #[derive(Debug, Default)]
 pub struct Callers {
     /// Clients, API keys and public keys.
     pub access: Access,
-    /// The catalog in force.
+    /// The current catalog version.
     pub catalog: CatalogVersion,
 }
 
-/// The whole catalog at one moment.
+/// The whole catalog.
 #[derive(Debug, Default)]
 pub struct Snapshot {
     /// Clients, API keys and public keys.
     pub access: Access,
     /// Settings and rules.
     pub rules: Catalog,
-    /// Counts the applied catalogs; 0 if there is none.
+    /// The version number, or 0 if no catalog was applied.
     pub version: u64,
 }
 
-/// The id of a chunk in the history. Versions and chunks sort as text.
+/// Returns the id of a chunk in the history. Zero-padded, so that ids sort by version and chunk.
 pub(crate) fn chunk_id(version: u64, chunk: usize) -> String {
     format!("{version:010}#{chunk:04}")
 }
 
-/// Reads the items of a part whose ids are in a range, with strong consistency.
+/// Reads the items of a part, optionally only those whose ids meet a condition, with strong consistency.
 async fn query(client: &Dynamo, table: &str, part: &str, ids: Option<(&str, &str)>) -> Result<Vec<Item>, StoreError> {
     let mut query =
         client.query().table_name(table).expression_attribute_values(":part", s(part)).consistent_read(true);
@@ -94,12 +94,12 @@ async fn query(client: &Dynamo, table: &str, part: &str, ids: Option<(&str, &str
     Ok(items)
 }
 
-/// Reads a whole part, in the order of the ids.
+/// Reads a whole part, ordered by id.
 pub(crate) async fn read_part(client: &Dynamo, table: &str, part: &str) -> Result<Vec<Item>, StoreError> {
     query(client, table, part, None).await
 }
 
-/// Reads the items of part `open` but the rules of version 0.1.0.
+/// Reads the items of part `open`, except rules stored by version 0.1.0.
 pub(crate) async fn read_open(client: &Dynamo, table: &str) -> Result<Vec<Item>, StoreError> {
     query(client, table, OPEN, Some(("id < :id", OLD_RULES))).await
 }
@@ -130,7 +130,7 @@ fn read_version(item: &Item) -> Option<CatalogVersion> {
     Some(CatalogVersion::Applied { version: item.number("version")?, chunks: item.number("chunks")? })
 }
 
-/// The JSON of a catalog, and its version. None, if none was applied.
+/// Returns a catalog's JSON and version, or `None` if no catalog was applied.
 pub(crate) async fn read_rules_json(
     client: &Dynamo,
     table: &str,
@@ -147,8 +147,8 @@ pub(crate) async fn read_rules_json(
     }
 }
 
-/// Rules as version 0.1.0 stored them. It overwrote them chunk by chunk in one transaction, which a read of several pages
-/// can fall into: the next one does not.
+/// Reads rules stored by version 0.1.0. It overwrote the chunks in one transaction, so a read of several pages can
+/// return chunks of two versions. Such a read is repeated.
 async fn read_old_rules_json(client: &Dynamo, table: &str) -> Result<Option<(String, u64)>, StoreError> {
     const READS: usize = 3;
     for _ in 0..READS {
@@ -174,7 +174,7 @@ fn read_client(name: &str, item: &Item) -> Option<(ClientId, Client)> {
     let scopes = item.get("scopes")?.as_ss().ok()?;
     let client = Client {
         secret: SecretDigest::stored(item.bytes("secretDigest")?)?,
-        // A scope that this version does not know grants nothing.
+        // Unknown scopes grant nothing.
         scopes: scopes.iter().filter_map(|scope| Scope::from_text(scope)).collect(),
         revoked: item.contains_key("revokedAt"),
     };

@@ -1,4 +1,4 @@
-//! The catalog as functions read it: callers, cached for a minute, and rules, cached until their version changes.
+//! Cached catalog reads for functions: callers for a minute, rules until the version changes.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     error::StoreError,
 };
 
-/// Reads callers, keys and the version of the catalog in force.
+/// Reads callers, keys and the current catalog version.
 #[derive(Debug)]
 pub struct CallerReader {
     client: Client,
@@ -23,13 +23,13 @@ pub struct CallerReader {
 }
 
 impl CallerReader {
-    /// A reader with an empty cache.
+    /// Creates a reader with an empty cache.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         CallerReader { client: store.reads.clone(), table: store.table("Catalog"), cache: Cache::default() }
     }
 
-    /// The callers, at most 60 seconds old; up to 5 minutes if they cannot be read again.
+    /// Returns the callers, at most 60 seconds old, or up to 5 minutes if they cannot be refreshed.
     ///
     /// # Errors
     /// They cannot be read, and the cached ones are too old.
@@ -37,10 +37,10 @@ impl CallerReader {
         self.cache.get(FRESH_FOR, now, || self.read()).await
     }
 
-    /// The callers, at most 5 seconds old: for a caller that the cached ones do not know.
+    /// Returns the callers, at most 5 seconds old. Used if a caller is not in the cache.
     ///
     /// # Errors
-    /// As [`current`](Self::current).
+    /// See [`current`](Self::current).
     pub async fn newer(&self, now: Timestamp) -> Result<Arc<Callers>, StoreError> {
         self.cache.get(REFRESH_PAUSE, now, || self.read()).await
     }
@@ -60,18 +60,18 @@ pub struct RulesReader {
 }
 
 impl RulesReader {
-    /// A reader with an empty cache.
+    /// Creates a reader with an empty cache.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         RulesReader { client: store.reads.clone(), table: store.table("Catalog"), cache: Mutex::default() }
     }
 
-    /// The settings and rules of a version. Applied versions never change, so they are read once.
+    /// Returns the settings and rules of a version. Applied versions are immutable, so each is read once.
     ///
     /// # Errors
     /// They cannot be read.
     pub async fn of(&self, version: CatalogVersion) -> Result<Arc<Catalog>, StoreError> {
-        // Held while reading: all requests that wait need the same version, and the read has a timeout of its own.
+        // Locked during the read: waiting requests need the same version, and the read has a timeout.
         let mut cache = self.cache.lock().await;
         if let Some((cached, rules)) = &*cache
             && *cached == version

@@ -1,4 +1,4 @@
-//! The SDK's configuration, made once when a process starts.
+//! SDK clients, configured once per process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,32 +17,32 @@ use crate::{
     sdk_metrics::{self, SdkMetrics},
 };
 
-/// The roots that AWS endpoints chain to. The system's would cost each cold start megabytes of parsing.
+/// The root certificates of AWS endpoints. Parsing the system's root store would slow down every cold start.
 const AMAZON_ROOTS: &[u8] = include_bytes!("roots.pem");
 
-/// The longest that one attempt may take.
+/// Time limit of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The longest that one read may take, its retries included.
+/// Time limit of one read, including retries.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// The longest that opening a connection may take.
+/// Time limit for opening a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const READ_ATTEMPTS: u32 = 4;
 const FIRST_READ_PAUSE: Duration = Duration::from_millis(50);
 
-/// A DynamoDB with the system's tables.
+/// A connection to DynamoDB and the prefix of the table names.
 #[derive(Debug, Clone)]
 pub struct Store {
-    /// The SDK retries reads.
+    /// The client for reads, with SDK retries.
     pub(crate) reads: Client,
-    /// One attempt a call: [`Retries`](crate::retry::Retries) repeats writes, and has to see each attempt's outcome.
+    /// The client for writes, without SDK retries: [`Retries`](crate::retry::Retries) must see each attempt's outcome.
     pub(crate) writes: Client,
     prefix: Arc<str>,
 }
 
 impl Store {
-    /// The store that the environment names: `TABLE_PREFIX`, `AWS_REGION` and the usual credentials variables;
-    /// `DYNAMODB_ENDPOINT` or `AWS_ENDPOINT_URL_DYNAMODB` for one that is not AWS's, and `SSL_CERT_FILE` for its
-    /// certificate authority.
+    /// Configures a store from environment variables: `TABLE_PREFIX`, `AWS_REGION`, AWS credentials, optionally
+    /// `DYNAMODB_ENDPOINT` or `AWS_ENDPOINT_URL_DYNAMODB` for another endpoint, and `SSL_CERT_FILE` for its certificate
+    /// authority.
     ///
     /// # Errors
     /// A variable is missing or invalid.
@@ -52,7 +52,7 @@ impl Store {
         Ok(Store::connect(&table_prefix, region, credentials, endpoint, http_client(certificates)))
     }
 
-    /// A store that accepts any credentials, such as the embedded one.
+    /// Configures a store that accepts any credentials, such as the embedded store.
     #[must_use]
     pub fn local(endpoint: &str, prefix: &str) -> Self {
         let credentials = Credentials::new("punchcard", "punchcard", None, None, "embedded store");
@@ -73,7 +73,7 @@ impl Store {
         Store::through(config, prefix)
     }
 
-    /// A store that the SDK reaches as `config` says. Retries, timeouts and metrics are added.
+    /// Creates a store from an SDK configuration, and adds retries, timeouts and metrics.
     #[must_use]
     pub fn through(config: config::Builder, prefix: &str) -> Self {
         sdk_metrics::describe();
@@ -94,13 +94,13 @@ impl Store {
         }
     }
 
-    /// A table's full name.
+    /// Returns a table's full name.
     pub(crate) fn table(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
 }
 
-/// An HTTP client that trusts Amazon's certificate authorities, and those of `certificates`.
+/// Creates an HTTP client that trusts Amazon's certificate authorities and those in `certificates`.
 pub(crate) fn http_client(certificates: Option<Vec<u8>>) -> SharedHttpClient {
     let mut roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     if let Some(certificates) = certificates {
@@ -110,7 +110,7 @@ pub(crate) fn http_client(certificates: Option<Vec<u8>>) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
     match context {
         Ok(context) => builder.tls_context(context).build_https(),
-        // The builder of this version never fails; certificates were checked when they were read.
+        // Building the context cannot fail in this version, and certificates are validated when they are read.
         Err(_) => builder.build_https(),
     }
 }

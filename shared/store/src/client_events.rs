@@ -1,7 +1,7 @@
-//! Table `ClientEvents`: key `customerId`, `clientEventId`; one item a client event.
+//! Table `ClientEvents`, key `customerId`, `clientEventId`: one item per client event.
 //!
-//! Each event is a conditional write of its own. One event is a put, whose failed condition returns the stored item; more
-//! are PartiQL inserts, 25 a round trip, and the stored items of duplicates are fetched with one read.
+//! Each event is a separate conditional write. A single event is a put, whose failed condition returns the stored item.
+//! Several events are PartiQL inserts, 25 per call; the stored items of duplicates are then read with one call.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,21 +28,21 @@ use crate::{
 };
 
 const RECORD: &str = "record client events";
-/// The most statements that one `BatchExecuteStatement` takes.
+/// Maximum number of statements in one `BatchExecuteStatement` call.
 const MAX_STATEMENTS: usize = 25;
 
-/// An item's attributes.
+/// The attributes of an item.
 const ATTRIBUTES: [&str; 8] =
     ["customerId", "clientEventId", "type", "event", "timestamp", "metadata", "receivedAt", "writeId"];
 
 /// The outcome of recording an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is stored.
+    /// The event was recorded.
     New,
-    /// The same event was stored before.
+    /// The same event was already recorded.
     Duplicate,
-    /// Another event was stored under its id before.
+    /// A different event with the same id was already recorded.
     Reused,
 }
 
@@ -56,7 +56,7 @@ pub struct ClientEventWriter {
 }
 
 impl ClientEventWriter {
-    /// A writer to this store.
+    /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         let table = store.table("ClientEvents");
@@ -65,10 +65,10 @@ impl ClientEventWriter {
         ClientEventWriter { reads: store.reads.clone(), writes: store.writes.clone(), table, insert }
     }
 
-    /// Records the events that are new, and returns each one's outcome. The events' ids are distinct.
+    /// Records the events that are new and returns the outcome of each event. Event ids must be distinct.
     ///
     /// # Errors
-    /// Of the store. Some of the events may be stored all the same; sending them again is safe.
+    /// The store call failed. Some of the events may be stored; a retry is safe.
     pub async fn record(
         &self,
         customer: &CustomerId,
@@ -76,7 +76,7 @@ impl ClientEventWriter {
         now: Timestamp,
         deadline: Instant,
     ) -> Result<Vec<Recorded>, StoreError> {
-        // A later attempt recognises an earlier one of this invocation by this id, if its answer was lost.
+        // Identifies items written by an earlier attempt of this call whose response was lost.
         let write = Write { customer, now, id: Uuid::new_v4() };
         match events {
             [event] => Ok(vec![self.put(&write, event, deadline).await?]),
@@ -131,13 +131,13 @@ impl ClientEventWriter {
         let stored = self.fetch(write.customer, &existing, deadline).await?;
         let outcome = |event: &ClientEvent| match stored.get(&event.id) {
             Some(item) => write.compare(event, item),
-            None if existing.contains(&event.id) => Err(StoreError::corrupt(RECORD, "a duplicate that is not there")),
+            None if existing.contains(&event.id) => Err(StoreError::corrupt(RECORD, "a duplicate that does not exist")),
             None => Ok(Recorded::New),
         };
         events.iter().map(outcome).collect()
     }
 
-    /// One round trip: up to 25 inserts, each with its own outcome.
+    /// Sends up to 25 inserts in one call. Each has a separate outcome.
     async fn insert_chunk<'e>(
         &self,
         write: &Write<'_>,
@@ -145,7 +145,7 @@ impl ClientEventWriter {
     ) -> Vec<(&'e ClientEvent, Result<Inserted, FailedAttempt>)> {
         let outcomes = match self.execute(write, events).await {
             Ok(outcomes) => outcomes,
-            // The call failed, and so each of its members did.
+            // A failed call fails every insert.
             Err(failed) => events.iter().map(|_| Err(failed.clone())).collect(),
         };
         events.iter().copied().zip(outcomes).collect()
@@ -167,7 +167,7 @@ impl ClientEventWriter {
         let answer = self.writes.batch_execute_statement().set_statements(Some(statements)).send().await;
         let members = answer.map_err(|error| FailedAttempt::new(RECORD, &error))?.responses.unwrap_or_default();
         if members.len() != events.len() {
-            let error = StoreError::corrupt(RECORD, "a batch with another number of answers than statements");
+            let error = StoreError::corrupt(RECORD, "a batch response with a wrong number of results");
             return Err(FailedAttempt::Final(error));
         }
         let outcome = |member: BatchStatementResponse| match member.error.and_then(|error| error.code) {
@@ -201,7 +201,7 @@ enum Inserted {
     Exists,
 }
 
-/// One request's write.
+/// The data common to all events of one call.
 struct Write<'a> {
     customer: &'a CustomerId,
     now: Timestamp,
@@ -209,7 +209,7 @@ struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// The values of an event's [`ATTRIBUTES`].
+    /// Returns the values of an event's [`ATTRIBUTES`].
     fn values(&self, event: &ClientEvent) -> [AttributeValue; ATTRIBUTES.len()] {
         [
             s(self.customer),
@@ -223,7 +223,7 @@ impl Write<'_> {
         ]
     }
 
-    /// The outcome for an event whose id is taken by a stored item.
+    /// Returns the outcome for an event whose id exists in the store.
     fn compare(&self, event: &ClientEvent, stored: &Item) -> Result<Recorded, StoreError> {
         if stored.bytes("writeId") == Some(self.id.as_bytes()) {
             return Ok(Recorded::New);

@@ -1,6 +1,6 @@
-//! Conditional writes: an item must be new, and the one that is there already is the answer.
+//! Conditional writes, which create an item or return the existing one.
 //!
-//! Each function is one attempt. Callers repeat a [`FailedAttempt`] through [`Retries`](crate::retry::Retries).
+//! Each function makes one attempt. Callers retry a [`FailedAttempt`] with [`Retries`](crate::retry::Retries).
 
 use aws_sdk_dynamodb::{
     Client,
@@ -15,7 +15,7 @@ use crate::{
 
 const IS_NEW: &str = "attribute_not_exists(#key)";
 
-/// Puts an item, unless one of its key exists: then that one is returned. `key` is any attribute of the key.
+/// Puts an item if its key is new, and returns the existing item otherwise. `key` is any attribute of the key.
 pub(crate) async fn put_new(
     client: &Client,
     operation: &'static str,
@@ -42,7 +42,7 @@ pub(crate) async fn put_new(
     }
 }
 
-/// The same put as a part of a transaction.
+/// Builds the put of [`put_new`] for a transaction.
 pub(crate) fn new_item(
     operation: &'static str,
     table: &str,
@@ -62,14 +62,14 @@ pub(crate) fn new_item(
 /// The outcome of a transaction.
 #[derive(Debug)]
 pub(crate) enum Transacted {
-    /// Everything is written.
+    /// All writes took effect.
     Done,
-    /// Nothing is written: the condition of the write at this index failed, and this is the item that is there. Of
-    /// several, the first.
+    /// Nothing was written, because a condition failed. Carries the index of the first such write and the existing
+    /// item.
     ConditionFailed(usize, Item),
 }
 
-/// Writes all or nothing.
+/// Executes a transaction.
 pub(crate) async fn transact(
     client: &Client,
     operation: &'static str,
@@ -85,7 +85,8 @@ pub(crate) async fn transact(
     }
 }
 
-/// Reads a cancelled transaction write by write: a failed condition is the outcome, unless a write failed for good.
+/// Classifies a cancelled transaction. A permanent failure takes precedence over a failed condition, which takes
+/// precedence over a transient failure.
 fn read_reasons(operation: &'static str, reasons: &[CancellationReason]) -> Result<Transacted, FailedAttempt> {
     let (mut condition, mut transient) = (None, FailedAttempt::Conflict);
     for (index, reason) in reasons.iter().enumerate() {
@@ -97,7 +98,7 @@ fn read_reasons(operation: &'static str, reasons: &[CancellationReason]) -> Resu
             Some(code) => match FailedAttempt::of_member(operation, code) {
                 FailedAttempt::Conflict => {}
                 FailedAttempt::Transient { cause, .. } => {
-                    // The transaction was cancelled: this write was not carried out either.
+                    // A cancelled transaction has no effect.
                     transient = FailedAttempt::Transient { cause, may_have_taken_effect: false };
                 }
                 failed @ FailedAttempt::Final(_) => return Err(failed),
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_condition_is_the_outcome_unless_a_write_failed_for_good() {
+    fn a_failed_condition_is_the_outcome_unless_a_write_failed_permanently() {
         assert_eq!(outcome(&["ConditionalCheckFailed", "ConditionalCheckFailed"]), "condition 0");
         assert_eq!(outcome(&["None", "ConditionalCheckFailed"]), "condition 1");
         assert_eq!(outcome(&["TransactionConflict", "ConditionalCheckFailed"]), "condition 1");

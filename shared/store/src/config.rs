@@ -1,4 +1,4 @@
-//! Configuration from environment variables, read once when a process starts.
+//! Configuration from environment variables, read once per process.
 
 use std::{
     env,
@@ -12,26 +12,26 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 const TABLE_PREFIX: &str = "TABLE_PREFIX";
 const REGION: &str = "AWS_REGION";
 const CERTIFICATES: &str = "SSL_CERT_FILE";
-/// In order of precedence. The second is the SDK's own variable.
+/// Endpoint variables in order of precedence. The second is the SDK's variable.
 const ENDPOINTS: [&str; 2] = ["DYNAMODB_ENDPOINT", "AWS_ENDPOINT_URL_DYNAMODB"];
-/// The region for stores that have none.
+/// The region for endpoints outside AWS.
 pub(crate) const DEFAULT_REGION: &str = "us-east-1";
 
-/// A setting that the process cannot start with. Names the variable or option.
+/// A configuration error. The message names the variable or option.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A required variable is missing or empty.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// A variable is not UTF-8.
+    /// A variable is not valid UTF-8.
     #[error("{0} is not valid UTF-8")]
     NotUnicode(&'static str),
-    /// A URL is not one.
+    /// A URL is not valid.
     #[error("{setting} must be a URL that starts with http:// or https://, not {value:?}")]
     InvalidUrl {
         /// The variable or option.
         setting: &'static str,
-        /// Its value.
+        /// The invalid value.
         value: String,
     },
     /// The certificate file cannot be read.
@@ -42,12 +42,12 @@ pub enum ConfigError {
         /// The cause.
         source: io::Error,
     },
-    /// The certificate file has no certificates in PEM format.
+    /// The certificate file does not contain PEM certificates.
     #[error("SSL_CERT_FILE: {} is not a PEM file with certificates", .0.display())]
     InvalidCertificates(PathBuf),
 }
 
-/// The environment of a function.
+/// The configuration of a function.
 #[derive(Debug)]
 pub(crate) struct Environment {
     pub table_prefix: String,
@@ -73,19 +73,19 @@ impl Environment {
     }
 }
 
-/// The endpoint that the environment names, if it is not AWS's own.
+/// Reads the endpoint from the environment. `None` means AWS.
 #[cfg(feature = "operator")]
 pub(crate) fn endpoint() -> Result<Option<String>, ConfigError> {
     endpoint_from(&|name| env::var_os(name))
 }
 
-/// The contents of `SSL_CERT_FILE`: certificate authorities trusted beside Amazon's.
+/// Reads `SSL_CERT_FILE`: additional trusted certificate authorities.
 #[cfg(feature = "operator")]
 pub(crate) fn certificates() -> Result<Option<Vec<u8>>, ConfigError> {
     certificates_from(&|name| env::var_os(name))
 }
 
-/// Accepts absolute HTTP and HTTPS URLs. `setting` names the variable or option in the error.
+/// Validates an absolute HTTP or HTTPS URL. `setting` names the variable or option in the error.
 pub(crate) fn url(setting: &'static str, value: String) -> Result<String, ConfigError> {
     let authority = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
     let valid = authority.is_some_and(|rest| {
@@ -105,14 +105,14 @@ fn endpoint_from(variable: &impl Fn(&str) -> Option<OsString>) -> Result<Option<
 
 fn certificates_from(variable: &impl Fn(&str) -> Option<OsString>) -> Result<Option<Vec<u8>>, ConfigError> {
     let path = variable(CERTIFICATES).filter(|path| !path.is_empty());
-    path.as_deref().map(|path| read_certificates(path)).transpose()
+    path.as_deref().map(read_certificates).transpose()
 }
 
 fn read_certificates(path: &OsStr) -> Result<Vec<u8>, ConfigError> {
     let path = Path::new(path);
     let pem =
         std::fs::read(path).map_err(|source| ConfigError::UnreadableCertificates { path: path.to_owned(), source })?;
-    // The TLS provider panics on invalid PEM, so it is checked here.
+    // Validated here because the TLS provider panics on invalid PEM.
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     if certificates.is_ok_and(|certificates| !certificates.is_empty()) {
         Ok(pem)
@@ -121,7 +121,7 @@ fn read_certificates(path: &OsStr) -> Result<Vec<u8>, ConfigError> {
     }
 }
 
-/// A variable's value. Empty counts as unset: a template's optional parameters are empty strings.
+/// Reads a variable. Empty values count as unset, because optional template parameters default to empty strings.
 fn text(variable: &impl Fn(&str) -> Option<OsString>, name: &'static str) -> Result<Option<String>, ConfigError> {
     let value = variable(name).filter(|value| !value.is_empty());
     value.map(|value| value.into_string().map_err(|_| ConfigError::NotUnicode(name))).transpose()
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pem_file_is_taken_as_it_is() {
+    fn a_pem_file_is_read_unchanged() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/roots.pem");
         let environment = read(&[COMPLETE[0], COMPLETE[1], ("SSL_CERT_FILE", path)]).expect("an environment");
         assert_eq!(environment.certificates, Some(std::fs::read(path).expect("the roots")));

@@ -1,4 +1,4 @@
-//! Part `digest` of table `Catalog`: the key of the e-mail and mobile digests.
+//! Part `digest` of table `Catalog`: the key for digests of e-mail addresses and mobile numbers.
 
 use aws_sdk_dynamodb::Client;
 use tokio::sync::OnceCell;
@@ -12,8 +12,8 @@ use crate::{
 
 const READ: &str = "read the digest key";
 
-/// Reads the digest key, which only the function that digests addresses may do. It is read when it is first needed: most
-/// programmes merge no players.
+/// Reads the digest key on first use: most programmes never merge players. Only the function that computes address
+/// digests has permission to read it.
 #[derive(Debug)]
 pub struct DigestKeyReader {
     client: Client,
@@ -22,16 +22,16 @@ pub struct DigestKeyReader {
 }
 
 impl DigestKeyReader {
-    /// A reader that has not read the key yet.
+    /// Creates a reader. The key is read later.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         DigestKeyReader { client: store.reads.clone(), table: store.table("Catalog"), key: OnceCell::new() }
     }
 
-    /// The key. It is read once and never changes: a digest made with another key would not be found.
+    /// Returns the key. It is read once, because it never changes: digests made with another key would not match.
     ///
     /// # Errors
-    /// Of the store, or there is no key.
+    /// The store call failed, or there is no key.
     pub async fn get(&self) -> Result<&[u8], StoreError> {
         self.key.get_or_try_init(|| self.read()).await.map(Vec::as_slice)
     }

@@ -1,7 +1,7 @@
 //! Store errors, and the classification of failed SDK calls.
 //!
-//! An error carries nothing of a request: no item, key or table name. SDK errors may hold whole items, so only their
-//! code and request id are taken over, and every message here is safe to log.
+//! Errors contain no items, keys or table names and are safe to log. SDK errors can contain whole items, so only their
+//! code and request id are copied.
 
 use std::{error::Error as StdError, io};
 
@@ -11,10 +11,10 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-/// An operation on the store that failed.
+/// A failed store operation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Nothing was written. The operation can be retried.
+    /// The operation failed and wrote nothing. It can be retried.
     #[error("{operation}: {cause}")]
     Unavailable {
         /// The operation, for the log.
@@ -22,7 +22,7 @@ pub enum StoreError {
         /// The last attempt's failure.
         cause: Cause,
     },
-    /// An attempt may have taken effect, and the deadline passed before that was known.
+    /// An attempt may have taken effect, and the deadline passed before its outcome was known.
     #[error("{operation}: outcome unknown: {cause}")]
     OutcomeUnknown {
         /// The operation, for the log.
@@ -30,20 +30,20 @@ pub enum StoreError {
         /// The last attempt's failure.
         cause: Cause,
     },
-    /// A stored item, or an answer, that this version cannot read.
+    /// A stored item or a response cannot be parsed.
     #[error("{operation}: unreadable: {what}")]
     Corrupt {
         /// The operation, for the log.
         operation: &'static str,
-        /// The unreadable thing.
+        /// The item or response.
         what: &'static str,
     },
-    /// A request that DynamoDB rejects as malformed, or that could not be built.
+    /// DynamoDB rejected the request as malformed, or the request could not be built.
     #[error("{operation}: invalid request: {what}")]
     Internal {
         /// The operation, for the log.
         operation: &'static str,
-        /// The rejected part, or DynamoDB's code.
+        /// The reason, such as DynamoDB's error code.
         what: String,
     },
 }
@@ -51,27 +51,27 @@ pub enum StoreError {
 /// The reason why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
-    /// No answer in time.
+    /// No response in time.
     #[error("timed out")]
     TimedOut,
-    /// No connection, or one that broke.
+    /// The connection could not be opened or was lost.
     #[error("not reached: {0}")]
     Unreached(&'static str),
-    /// DynamoDB refused.
+    /// DynamoDB returned an error.
     #[error("refused: {code} (request {request_id})")]
     Refused {
         /// DynamoDB's error code.
         code: String,
-        /// The id by which AWS support finds the request.
+        /// The request id, for AWS support.
         request_id: String,
     },
-    /// Conflicts with other writes until the deadline.
+    /// Conflicts with concurrent writes continued until the deadline.
     #[error("busy until the deadline")]
     Busy,
 }
 
 impl StoreError {
-    /// The operation, for the log.
+    /// Returns the operation, for the log.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ impl StoreError {
         }
     }
 
-    /// The cause, for the log.
+    /// Returns the cause, for the log.
     #[must_use]
     pub fn cause(&self) -> String {
         match self {
@@ -106,7 +106,7 @@ impl StoreError {
         StoreError::Unavailable { operation, cause }
     }
 
-    /// A failed read. The SDK has retried it already.
+    /// Converts the error of a failed read, after the SDK's retries.
     pub(crate) fn read<E: ProvideErrorMetadata>(operation: &'static str, error: &SdkError<E, HttpResponse>) -> Self {
         match FailedAttempt::new(operation, error) {
             FailedAttempt::Conflict => StoreError::unavailable(operation, Cause::Busy),
@@ -116,18 +116,18 @@ impl StoreError {
     }
 }
 
-/// An attempt to write that failed, other than by one of its conditions.
+/// A failed write attempt. Failed conditions are outcomes, not failures.
 #[derive(Debug, Clone)]
 pub(crate) enum FailedAttempt {
-    /// Cancelled because another write touched the same items: not carried out, and worth another attempt.
+    /// Cancelled by a concurrent write to the same items. Had no effect and can be retried.
     Conflict,
-    /// Worth another attempt.
+    /// A transient failure that can be retried.
     Transient {
         cause: Cause,
-        /// Whether the write may have been carried out all the same.
+        /// True if the write may have taken effect despite the failure.
         may_have_taken_effect: bool,
     },
-    /// Another attempt would fail likewise.
+    /// A permanent failure.
     Final(StoreError),
 }
 
@@ -145,19 +145,22 @@ impl FailedAttempt {
             SdkError::DispatchFailure(failure) if failure.is_timeout() => uncertain(Cause::TimedOut),
             SdkError::DispatchFailure(failure) => uncertain(Cause::Unreached(unreached(failure.as_connector_error()))),
             SdkError::ResponseError(_) => uncertain(Cause::Unreached("unreadable response")),
-            SdkError::ServiceError(refusal) => {
-                let code = refusal.err().code().unwrap_or("unknown");
-                let request_id = error.request_id().unwrap_or("unknown").to_owned();
-                Self::refused(operation, code, request_id, refusal.raw().status().is_server_error())
-            }
+            SdkError::ServiceError(refusal) => match refusal.err().code() {
+                Some(code) => {
+                    let request_id = error.request_id().unwrap_or("unknown").to_owned();
+                    Self::refused(operation, code, request_id, refusal.raw().status().is_server_error())
+                }
+                // Not a DynamoDB error, for example a successful response with a corrupt body.
+                None => uncertain(Cause::Unreached("unreadable response")),
+            },
             SdkError::ConstructionFailure(_) => {
-                FailedAttempt::Final(StoreError::internal(operation, "it could not be built"))
+                FailedAttempt::Final(StoreError::internal(operation, "the request could not be built"))
             }
-            _ => FailedAttempt::Final(StoreError::internal(operation, "an error unknown to this version")),
+            _ => FailedAttempt::Final(StoreError::internal(operation, "an unknown SDK error")),
         }
     }
 
-    /// A member of a batch or transaction that failed inside a call that succeeded.
+    /// Classifies the failure of one statement of a batch or one write of a transaction.
     pub(crate) fn of_member(operation: &'static str, code: &str) -> Self {
         Self::refused(operation, code, "of a batch".to_owned(), code == "InternalServerError")
     }
@@ -174,7 +177,7 @@ impl FailedAttempt {
             | "ItemCollectionSizeLimitExceeded" => FailedAttempt::Final(StoreError::internal(operation, code)),
             _ if is_throttling(code) => FailedAttempt::Transient { cause, may_have_taken_effect: false },
             _ if is_server_error => FailedAttempt::Transient { cause, may_have_taken_effect: true },
-            // Missing permissions, expired credentials, a missing table: nothing is written until an operator acts.
+            // Missing permissions, expired credentials or a missing table: an operator must act.
             _ => FailedAttempt::Final(StoreError::unavailable(operation, cause)),
         }
     }
@@ -193,7 +196,7 @@ fn is_throttling(code: &str) -> bool {
     )
 }
 
-/// Whether no connection was opened, so that the request cannot have been sent.
+/// Returns true if no connection was opened, so that the request cannot have been sent.
 fn never_connected(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -208,7 +211,7 @@ fn never_connected(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// The phase in which a connection failed, by its source errors. Their own texts may name hosts, so none is kept.
+/// Describes a connection failure by its source errors. Their messages may contain host names and are not copied.
 fn unreached(error: Option<&(impl StdError + 'static)>) -> &'static str {
     let mut next: Option<&(dyn StdError + 'static)> = error.map(|error| error as _);
     while let Some(error) = next {
@@ -227,7 +230,7 @@ fn unreached(error: Option<&(impl StdError + 'static)>) -> &'static str {
         if text.contains("certificate") {
             return "certificate not trusted";
         }
-        // An error may hold another that it does not name as its source.
+        // `io::Error` may wrap an error that `source` does not return.
         next = error.source().or_else(|| {
             let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
             inner.map(|inner| inner as &(dyn StdError + 'static))
@@ -249,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_decides_whether_an_attempt_is_repeated_and_whether_it_may_have_taken_effect() {
+    fn an_error_code_determines_retries_and_whether_an_attempt_may_have_taken_effect() {
         assert_eq!(member("TransactionConflict"), "conflict");
         assert_eq!(member("ThrottlingError"), "transient, false");
         assert_eq!(member("ProvisionedThroughputExceeded"), "transient, false");

@@ -1,22 +1,22 @@
-//! Items: attributes in and out.
+//! Items: building and reading attributes.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 
-/// An item as DynamoDB has it.
+/// A DynamoDB item: attribute values by name.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// The largest item, in bytes (DynamoDB's 400 KB), less a margin for what [`size_bytes`] rounds.
+/// Maximum item size in bytes: DynamoDB's 400 KB, less a margin because [`size_bytes`] is approximate.
 pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024 - 1024;
 
-/// An item's size as DynamoDB counts it: names and values in UTF-8. Numbers are counted as text, which is never less.
+/// Returns an item's size by DynamoDB's rules. Numbers are counted as text, which never underestimates them.
 pub(crate) fn size_bytes(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
 }
 
 fn value_bytes(value: &AttributeValue) -> usize {
-    /// A list or map has three bytes of its own, and one more for each element.
+    /// Overhead of a list or map, in addition to one byte per element.
     const CONTAINER: usize = 3;
     match value {
         AttributeValue::S(text) | AttributeValue::N(text) => text.len() + 1,
@@ -28,12 +28,12 @@ fn value_bytes(value: &AttributeValue) -> usize {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "callers pass what they have, owned or borrowed")]
+#[expect(clippy::needless_pass_by_value, reason = "callers pass owned or borrowed values")]
 pub(crate) fn s(text: impl ToString) -> AttributeValue {
     AttributeValue::S(text.to_string())
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "callers pass what they have, owned or borrowed")]
+#[expect(clippy::needless_pass_by_value, reason = "callers pass owned or borrowed values")]
 pub(crate) fn n(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
@@ -42,7 +42,7 @@ pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes))
 }
 
-/// Reads an item's attributes, each of which may be missing or of another type.
+/// Typed access to attributes. Returns `None` for a missing attribute or one of another type.
 pub(crate) trait Attributes {
     fn text(&self, name: &str) -> Option<&str>;
     fn number<N: std::str::FromStr>(&self, name: &str) -> Option<N>;
@@ -60,5 +60,25 @@ impl Attributes for Item {
 
     fn bytes(&self, name: &str) -> Option<&[u8]> {
         self.get(name)?.as_b().ok().map(AsRef::as_ref)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_item_is_as_large_as_its_names_and_values() {
+        let item = Item::from([
+            ("id".to_owned(), s("äb")),
+            ("points".to_owned(), n(12)),
+            ("digest".to_owned(), b(&[1, 2, 3])),
+            ("unused".to_owned(), AttributeValue::Bool(true)),
+            ("list".to_owned(), AttributeValue::L(vec![s("x"), s("y")])),
+            ("map".to_owned(), AttributeValue::M(Item::from([("a".to_owned(), s("z"))]))),
+        ]);
+        let names = "idpointsdigestunusedlistmap".len();
+        let values = (3 + 1) + (2 + 1) + 3 + 1 + (3 + 2 * (1 + 2)) + (3 + 1 + 1 + 2);
+        assert_eq!(size_bytes(&item), names + values);
     }
 }

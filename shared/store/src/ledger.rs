@@ -1,7 +1,7 @@
-//! One request, one atomic write: the record, the member's new balance, and the limits it uses.
+//! The atomic write of a record, the member's balances and the counters of limits.
 //!
-//! The first attempt evaluates as if no limit were used, and the write's conditions say so. A failed condition returns
-//! the item that is there, and the next attempt evaluates with its counters.
+//! The write is optimistic. The first attempt evaluates the award as if no limit were used, and the conditions of the
+//! write verify that. A failed condition returns the existing item, and the next attempt evaluates with its counters.
 
 use std::{
     collections::HashMap,
@@ -24,77 +24,76 @@ use crate::{
     retry::Retries,
 };
 
-/// The most items that one transaction writes.
+/// Maximum number of items in a transaction.
 const MAX_TRANSACTION_ITEMS: usize = 100;
-/// A member's attribute that names the customer it is an alias of.
+/// The attribute of an alias that names its customer.
 pub(crate) const CUSTOMER: &str = "customer";
-/// A total limit's attribute that counts its uses.
+/// The attribute that counts the uses of a total limit.
 const USED: &str = "used";
 
-/// The table of members, and how it is written together with a record.
+/// Writes records together with members.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     client: Client,
     members: String,
-    /// The uses of total limits when they were last seen. They only grow, so an exhausted limit is known before the
-    /// write.
+    /// The last known uses of total limits. Uses only grow, so exhausted limits are detected before the write.
     totals: Mutex<HashMap<String, u64>>,
 }
 
-/// A record to write, which has to be new.
+/// A record to write. Its key must be new.
 pub(crate) struct Record<'a> {
     pub table: &'a str,
     /// Any attribute of the table's key.
     pub key: &'static str,
-    /// Builds the item, once an attempt: the SDK consumes it, and a second attempt is rare.
+    /// Builds the item for each attempt, because the SDK consumes it.
     pub item: &'a (dyn Fn() -> Item + Sync),
-    /// A random id of the invocation. A later attempt recognises an earlier one by it, if its answer was lost.
+    /// A random id of this call. Identifies a record written by an earlier attempt whose response was lost.
     pub write_id: Uuid,
 }
 
-/// The member that a record is booked on.
+/// The member to credit, and the conditions and items that go with it.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct Target {
     /// The member's key.
     pub member: String,
-    /// What the write assumes of the member.
+    /// The condition on the member, besides its counters.
     pub expect: Expect,
-    /// Attributes that the member has from its first write on.
+    /// Attributes that are set by the member's first write.
     pub first: Item,
-    /// Items that are written with it and have to be new.
+    /// Items that are written in the same transaction and must be new.
     pub others: Vec<Item>,
 }
 
-/// What a write assumes of a member, beside its counters.
+/// A condition on a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expect {
-    /// Nothing.
+    /// No condition.
     Anything,
-    /// That it is not an alias of another customer.
+    /// The member must not be an alias.
     NoPointer,
-    /// That it does not exist.
+    /// The member must not exist.
     New,
 }
 
-/// The content of one attempt, as evaluated.
+/// The evaluated content of one attempt.
 pub(crate) struct Entry<'c> {
-    /// The record's attributes that come from the award.
+    /// The attributes of the record that describe the award.
     pub earned: Item,
-    /// The award, and the limits it uses.
+    /// The award and the limits that it spends.
     pub award: Award<'c>,
-    /// The amounts that are added to the member's balances.
+    /// Attribute names of the member and the amounts to add to them.
     pub adds: Vec<(String, u64)>,
 }
 
 /// The outcome of [`Ledger::write`].
 pub(crate) enum Written {
-    /// The record is stored; these are the attributes that come from its award.
+    /// The record was written. Carries the attributes that describe the award.
     New(Item),
-    /// Another record of this id exists: this one.
+    /// A record with this key exists. Carries the existing record.
     Exists(Item),
-    /// The place is not as assumed: this member, or one of the other items, exists.
-    Elsewhere(Item),
-    /// The record is larger than an item may be, or uses more total limits than a transaction writes.
+    /// A condition on the member failed, or one of the other items exists. Carries the existing item.
+    MemberChanged(Item),
+    /// The record exceeds DynamoDB's item size, or the award spends more total limits than one transaction can write.
     TooLarge,
 }
 
@@ -113,11 +112,11 @@ impl Ledger {
         Ledger { client, members, totals: Mutex::default() }
     }
 
-    /// Writes a record and what it earned, once and together.
+    /// Writes a record and credits its award atomically, exactly once.
     pub(crate) async fn write<'c>(
         &self,
         record: &Record<'_>,
-        place: &Place,
+        target: &Target,
         retries: &mut Retries,
         evaluate: impl Fn(&Usage) -> Entry<'c>,
     ) -> Result<Written, StoreError> {
@@ -137,7 +136,7 @@ impl Ledger {
                 let put = put_new(&self.client, operation, record.table, record.key, item).await;
                 put.map(|exists| exists.map_or(Attempt::Done, Attempt::RecordExists))
             } else {
-                let member = MemberWrite { place, known: known_member.as_ref(), adds };
+                let member = MemberWrite { target, known: known_member.as_ref(), adds };
                 self.transact(operation, record, item, member, award.spends()).await
             };
             match attempt {
@@ -150,9 +149,9 @@ impl Ledger {
                 }
                 Ok(Attempt::RecordExists(item)) => return Ok(Written::Exists(item)),
                 Ok(Attempt::TooLarge) => return Ok(Written::TooLarge),
-                Ok(Attempt::OtherExists(item)) => return Ok(Written::Elsewhere(item)),
-                Ok(Attempt::MemberMoved(item)) if place.expect == Expect::New || item.contains_key(CUSTOMER) => {
-                    return Ok(Written::Elsewhere(item));
+                Ok(Attempt::OtherExists(item)) => return Ok(Written::MemberChanged(item)),
+                Ok(Attempt::MemberMoved(item)) if target.expect == Expect::New || item.contains_key(CUSTOMER) => {
+                    return Ok(Written::MemberChanged(item));
                 }
                 Ok(Attempt::MemberMoved(item)) => {
                     for (name, value) in &item {
@@ -173,8 +172,8 @@ impl Ledger {
                     continue;
                 }
             }
-            // A counter that a condition returned is soon out of date, so it is used at once; but only every other time,
-            // to leave other writers a chance.
+            // Returned counters go stale quickly, so the first attempt with them follows immediately. Every second one
+            // waits, to let concurrent writers proceed.
             if at_once {
                 at_once = false;
             } else {
@@ -206,8 +205,8 @@ impl Ledger {
     ) -> Result<Attempt, FailedAttempt> {
         let invalid = |error| FailedAttempt::Final(StoreError::internal(operation, error));
         let (totals, own): (Vec<_>, Vec<_>) = spends.iter().partition(|spend| spend.counter == Counter::TotalUses);
-        let others = member.place.others.clone();
-        // The record is first, because its failed condition outranks the others.
+        let others = member.target.others.clone();
+        // The record comes first, because its failed condition takes precedence.
         let mut writes = vec![
             new_item(operation, record.table, record.key, item).map_err(FailedAttempt::Final)?,
             member.write(&self.members, &own).map_err(invalid)?,
@@ -231,7 +230,7 @@ impl Ledger {
         })
     }
 
-    /// Uses a total limit, which is an item of its own.
+    /// Builds the update of a total limit, which is a separate item.
     fn spend_total(&self, spend: &Spend<'_>) -> Result<TransactWriteItem, BuildError> {
         let update = Update::builder()
             .table_name(&self.members)

@@ -1,8 +1,9 @@
-//! Everything that knows DynamoDB: tables, keys, items, conditions, and store errors.
+//! The DynamoDB store: tables, keys, items, conditional writes and store errors. No other crate of the functions uses
+//! the AWS SDK.
 //!
-//! A function takes the narrowest handle that it needs, such as [`ClientEventWriter`] or [`BalanceReader`], made from a
-//! [`Store`]; each knows one or two tables, and the function's IAM policy allows exactly what its handles do. A failed
-//! condition is an outcome; everything else that goes wrong is a [`StoreError`].
+//! A function creates the handles that it needs from a [`Store`], such as [`ClientEventWriter`] or [`BalanceReader`].
+//! Each handle uses one or two tables, and the function's IAM policy allows exactly the operations of its handles.
+//! Failed conditions are outcomes; all other failures are a [`StoreError`].
 //!
 //! ```no_run
 //! use punchcard_models::{ids::AccountId, member::MemberId};
@@ -43,7 +44,7 @@ mod signing_keys;
 mod tables;
 
 pub use activities::{ActivityReader, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
-pub use admin::{Admin, AdminError, AppliedRules, Caller, SetUp};
+pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller};
 pub use balances::{BalanceReader, Balances};
 pub use catalog::{Callers, CatalogVersion, Snapshot};
 pub use catalog_reader::{CallerReader, RulesReader};

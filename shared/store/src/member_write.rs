@@ -1,4 +1,4 @@
-//! The write of a member: balances and counters, in one update or, where that names too many attributes, one put.
+//! Writes of a member's balances and counters: one update, or one put if there are too many attributes for an update.
 
 use aws_sdk_dynamodb::{
     error::BuildError,
@@ -8,43 +8,43 @@ use punchcard_rewards::Spend;
 
 use crate::{
     item::{Attributes as _, Item, n, s},
-    ledger::{CUSTOMER, Expect, Place},
+    ledger::{CUSTOMER, Expect, Target},
 };
 
-/// The most attributes that an update names: an expression may have 4 KB.
+/// Maximum number of attributes in an update, whose expression is limited to 4 KB.
 const MAX_NAMED_ATTRIBUTES: usize = 40;
-/// Counts a member's writes.
+/// The attribute that counts a member's writes.
 const VERSION: &str = "version";
 
 /// One write of a member.
 pub(crate) struct MemberWrite<'a> {
-    pub place: &'a Place,
-    /// The item as it was last seen.
+    pub target: &'a Target,
+    /// The last known item.
     pub known: Option<&'a Item>,
-    /// The amounts that are added to its balances.
+    /// Attribute names and the amounts to add to them.
     pub adds: Vec<(String, u64)>,
 }
 
 impl MemberWrite<'_> {
-    /// The write, conditional on the counters that `spends` were evaluated with.
+    /// Builds the write, on condition of the counter values that `spends` were evaluated with.
     pub(crate) fn write(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
         if self.adds.len() + spends.len() > MAX_NAMED_ATTRIBUTES {
             return self.replace(table, spends);
         }
         let mut update = Update::builder()
             .table_name(table)
-            .key("memberId", s(&self.place.member))
+            .key("memberId", s(&self.target.member))
             .expression_attribute_names("#version", VERSION)
             .expression_attribute_values(":1", n(1))
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         let mut adds = vec!["#version :1".to_owned()];
-        let mut conditions = match self.place.expect {
+        let mut conditions = match self.target.expect {
             Expect::Anything => Vec::new(),
             Expect::NoPointer => vec![format!("attribute_not_exists({CUSTOMER})")],
             Expect::New => vec!["attribute_not_exists(memberId)".to_owned()],
         };
         let mut sets = Vec::new();
-        for (index, (name, value)) in self.place.first.iter().enumerate() {
+        for (index, (name, value)) in self.target.first.iter().enumerate() {
             update = update
                 .expression_attribute_names(format!("#f{index}"), name)
                 .expression_attribute_values(format!(":f{index}"), value.clone());
@@ -81,10 +81,10 @@ impl MemberWrite<'_> {
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 
-    /// Replaces the whole member if it is as it was last seen: for more attributes than an expression can name.
+    /// Builds a put that replaces the whole member, on condition that its version is unchanged.
     fn replace(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
-        let mut item = self.known.cloned().unwrap_or_else(|| Item::from([("memberId".into(), s(&self.place.member))]));
-        for (name, value) in &self.place.first {
+        let mut item = self.known.cloned().unwrap_or_else(|| Item::from([("memberId".into(), s(&self.target.member))]));
+        for (name, value) in &self.target.first {
             item.entry(name.clone()).or_insert_with(|| value.clone());
         }
         let spent = spends.iter().map(|spend| (spend.name(), spend.amount));
@@ -98,7 +98,7 @@ impl MemberWrite<'_> {
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         put = match self.known.map(|known| known.get(VERSION)) {
             None => put.condition_expression("attribute_not_exists(memberId)"),
-            // Enrolled, and never written since.
+            // The member was enrolled and not written since.
             Some(None) => put
                 .condition_expression("attribute_not_exists(#version)")
                 .expression_attribute_names("#version", VERSION),
@@ -111,15 +111,15 @@ impl MemberWrite<'_> {
     }
 }
 
-/// The prefix of a balance's attribute, `pts#unit#type`.
+/// The prefix of balance attributes, `pts#unit#type`.
 pub(crate) const POINTS: &str = "pts#";
 
-/// The name of a balance's attribute.
+/// Returns the attribute name of a balance.
 pub(crate) fn points_attribute(unit: &str, points_type: &str) -> String {
     format!("{POINTS}{unit}#{points_type}")
 }
 
-/// Reads an attribute that is a balance: unit, points type, points.
+/// Parses a balance attribute into business unit, points type and points.
 pub(crate) fn points_of(name: &str, value: &AttributeValue) -> Option<(String, String, u64)> {
     let (unit, points_type) = name.strip_prefix(POINTS)?.split_once('#')?;
     Some((unit.to_owned(), points_type.to_owned(), value.as_n().ok()?.parse().ok()?))

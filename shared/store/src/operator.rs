@@ -1,4 +1,4 @@
-//! The operator's connection: the SDK's ordinary credentials, region and endpoint, as the AWS CLI finds them.
+//! Operator connections: credentials, region and endpoint are resolved like in the AWS CLI.
 
 use std::error::Error;
 
@@ -13,8 +13,7 @@ use crate::{
     config::{ConfigError, DEFAULT_REGION, certificates, endpoint, url},
 };
 
-/// The options that choose an account, a region and an endpoint. What is absent comes from the environment and the
-/// AWS configuration files.
+/// Connection options. Absent options are read from the environment and the AWS configuration files.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
     /// The profile.
@@ -25,23 +24,23 @@ pub struct Connection {
     pub endpoint_url: Option<String>,
 }
 
-/// The reason why a connection cannot be configured, in the terms of the AWS CLI.
+/// A connection cannot be configured. Messages use the terms of the AWS CLI.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectionError {
-    /// A variable or option is unusable.
+    /// A variable or option is not valid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// There is no region.
+    /// No region is configured.
     #[error("you must specify a region: use --region, AWS_REGION, or the `region` of your profile")]
     NoRegion,
-    /// There are no credentials.
+    /// No credentials were found.
     #[error(
         "unable to locate credentials: use --profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` \
          ({0})"
     )]
     NoCredentials(String),
-    /// The named profile gives no credentials.
-    #[error("profile {profile:?} could not be found or gives no credentials: {cause}")]
+    /// The profile does not exist or provides no credentials.
+    #[error("profile {profile:?} could not be found or provides no credentials: {cause}")]
     Profile {
         /// The profile's name.
         profile: String,
@@ -50,7 +49,7 @@ pub enum ConnectionError {
     },
 }
 
-/// A store and the place that it was configured for, which errors name.
+/// A store, with the settings that error messages mention.
 #[derive(Debug)]
 pub struct OperatorStore {
     /// The store.
@@ -61,11 +60,11 @@ pub struct OperatorStore {
 }
 
 impl Store {
-    /// The store of the stack whose tables start with `prefix`. Credentials are resolved now, so that a missing login
-    /// is reported as such and not as a failed call.
+    /// Connects to the stack whose table names start with `prefix`. Resolves credentials immediately, so that missing
+    /// credentials are reported as such and not as a failed store call.
     ///
     /// # Errors
-    /// There is no region, there are no credentials, or a setting is invalid.
+    /// No region or credentials were found, or a setting is not valid.
     pub async fn of_operator(prefix: &str, connection: Connection) -> Result<OperatorStore, ConnectionError> {
         let named = match connection.endpoint_url.filter(|value| !value.is_empty()) {
             Some(value) => Some(url("--endpoint-url", value)?),
@@ -75,7 +74,7 @@ impl Store {
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
         let loader = with_options(loader, connection.profile.as_deref(), connection.region, &http_client).await;
         let sdk = loader.load().await;
-        // `AWS_ENDPOINT_URL` and the profile's `endpoint_url` are in the SDK's own configuration.
+        // The SDK reads `AWS_ENDPOINT_URL` and the profile's `endpoint_url`.
         let endpoint = named.or_else(|| sdk.endpoint_url().map(str::to_owned));
 
         let region = match (sdk.region(), &endpoint) {
@@ -90,7 +89,7 @@ impl Store {
         let credentials = match (credentials, connection.profile, &endpoint) {
             (Ok(credentials), ..) => credentials,
             (Err(cause), Some(profile), _) => return Err(ConnectionError::Profile { profile, cause }),
-            // A local store needs a signature, but accepts any.
+            // A local store requires a signature, but accepts any.
             (Err(_), None, Some(_)) => Credentials::new("punchcard", "punchcard", None, None, "any"),
             (Err(cause), None, None) => return Err(ConnectionError::NoCredentials(cause)),
         };
@@ -117,9 +116,9 @@ async fn with_options(
         None => loader,
     };
     match profile {
-        // A profile on the command line comes before credentials in the environment, as in the AWS CLI.
+        // A profile option takes precedence over credentials in the environment, as in the AWS CLI.
         Some(profile) => {
-            // Profiles that log in by SSO or assume a role call AWS.
+            // Profiles that use SSO or assume a role call AWS.
             let provider = ProviderConfig::without_region()
                 .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
                 .with_http_client(http_client.clone());
@@ -135,10 +134,10 @@ async fn with_options(
 }
 
 impl OperatorStore {
-    /// The operator's explanation of a failed call, where there is one.
+    /// Explains a failed store call, if the operator can act on its cause.
     #[must_use]
     pub fn explain(&self, error: &StoreError) -> Option<String> {
-        let place = match &self.endpoint {
+        let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.clone(),
             None => format!("DynamoDB in {}", self.region),
         };
@@ -146,22 +145,22 @@ impl OperatorStore {
             return None;
         };
         match cause {
-            Cause::Unreached(why) => Some(format!("could not connect to {place}: {why}")),
-            Cause::TimedOut => Some(format!("could not connect to {place}, or it did not respond in time")),
+            Cause::Unreached(why) => Some(format!("could not connect to {endpoint}: {why}")),
+            Cause::TimedOut => Some(format!("could not connect to {endpoint}, or it did not respond in time")),
             Cause::Refused { code, .. } => {
-                // The code may come with the namespace of the protocol's model.
+                // Some services prefix the code with a namespace.
                 let code = code.rsplit('#').next().unwrap_or(code);
-                refusal(code, &place, &self.prefix)
+                refusal(code, &endpoint, &self.prefix)
             }
             Cause::Busy => None,
         }
     }
 }
 
-fn refusal(code: &str, place: &str, prefix: &str) -> Option<String> {
+fn refusal(code: &str, endpoint: &str, prefix: &str) -> Option<String> {
     let why = match code {
         "UnrecognizedClientException" | "InvalidClientTokenId" => {
-            "the access key or session token is not valid here".to_owned()
+            "the access key or session token is not valid".to_owned()
         }
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
             "the signature is wrong: check the secret access key and this machine's clock".to_owned()
@@ -170,21 +169,21 @@ fn refusal(code: &str, place: &str, prefix: &str) -> Option<String> {
         "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => "no credentials were sent".to_owned(),
         "AccessDeniedException" | "AccessDenied" => {
             return Some(format!(
-                "{place} denied access ({code}): the credentials are valid, but their policies do not allow this on \
+                "{endpoint} denied access ({code}): the credentials are valid, but their policies do not allow this on \
                  table {prefix}Catalog"
             ));
         }
         "ResourceNotFoundException" => {
             return Some(format!(
-                "there is no table {prefix}Catalog at {place}: check --stack, --region and --profile"
+                "there is no table {prefix}Catalog at {endpoint}: check --stack, --region and --profile"
             ));
         }
         _ => return None,
     };
-    Some(format!("{place} refused the credentials ({code}): {why}"))
+    Some(format!("{endpoint} refused the credentials ({code}): {why}"))
 }
 
-/// An error with its sources, each once.
+/// Formats an error with its sources, without repetitions.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -203,7 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_tells_credentials_policies_and_tables_apart() {
+    fn explanations_distinguish_credentials_policies_and_tables() {
         for (code, part) in [
             ("UnrecognizedClientException", "refused the credentials (UnrecognizedClientException): the access key"),
             ("InvalidSignatureException", "refused the credentials (InvalidSignatureException): the signature"),

@@ -1,7 +1,8 @@
-//! Table `PlayerEvents`: key `playerId`, `recordId`; one item a request: its events, their awards, its response.
+//! Table `PlayerEvents`, key `playerId`, `recordId`: one item per request, with its events, their awards and its
+//! response.
 //!
-//! In table `Members` a player's item has the balance, or names the customer that has it (`customer`); the pointers
-//! `mail#` and `mob#` name the customer of an address, by a keyed digest.
+//! In table `Members`, a player's item holds its totals or, for an alias, the key of its customer (`customer`). Items
+//! `mail#…` and `mob#…` map the keyed digest of an address to a customer.
 
 use aws_sdk_dynamodb::Client;
 use punchcard_models::{
@@ -21,14 +22,14 @@ use crate::{
     Store,
     error::StoreError,
     item::{Attributes as _, Item, b, s},
-    ledger::{CUSTOMER, Entry, Expect, Ledger, Place, Record, Written},
+    ledger::{CUSTOMER, Entry, Expect, Ledger, Record, Target, Written},
     read_items::read_items,
     retry::Retries,
 };
 
 const RECORD: &str = "record player events";
 const READ: &str = "read a player";
-/// A member's totals.
+/// The attributes with a member's totals.
 const POINTS: &str = "points";
 const EVENTS: &str = "events";
 
@@ -37,30 +38,30 @@ const EVENTS: &str = "events";
 pub struct NewPlayerEvents<'a> {
     /// The parsed request.
     pub request: &'a PlayerEvents,
-    /// The address that players are merged by, if the catalog merges them.
+    /// The digest of the address by which players are merged, if the catalog merges them.
     pub address: Option<&'a AddressDigest>,
     /// The Idempotency-Key.
     pub key: Option<&'a IdempotencyKey>,
     /// The request's digest.
     pub payload: PayloadDigest,
-    /// Whether the programme is disabled: the events earn nothing, now or later.
+    /// True if rewards are disabled. The events earn nothing, now or later.
     pub unused: bool,
-    /// The response body, now and for every retry.
+    /// The response body, which retries get too.
     pub response: &'a str,
-    /// The time of arrival.
+    /// The arrival time.
     pub now: Timestamp,
 }
 
 /// The outcome of recording a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlayerEventsRecorded {
-    /// It is stored.
+    /// The request was recorded.
     New,
-    /// It was stored before; this is the response it got.
+    /// The request was already recorded. Carries its response.
     Replay(String),
-    /// Its key was used with another payload.
+    /// The Idempotency-Key was used with another payload.
     KeyReused,
-    /// It is larger than an item may be, or uses more total limits than one transaction writes.
+    /// The request exceeds DynamoDB's item size, or its awards spend more total limits than one transaction can write.
     TooLarge,
 }
 
@@ -74,7 +75,7 @@ pub struct PlayerEventWriter {
 }
 
 impl PlayerEventWriter {
-    /// A writer to this store.
+    /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         let members = store.table("Members");
@@ -82,18 +83,18 @@ impl PlayerEventWriter {
         PlayerEventWriter { ledger, reads: store.reads.clone(), table: store.table("PlayerEvents"), members }
     }
 
-    /// Records a request, creates its player if that is new, and books what `evaluate` awards for each event, in one
-    /// write.
+    /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes, one per
+    /// event. All of it is one write.
     ///
     /// # Errors
-    /// Of the store. After [`StoreError::OutcomeUnknown`] the request may be stored; otherwise nothing is.
+    /// The store call failed. After [`StoreError::OutcomeUnknown`] the request may be stored; otherwise nothing is.
     pub async fn record<'c>(
         &self,
         new: NewPlayerEvents<'_>,
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Vec<Award<'c>>,
     ) -> Result<PlayerEventsRecorded, StoreError> {
-        // One id for all attempts: without an Idempotency-Key nothing else tells a retry from a new request.
+        // All attempts use the same id, so that a repeated attempt is not recorded twice.
         let record_id = match new.key {
             Some(key) => format!("key#{}", &**key),
             None => format!("uuid#{}", Uuid::now_v7()),
@@ -112,9 +113,9 @@ impl PlayerEventWriter {
             Entry { earned, award, adds }
         };
         let mut retries = Retries::until(deadline, RECORD);
-        let mut place = self.place(&new, deadline, &mut retries).await?;
+        let mut target = self.target(&new, deadline, &mut retries).await?;
         loop {
-            match self.ledger.write(&record, &place, &mut retries, entry).await? {
+            match self.ledger.write(&record, &target, &mut retries, entry).await? {
                 Written::New(_) => return Ok(PlayerEventsRecorded::New),
                 Written::Exists(stored) if stored.bytes("payload") == Some(new.payload.as_bytes()) => {
                     let response = stored.text("response").ok_or(StoreError::corrupt(RECORD, "a stored response"))?;
@@ -122,31 +123,31 @@ impl PlayerEventWriter {
                 }
                 Written::Exists(_) => return Ok(PlayerEventsRecorded::KeyReused),
                 Written::TooLarge => return Ok(PlayerEventsRecorded::TooLarge),
-                // In the meantime another request created the player or named the address; or the player was merged while
+                // A concurrent request created the player or the address, or the player is an alias from a time when
                 // the catalog merged players.
-                Written::Elsewhere(found) => {
+                Written::MemberChanged(found) => {
                     if let (None, Some(customer)) = (new.address, found.text(CUSTOMER)) {
-                        place.member = customer.to_owned();
+                        target.member = customer.to_owned();
                     } else {
                         retries.pause().await?;
-                        place = self.place(&new, deadline, &mut retries).await?;
+                        target = self.target(&new, deadline, &mut retries).await?;
                     }
                 }
             }
         }
     }
 
-    /// The place that a request is booked on. Without an address that is the player, and the write itself finds out if it
-    /// is an alias of another customer; with one, it takes a read.
-    async fn place(
+    /// Determines the member to credit. Without an address it is the player, and the write fails if the player is an
+    /// alias. With an address, the player and the address are read first.
+    async fn target(
         &self,
         new: &NewPlayerEvents<'_>,
         deadline: Instant,
         retries: &mut Retries,
-    ) -> Result<Place, StoreError> {
+    ) -> Result<Target, StoreError> {
         let player = player_key(&new.request.player_id);
         let first = Item::from([("createdAt".into(), s(new.now))]);
-        let own = Place { member: player.clone(), expect: Expect::NoPointer, first, others: Vec::new() };
+        let own = Target { member: player.clone(), expect: Expect::NoPointer, first, others: Vec::new() };
         let Some(address) = new.address else { return Ok(own) };
         let address = address.to_string();
         let pointer = |key: &str, customer: &str| {
@@ -158,24 +159,24 @@ impl PlayerEventWriter {
             let found = |key: &str| found.iter().find(|item| item.text("memberId") == Some(key));
             let customer_of = |item: &Item| item.text(CUSTOMER).map(str::to_owned);
             return Ok(match (found(&player), found(&address).and_then(customer_of)) {
-                // A player belongs to its first customer for good; an address of another customer changes nothing.
+                // A player never changes its customer, even if the address belongs to another one.
                 (Some(item), named) => {
                     let customer = customer_of(item).unwrap_or(player);
                     let others = if named.is_some() { Vec::new() } else { vec![pointer(&address, &customer)] };
-                    Place { member: customer, others, ..own }
+                    Target { member: customer, others, ..own }
                 }
-                // The read is torn: the address names this very player, which one transaction created with it.
+                // Inconsistent read: one transaction created the address and the player, and only the address was seen.
                 (None, Some(customer)) if customer == player => {
                     retries.pause().await?;
                     continue;
                 }
                 (None, Some(customer)) => {
                     let others = vec![pointer(&player, &customer)];
-                    Place { member: customer, others, ..own }
+                    Target { member: customer, others, ..own }
                 }
                 (None, None) => {
                     let others = vec![pointer(&address, &player)];
-                    Place { expect: Expect::New, others, ..own }
+                    Target { expect: Expect::New, others, ..own }
                 }
             });
         }
@@ -185,11 +186,11 @@ impl PlayerEventWriter {
 /// A player's totals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Player {
-    /// The time of its first request, in RFC 3339.
+    /// The time of the player's first request, in RFC 3339.
     pub created_at: String,
-    /// The points of its customer.
+    /// The customer's points.
     pub points: u64,
-    /// The number of events of its customer.
+    /// The customer's number of events.
     pub events: u64,
 }
 
@@ -201,16 +202,16 @@ pub struct PlayerReader {
 }
 
 impl PlayerReader {
-    /// A reader of this store.
+    /// Creates a reader of the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         PlayerReader { client: store.reads.clone(), table: store.table("Members") }
     }
 
-    /// A player, if it is known.
+    /// Returns a player's totals, or `None` for an unknown player.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn get(&self, id: &PlayerId) -> Result<Option<Player>, StoreError> {
         let Some(player) = self.member(&player_key(id)).await? else { return Ok(None) };
         let corrupt = || StoreError::corrupt(READ, "a player");
@@ -248,7 +249,8 @@ fn item(new: &NewPlayerEvents<'_>, record_id: &str) -> Item {
     item
 }
 
-/// The awards by event and campaign, `{"place_order":{"BIG_ORDER":50}}`; events that earned nothing are left out.
+/// Formats the awards by event and campaign, such as `{"place_order":{"BIG_ORDER":50}}`, without events that earned
+/// nothing.
 fn earned_json(request: &PlayerEvents, awards: &[Award<'_>]) -> String {
     let earned = request.events.iter().zip(awards).filter(|(_, award)| award.points() > 0).map(|(event, award)| {
         let paid = award.trace().iter().filter(|line| line.points() > 0);

@@ -1,4 +1,4 @@
-//! Reads several items in one round trip.
+//! Batch reads.
 
 use std::collections::HashMap;
 
@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use crate::{error::StoreError, item::Item, retry::Retries};
 
-/// The items of these keys that exist, in any order, read with strong consistency. At most 100 distinct keys.
+/// Reads up to 100 items with distinct keys, and returns those that exist in any order.
 ///
-/// The items are read one by one: two of them may be from before and after one transaction.
+/// Reads are strongly consistent but not atomic: one item may be from before a transaction and another from after it.
 pub(crate) async fn read_items(
     client: &Client,
     operation: &'static str,
@@ -26,7 +26,7 @@ pub(crate) async fn read_items(
         let answer = client.batch_get_item().set_request_items(Some(pending)).send().await;
         let answer = answer.map_err(|error| StoreError::read(operation, &error))?;
         found.extend(answer.responses.unwrap_or_default().into_values().flatten());
-        // Throttled keys, or those beyond 16 MB.
+        // Keys that were throttled or exceeded the response limit of 16 MB.
         pending = answer.unprocessed_keys.unwrap_or_default();
         if pending.is_empty() {
             return Ok(found);

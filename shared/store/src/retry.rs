@@ -1,8 +1,8 @@
 //! Retries of writes, until the request's deadline.
 //!
-//! The SDK retries reads. Writes are retried here, because only this loop can know whether *any* attempt may have taken
-//! effect: the SDK reports the last attempt alone. Every attempt writes the same record id, so a late first attempt and
-//! a second one cannot both take effect.
+//! The SDK retries reads. Writes are retried here, because the SDK reports only the last attempt, and the outcome
+//! depends on whether *any* attempt may have taken effect. All attempts write the same record id, so at most one takes
+//! effect.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::{
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// The attempts in a row that find no connection before a write is given up. Nothing was sent, so the caller can be
-/// answered at once, and a store that is down is not kept waiting for by every request.
+/// Number of consecutive connection failures after which a write fails before its deadline, so that requests do not
+/// wait for a store that is down. Nothing was sent, so the failure is certain.
 const MAX_UNCONNECTED: u32 = 4;
 
-/// The attempts of one write: growing pauses with jitter, and what is known of the attempts so far.
+/// The retry state of one write: exponential backoff with jitter, and the failures so far.
 pub(crate) struct Retries {
     operation: &'static str,
     deadline: Instant,
@@ -41,15 +41,15 @@ impl Retries {
         Retries { operation, deadline, pauses, last: Cause::Busy, unconnected: 0, may_have_taken_effect: false }
     }
 
-    /// The operation, for errors and the log.
+    /// Returns the operation, for errors and the log.
     pub(crate) fn operation(&self) -> &'static str {
         self.operation
     }
 
-    /// Waits before the attempt that follows a failed one.
+    /// Waits before retrying a failed attempt.
     ///
     /// # Errors
-    /// The attempt failed for good, or the next one would come after the deadline.
+    /// The failure is permanent, or the next attempt would start after the deadline.
     pub(crate) async fn after(&mut self, failed: FailedAttempt) -> Result<(), StoreError> {
         match failed {
             FailedAttempt::Conflict => {
@@ -76,7 +76,7 @@ impl Retries {
     /// Waits before the next attempt.
     ///
     /// # Errors
-    /// It would come after the deadline.
+    /// The next attempt would start after the deadline.
     pub(crate) async fn pause(&mut self) -> Result<(), StoreError> {
         let next = self.pauses.next().map(|pause| Instant::now() + pause);
         let Some(next) = next.filter(|next| *next < self.deadline) else { return Err(self.give_up()) };
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn attempts_go_on_until_the_deadline_and_not_past_it() {
+    async fn attempts_continue_until_the_deadline_and_not_past_it() {
         let start = Instant::now();
         let mut retries = Retries::until(start + Duration::from_secs(5), "test");
         let mut attempts = 0;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_attempt_that_failed_for_good_is_not_repeated() {
+    async fn a_permanent_failure_is_not_retried() {
         let mut retries = Retries::until(Instant::now() + Duration::from_secs(5), "test");
         let error = StoreError::internal("test", "ValidationException");
         assert_eq!(retries.after(FailedAttempt::Final(error.clone())).await, Err(error));

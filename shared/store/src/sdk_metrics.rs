@@ -1,4 +1,4 @@
-//! Metrics of the SDK's calls. They cost nothing while no recorder is installed.
+//! Metrics of SDK calls. Without a recorder they are no-ops.
 
 use aws_sdk_dynamodb::{
     config::{
@@ -13,19 +13,19 @@ use aws_sdk_dynamodb::{
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use tokio::time::Instant;
 
-/// The duration of a call, with the SDK's retries, in milliseconds.
+/// Duration of a call in milliseconds, including SDK retries.
 const LATENCY: &str = "StoreLatency";
-/// Attempts after the first: by the SDK for reads, by this crate for writes.
+/// Number of retries, by the SDK for reads and by this crate for writes.
 const RETRIES: &str = "StoreRetries";
-/// Writes cancelled by a conflicting one.
+/// Number of writes cancelled by a conflicting write.
 const CONFLICTS: &str = "StoreConflicts";
 
-/// Describes the metrics' units.
+/// Declares the units of the metrics.
 pub(crate) fn describe() {
-    metrics::describe_histogram!(LATENCY, metrics::Unit::Milliseconds, "One call, with its retries");
+    metrics::describe_histogram!(LATENCY, metrics::Unit::Milliseconds, "Duration of a call, including retries");
 }
 
-/// Counts an attempt after the first.
+/// Counts a retry.
 pub(crate) fn retry() {
     metrics::counter!(RETRIES).increment(1);
 }
@@ -35,11 +35,11 @@ pub(crate) fn conflict() {
     metrics::counter!(CONFLICTS).increment(1);
 }
 
-/// The interceptor that measures calls.
+/// An SDK interceptor that measures calls.
 #[derive(Debug)]
 pub(crate) struct SdkMetrics;
 
-/// A call under way.
+/// The state of a call in progress.
 #[derive(Debug)]
 struct CallStarted {
     at: Instant,

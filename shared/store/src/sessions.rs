@@ -1,5 +1,5 @@
-//! Table `Sessions`: key `correlationId`; the account that a correlation id belongs to, with a copy of its loyalty id, or
-//! that it is anonymous. Opening a session may enrol the account, in table `Members`.
+//! Table `Sessions`, key `correlationId`: the account of a correlation id, with a copy of its loyalty id, or a flag
+//! that the session is anonymous. Opening a session also enrols new accounts in table `Members`.
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use punchcard_models::{
@@ -21,7 +21,7 @@ use crate::{
 
 const READ: &str = "read a session";
 const OPEN: &str = "open a session";
-/// The attribute of a session without an account.
+/// The attribute that marks anonymous sessions.
 const ANONYMOUS: &str = "anonymous";
 
 /// Reads sessions.
@@ -32,16 +32,16 @@ pub struct SessionReader {
 }
 
 impl SessionReader {
-    /// A reader of this store.
+    /// Creates a reader of the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         SessionReader { client: store.reads.clone(), table: store.table("Sessions") }
     }
 
-    /// The owner of a correlation id, if a session named one.
+    /// Returns the owner of a correlation id, or `None` if it has no session.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn owner(&self, id: &CorrelationId) -> Result<Option<SessionOwner>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("correlationId", s(id)).consistent_read(true);
         let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
@@ -52,12 +52,12 @@ impl SessionReader {
 /// The outcome of opening a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// It is open, or was already.
+    /// The session is open. It may have existed before.
     Open(SessionOwner),
-    /// No account has this loyalty id.
+    /// The loyalty id does not exist.
     UnknownLoyaltyId,
     /// The correlation id belongs to another account.
-    OfAnother,
+    BelongsToAnother,
 }
 
 /// Opens sessions.
@@ -77,17 +77,17 @@ enum Attempt {
 }
 
 impl SessionWriter {
-    /// A writer to this store.
+    /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         let (reads, writes) = (store.reads.clone(), store.writes.clone());
         SessionWriter { reads, writes, sessions: store.table("Sessions"), members: store.table("Members") }
     }
 
-    /// Ties a correlation id to an account, which is enrolled if it is new.
+    /// Links a correlation id to an account, and enrols the account if it is new.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn open(
         &self,
         identifier: &Identifier,
@@ -126,9 +126,13 @@ impl SessionWriter {
                 Ok(Attempt::Done) => return Ok(Opened::Open(wanted)),
                 Ok(Attempt::SessionExists(item)) => {
                     let opened = owner(&item).ok_or(StoreError::corrupt(OPEN, "a session"))?;
-                    return Ok(if opened.is_same_as(&wanted) { Opened::Open(opened) } else { Opened::OfAnother });
+                    return Ok(if opened.is_same_as(&wanted) {
+                        Opened::Open(opened)
+                    } else {
+                        Opened::BelongsToAnother
+                    });
                 }
-                // Another request enrolled it in the meantime.
+                // A concurrent request enrolled the account.
                 Ok(Attempt::AccountExists(item)) => {
                     let account = account(&item).ok_or(StoreError::corrupt(OPEN, "an account"))?;
                     wanted = SessionOwner::Account(account);
@@ -179,13 +183,13 @@ impl SessionWriter {
             Transacted::ConditionFailed(0, item) => Ok(Attempt::SessionExists(item)),
             Transacted::ConditionFailed(1, item) => Ok(Attempt::AccountExists(item)),
             Transacted::ConditionFailed(..) => {
-                Err(FailedAttempt::Final(StoreError::corrupt(OPEN, "a new loyalty id that is taken")))
+                Err(FailedAttempt::Final(StoreError::corrupt(OPEN, "a random loyalty id that exists")))
             }
         }
     }
 }
 
-/// The key of the item that finds an account by its loyalty id.
+/// Returns the key of the item that maps a loyalty id to its account.
 fn pointer(id: &LoyaltyId) -> String {
     format!("loy#{id}")
 }

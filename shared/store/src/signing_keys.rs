@@ -1,4 +1,4 @@
-//! Part `private` of table `Catalog`: the keys that tokens are signed with.
+//! Part `private` of table `Catalog`: the private keys that sign tokens.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 
 const READ: &str = "read the signing keys";
 
-/// Reads the private signing keys, which only functions that issue tokens may do.
+/// Reads private signing keys. Only functions that issue tokens have permission.
 #[derive(Debug)]
 pub struct SigningKeyReader {
     client: Client,
@@ -24,16 +24,16 @@ pub struct SigningKeyReader {
 }
 
 impl SigningKeyReader {
-    /// A reader with an empty cache.
+    /// Creates a reader with an empty cache.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         SigningKeyReader { client: store.reads.clone(), table: store.table("Catalog"), cache: Cache::default() }
     }
 
-    /// The newest key, as of at most a minute ago.
+    /// Returns the newest key. It is cached for a minute.
     ///
     /// # Errors
-    /// Of the store, or there is no key.
+    /// The store call failed, or there is no key.
     pub async fn newest(&self, now: Timestamp) -> Result<Arc<SigningKey>, StoreError> {
         let read = || {
             let (client, table) = (self.client.clone(), self.table.clone());

@@ -1,4 +1,4 @@
-//! Creates the tables where no template does: in the embedded store.
+//! Table creation, for stores that are not deployed by `template.yaml`.
 
 use aws_sdk_dynamodb::{
     operation::create_table::CreateTableError,
@@ -9,12 +9,12 @@ use crate::{Store, error::StoreError};
 
 const CREATE: &str = "create a table";
 
-/// A table's key. Every part of every key is a string.
+/// A table's key schema. All keys are strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableKey {
     /// The partition key's name.
     pub hash: String,
-    /// The sort key's name, if there is one.
+    /// The sort key's name, if the table has one.
     pub range: Option<String>,
 }
 
@@ -25,16 +25,16 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// The tables of this store.
+    /// Creates a handle to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
         Tables { store: store.clone() }
     }
 
-    /// Creates a table, unless one of its name exists.
+    /// Creates a table, unless one with this name exists.
     ///
     /// # Errors
-    /// Of the store.
+    /// The store call failed.
     pub async fn create(&self, name: &str, key: &TableKey) -> Result<(), StoreError> {
         let mut request =
             self.store.reads.create_table().table_name(self.store.table(name)).billing_mode(BillingMode::PayPerRequest);

@@ -18,7 +18,7 @@ impl World {
         [self.altered(&token), self.of_other_headers(&token), self.of_other_claims(&token, scope)].concat()
     }
 
-    pub(super) fn altered(&self, token: &Token<'_>) -> Vec<(String, String)> {
+    fn altered(&self, token: &Token<'_>) -> Vec<(String, String)> {
         let Token { whole, header, claims, signature, .. } = *token;
         let text = format!("{header}.{claims}");
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(signature).expect("base64");
@@ -55,7 +55,7 @@ impl World {
         .into()
     }
 
-    pub(super) fn of_other_headers(&self, token: &Token<'_>) -> Vec<(String, String)> {
+    fn of_other_headers(&self, token: &Token<'_>) -> Vec<(String, String)> {
         let Token { claims, signature, header_json, claims_json, .. } = token;
         let (foreign, public) = token::generate().expect("a key");
         let forger = SigningKey { id: self.key.id.clone(), ..foreign.clone() };
@@ -97,7 +97,7 @@ impl World {
     }
 
     /// Signed with the right key, so that only a claim is wrong; and with the original signature.
-    pub(super) fn of_other_claims(&self, token: &Token<'_>, scope: Scope) -> Vec<(String, String)> {
+    fn of_other_claims(&self, token: &Token<'_>, scope: Scope) -> Vec<(String, String)> {
         let Token { header, signature, header_json, claims_json, .. } = token;
         let now = punchcard_runtime::now().as_millis() / 1000;
         let other_api = other(scope).as_str();

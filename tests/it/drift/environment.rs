@@ -13,7 +13,8 @@ use saphyr::Yaml;
 use super::{members, property, template, template_functions, text, untagged};
 
 /// Variables that the code reads and the template leaves out, each with its reason.
-const NOT_IN_THE_TEMPLATE: [(&str, &str); 3] = [
+const NOT_IN_THE_TEMPLATE: [(&str, &str); 4] = [
+    ("AWS_ENDPOINT_URL_DYNAMODB", "the SDK's own name of DYNAMODB_ENDPOINT, which the template has"),
     ("AWS_REGION", "Lambda sets it, and refuses a template that does"),
     ("RUST_LOG", "unset means info; an operator sets it to look closer"),
     ("SSL_CERT_FILE", "for a DynamoDB that is not AWS's, in tests"),

@@ -1,6 +1,6 @@
 //! Sizes and lengths that AWS refuses, checked for the longest name that a stack may have.
 
-use punchcard_http::MAX_BODY;
+use punchcard_http::MAX_BODY_BYTES;
 
 use super::{
     STACK, TEMPLATE, environment::variables, every_text, find, list, members, namespace, number, resource_name,
@@ -122,7 +122,7 @@ fn the_template_fits_into_cloudformation() {
 /// where a byte takes up to six, and line and headers come to no more than 10,240 bytes.
 #[test]
 fn the_largest_body_fits_into_an_invocation() {
-    const { assert!(MAX_BODY * 6 + 6 * 10_240 + 4_096 < 6 * 1024 * 1024) }
+    const { assert!(MAX_BODY_BYTES * 6 + 6 * 10_240 + 4_096 < 6 * 1024 * 1024) }
 }
 
 /// The account's limit is 10,000 requests a second with a burst of 5,000 by default, and a route's "cannot exceed" it

@@ -142,7 +142,7 @@ impl Sent {
                 self.body = Vec::from(String::from_utf8_lossy(&self.body).replace("demo-secret", "another"));
             }
             405 => self.method = Method::PUT,
-            413 => self.body = vec![b' '; punchcard_http::MAX_BODY + 1],
+            413 => self.body = vec![b' '; punchcard_http::MAX_BODY_BYTES + 1],
             415 => self.headers.push(("content-type".to_owned(), "text/plain".to_owned())),
             // Of the store.
             500 | 503 => {}

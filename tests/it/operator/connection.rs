@@ -16,7 +16,7 @@ async fn missing_credentials_region_and_profile_are_named() {
         (
             &["--region", "eu-west-1", "--profile", "nope"],
             &keys,
-            "profile \"nope\" could not be found or gives no credentials: ",
+            "profile \"nope\" could not be found or provides no credentials: ",
         ),
         (&["--endpoint-url", "localhost:8000"], &keys, "--endpoint-url must be a URL"),
     ] {

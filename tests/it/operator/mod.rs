@@ -88,7 +88,7 @@ async fn a_client_is_added_listed_and_revoked_and_its_secret_shown_once() {
     assert_eq!(start().await.status, 200);
 
     let again = punchcard(&app, &["client", "add", "mobile-app", "--for", "activities"]).await;
-    assert!(!again.succeeded && again.errors.contains("mobile-app is there already"), "{}", again.errors);
+    assert!(!again.succeeded && again.errors.contains("mobile-app already exists"), "{}", again.errors);
 
     let listed = punchcard(&app, &["client", "list"]).await;
     assert!(listed.output.contains("mobile-app") && listed.output.contains("client-events"), "{}", listed.output);
@@ -101,7 +101,7 @@ async fn a_client_is_added_listed_and_revoked_and_its_secret_shown_once() {
     assert!(revoked.is_some_and(|caller| caller["revokedAt"].is_string()), "{list}");
 
     let unknown = punchcard(&app, &["client", "revoke", "nobody"]).await;
-    assert!(!unknown.succeeded && unknown.errors.contains("no client and no API key nobody"), "{}", unknown.errors);
+    assert!(!unknown.succeeded && unknown.errors.contains("no client or API key named nobody"), "{}", unknown.errors);
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_catalog_is_applied_after_its_difference_was_shown_and_somebody_agreed
     let path = catalog.path().to_str().expect("a path");
 
     let unasked = punchcard(&app, &["catalog", "apply", path]).await;
-    assert!(!unasked.succeeded && unasked.errors.contains("nothing is applied"), "{}", unasked.errors);
+    assert!(!unasked.succeeded && unasked.errors.contains("nothing was applied"), "{}", unasked.errors);
     for line in
         ["~ rewards: enabled → disabled", "~ sections: +Lobby, -VIPLounge", "offers\n", "- XYZ_BASE", "- REVIEW"]
     {

@@ -52,7 +52,7 @@ impl Running {
         Running::spawn(command(args), last).await
     }
 
-    async fn spawn(mut command: Command, last: &str) -> Self {
+    pub async fn spawn(mut command: Command, last: &str) -> Self {
         let mut process = command.spawn().expect("it starts");
         let mut stdout = BufReader::new(process.stdout.take().expect("its output")).lines();
         let errors = tokio::spawn(logs::read(process.stderr.take().expect("its errors")));

@@ -1,12 +1,16 @@
 //! More than there is room for, and clients that are slow: nobody is kept waiting by them.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use reqwest::Method;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    process::Command,
 };
 use uuid::Uuid;
 
@@ -18,6 +22,7 @@ use crate::{
     },
     support::{
         app::{Answer, App},
+        binaries::binary,
         proxy::{Fault, Proxy},
     },
 };
@@ -174,6 +179,24 @@ async fn more_hostile_connections_than_there_may_be_shut_nobody_out() {
     // The listener and what the runtime has of its own, beside the connections.
     let open = sockets(serve.id()).len();
     assert!(open <= CONNECTIONS + 8, "{open} connections");
+}
+
+#[tokio::test]
+async fn fewer_file_descriptors_than_connections_shut_nobody_out() {
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg(r#"ulimit -n 128; exec "$0" serve --demo --memory --addr 127.0.0.1:0"#)
+        .arg(binary("punchcard"));
+    shell.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let serve = Running::spawn(shell, "Ctrl-C").await;
+    let mut silent = Vec::new();
+    for _ in 0..200 {
+        silent.push(TcpStream::connect(address(&serve)).await.expect("a connection"));
+    }
+    let token = tokio::time::timeout(Duration::from_secs(3), serve.token("demo-client", "demo-secret"));
+    token.await.expect("served at once");
+    assert!(sockets(serve.id()).len() <= 64 + 8);
 }
 
 /// A request whose body doesn't come.

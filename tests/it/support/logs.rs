@@ -15,7 +15,7 @@ use punchcard_models::{
     ids::ClientId,
 };
 use punchcard_rewards::yaml;
-use punchcard_runtime::logs::discreet;
+use punchcard_runtime::logs::limit_dependencies;
 use punchcard_store::Admin;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -77,7 +77,7 @@ pub fn watch() {
     ONCE.call_once(|| {
         tracing_subscriber::registry()
             .with(tracing_subscriber::fmt::layer().with_writer(|| Watch))
-            .with(discreet())
+            .with(limit_dependencies())
             .init();
     });
 }

@@ -17,7 +17,7 @@ pub(super) fn body(error: &Error, status: StatusCode) -> Value {
 fn code(error: &Error) -> &'static str {
     match error {
         Error::Invalid(faults) if is_malformed(faults) => "MALFORMED_JSON",
-        Error::Invalid(_) | Error::AlreadyExists(_) => "INVALID_REQUEST",
+        Error::Invalid(_) | Error::UnsupportedGrantType | Error::AlreadyExists(_) => "INVALID_REQUEST",
         Error::Unauthorized(_) => "UNAUTHORIZED",
         Error::NotFound(_) => "NOT_FOUND",
         Error::MethodNotAllowed(_) => "METHOD_NOT_ALLOWED",

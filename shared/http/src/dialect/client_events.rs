@@ -22,7 +22,7 @@ pub(super) fn body(error: &Error, status: StatusCode, request_id: Uuid) -> Value
 fn error_type(error: &Error) -> &'static str {
     match error {
         Error::Invalid(faults) if is_malformed(faults) => "HttpMessageNotReadable",
-        Error::Invalid(_) => "ValidationException",
+        Error::Invalid(_) | Error::UnsupportedGrantType => "ValidationException",
         Error::Unauthorized(_) => "SessionValidationException",
         Error::NotFound(_) => "ResourceNotFoundException",
         Error::MethodNotAllowed(_) => "HttpRequestMethodNotSupported",

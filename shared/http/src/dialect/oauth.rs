@@ -1,6 +1,5 @@
 //! OAuth 2.0 (RFC 6749, 5.2): `{"error","error_description"}`.
 
-use punchcard_models::fault::{Fault, FaultKind};
 use serde_json::{Value, json};
 
 use super::first_fault;
@@ -12,16 +11,12 @@ pub(super) fn body(error: &Error) -> Value {
 
 fn code(error: &Error) -> &'static str {
     match error {
-        Error::Invalid(faults) => match faults.first() {
-            Some(Fault { pointer, kind: FaultKind::Invalid, .. }) if pointer == "/grant_type" => {
-                "unsupported_grant_type"
-            }
-            _ => "invalid_request",
-        },
+        Error::UnsupportedGrantType => "unsupported_grant_type",
         Error::Unauthorized(_) => "invalid_client",
         Error::Unavailable | Error::OutcomeUnknown | Error::Overloaded => "temporarily_unavailable",
         Error::Internal => "server_error",
-        Error::NotFound(_)
+        Error::Invalid(_)
+        | Error::NotFound(_)
         | Error::MethodNotAllowed(_)
         | Error::BodyTooLarge
         | Error::TooLargeToStore

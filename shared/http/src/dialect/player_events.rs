@@ -23,7 +23,8 @@ fn code(error: &Error, status: StatusCode) -> u16 {
         Error::Unauthorized(_) => 1000,
         Error::KeyReused => 2002,
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => 5000,
-        Error::NotFound(_)
+        Error::UnsupportedGrantType
+        | Error::NotFound(_)
         | Error::MethodNotAllowed(_)
         | Error::BodyTooLarge
         | Error::TooLargeToStore
@@ -35,7 +36,7 @@ fn code(error: &Error, status: StatusCode) -> u16 {
     }
 }
 
-/// One sentence a fault.
+/// One sentence per fault.
 fn message(error: &Error) -> String {
     match faults(error) {
         [] => title(error).to_owned(),
@@ -43,7 +44,7 @@ fn message(error: &Error) -> String {
     }
 }
 
-/// The vendor names a missing member in its own server's style: `The PlayerUniqueId field is required.`
+/// Formats a fault like the vendor's server: `The PlayerUniqueId field is required.`
 fn field_sentence(fault: &Fault) -> String {
     let field = fault.pointer.rsplit('/').next().unwrap_or_default();
     let mut letters = field.chars();

@@ -168,7 +168,7 @@ fn problem(line: usize, at: Pointer<'_>, message: &str) -> Problem {
     Problem { line, pointer: at.to_string(), message: message.to_owned() }
 }
 
-/// Whether YAML's core schema resolves a text to a number.
+/// Returns true if YAML's core schema resolves the text to a number.
 fn is_number_in_yaml(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -60,7 +60,7 @@ pub(super) fn find_unstorable(catalog: &Catalog) -> Vec<Unstorable> {
     actions.take(MAX_PROBLEMS).chain(events.take(MAX_PROBLEMS)).collect()
 }
 
-/// Whether a rule applies to each occurrence of its trigger.
+/// Returns true if a rule applies to each occurrence of its trigger.
 fn is_certain(rule: &Rule) -> bool {
     let applies_to_all = match &rule.body {
         RuleBody::Offer(offer) => offer.channels.is_none() && !matches!(offer.kind, OfferKind::Targeted(..)),

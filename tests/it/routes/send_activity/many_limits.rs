@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    activities::{Programme, activities_token, activity, activity_path, points},
+    activities::{Programme, activities_token, activity, activity_path, points, with},
     app::App,
     proxy::Proxy,
 };
@@ -18,6 +18,10 @@ const MOST_ITEMS: usize = 100;
 fn offers(count: usize, limit: &Value) -> String {
     let offer = |number| json!({"id": format!("O{number:03}"), "unit": "U", "kind": "base", "reward": {"flat": 1}, "limits": limit});
     json!({"businessUnits": {"U": "enabled"}, "offers": (0..count).map(offer).collect::<Vec<_>>()}).to_string()
+}
+
+fn activity_with_a_tag() -> Value {
+    with(activity("APP_CHECKIN"), "extendedData", json!([{"name": "tag", "value": 1}]))
 }
 
 /// The items of each transaction that the proxy passed on.
@@ -42,12 +46,14 @@ async fn a_member_is_updated_up_to_forty_attributes_and_replaced_above_with_the_
         let bearer = format!("Bearer {}", activities_token(&programme.app).await);
         for (number, paid) in [limits, limits, 0].into_iter().enumerate() {
             let path = activity_path("c", &format!("a-{number}"));
-            let answer = through.post(&path, &[("authorization", &bearer)], &activity("APP_CHECKIN")).await;
+            let answer = through.post(&path, &[("authorization", &bearer)], &activity_with_a_tag()).await;
             assert_eq!(answer.status, 200, "{}", answer.body);
-            assert_eq!(answer.json()["earned"], json!({"U": points(paid as u64, 0, 0)}), "{limits} limits");
+            let earned = if paid == 0 { json!({}) } else { json!({"U": points(paid as u64, 0, 0)}) };
+            assert_eq!(answer.json()["earned"], earned, "{limits} limits");
         }
         let transactions = transactions(&proxy);
-        assert_eq!(transactions.len(), 2, "the third activity earns nothing and is a record alone");
+        // The third activity earns nothing, so that it is a record alone.
+        assert_eq!(transactions.len(), 2);
         let members = format!("{}Members", programme.app.prefix);
         for items in transactions {
             let writes = |operation: &str| items.iter().filter(|item| item[operation]["TableName"] == members).count();
@@ -66,7 +72,7 @@ async fn an_activity_of_a_hundred_writes_is_recorded_and_one_of_a_hundred_and_on
         let (proxy, through) = behind_a_proxy(&programme).await;
         let bearer = format!("Bearer {}", activities_token(&programme.app).await);
         let path = activity_path("c", "a");
-        let answer = through.post(&path, &[("authorization", &bearer)], &activity("APP_CHECKIN")).await;
+        let answer = through.post(&path, &[("authorization", &bearer)], &activity_with_a_tag()).await;
         assert_eq!(answer.status, status, "{limits} limits: {}", answer.body);
         let sizes: Vec<_> = transactions(&proxy).iter().map(Vec::len).collect();
         let is_recorded = status == 200;

@@ -378,8 +378,8 @@ async fn a_new_client_is_let_in_at_once_and_an_unknown_one_asks_the_store_every_
     let app = App::start().await;
     let proxy = Proxy::start(&app.endpoint).await;
     let through = app.through(&proxy.url).await;
-    let now = punchcard_runtime::now();
     let admission = Admission::open(&through.store).await;
+    let now = punchcard_runtime::now();
     let admitted_at = async |id: &str, millis| admitted_at(&admission, now, millis, id, "s3cret").await;
     let before = proxy.count("Query");
     for millis in [5_000, 5_001, 7_500, 9_999] {

@@ -148,14 +148,20 @@ async fn more_limits_than_an_expression_can_name_hold_exactly_too() {
 async fn more_total_limits_than_one_write_takes_are_refused_with_a_reason() {
     let campaigns = |event: &str, count: usize| -> Vec<_> {
         let limit = json!({"usesInTotal": 1000});
-        (0..count).map(|n| limited(&format!("{event}_{n}"), event, 1, &limit)).collect()
+        let campaign = |n| {
+            let mut campaign = limited(&format!("{event}_{n}"), event, 1, &limit);
+            // `check` refuses campaigns that could never be paid together.
+            campaign["conditions"] = json!([{"field": "tag", "exists": true}]);
+            campaign
+        };
+        (0..count).map(campaign).collect()
     };
     let campaigns = [campaigns("some", 98), campaigns("too_many", 99)].concat();
     let app = App::with_catalog(&json!({"campaigns": campaigns})).await;
-    app.did("p", "some").await;
+    assert_tracked(&app.track(events("p", &json!({"some": {"tag": 1}}))).await);
     assert_eq!(app.totals("p").await, (98, 1));
     let before = app.stored().await;
-    for body in [json!({"too_many": {}}), json!({"some": {}, "too_many": {}})] {
+    for body in [json!({"too_many": {"tag": 1}}), json!({"some": {"tag": 1}, "too_many": {"tag": 1}})] {
         let (status, code, message) = fault(&app.track(events("p", &body)).await);
         assert_eq!((status, code), (413, 413));
         assert!(message.contains("more than can be stored"), "{message}");
