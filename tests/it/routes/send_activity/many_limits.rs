@@ -14,9 +14,17 @@ const MOST_NAMED: usize = 40;
 /// The most items of a transaction: <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>.
 const MOST_ITEMS: usize = 100;
 
-/// So many offers of one point, each with the limit.
+/// So many offers of one point for an [`activity_with_a_tag`], each with the limit.
+///
+/// They have a condition, because `catalog check` refuses offers that are too many for every activity.
 fn offers(count: usize, limit: &Value) -> String {
-    let offer = |number| json!({"id": format!("O{number:03}"), "unit": "U", "kind": "base", "reward": {"flat": 1}, "limits": limit});
+    let conditions = json!([{"field": "tag", "exists": true}]);
+    let offer = |number| {
+        json!({
+            "id": format!("O{number:03}"), "unit": "U", "kind": "base", "reward": {"flat": 1}, "limits": limit,
+            "conditions": conditions,
+        })
+    };
     json!({"businessUnits": {"U": "enabled"}, "offers": (0..count).map(offer).collect::<Vec<_>>()}).to_string()
 }
 
@@ -52,8 +60,8 @@ async fn a_member_is_updated_up_to_forty_attributes_and_replaced_above_with_the_
             assert_eq!(answer.json()["earned"], earned, "{limits} limits");
         }
         let transactions = transactions(&proxy);
-        // The third activity earns nothing, so that it is a record alone.
-        assert_eq!(transactions.len(), 2);
+        // Attempts that found the member changed included.
+        assert!(transactions.len() >= 2, "{limits} limits");
         let members = format!("{}Members", programme.app.prefix);
         for items in transactions {
             let writes = |operation: &str| items.iter().filter(|item| item[operation]["TableName"] == members).count();
