@@ -43,8 +43,18 @@ async fn a_response_stays_short_for_long_names() {
     assert!(answer.body.len() < 150_000, "{}", answer.body.len());
 }
 
-/// Bodies that are refused: with which code, and with what in the message.
-fn bodies() -> Vec<(String, u64, &'static str)> {
+/// A body that is refused with a code, and a part of the message.
+struct BadBody {
+    body: String,
+    code: u64,
+    message: &'static str,
+}
+
+fn bad(code: u64, message: &'static str, body: impl Into<String>) -> BadBody {
+    BadBody { body: body.into(), code, message }
+}
+
+fn bad_bodies() -> Vec<BadBody> {
     let id = |id: &str| format!(r#"{{"playerUniqueId":{id},"events":{{"review":{{}}}}}}"#);
     let with = |members: &str| format!(r#"{{"playerUniqueId":"p",{members}}}"#);
     let named = |name: &str| with(&format!(r#""events":{{"review":{{}},"{name}":{{}}}}"#));
@@ -53,70 +63,70 @@ fn bodies() -> Vec<(String, u64, &'static str)> {
     let nested = |depth: usize| format!(r#""events":{{}},"x":{}{}"#, "[".repeat(depth), "]".repeat(depth));
     vec![
         // A required member is missing.
-        (r#"{"events":{"review":{}}}"#.into(), 4, "The PlayerUniqueId field is required."),
-        ("{}".into(), 4, "The PlayerUniqueId field is required."),
-        (r#"{"playeruniqueid":"p","events":{}}"#.into(), 4, "The PlayerUniqueId field is required."),
-        (r#"{"playerUniqueId":"p"}"#.into(), 4, "The Events field is required."),
+        bad(4, "The PlayerUniqueId field is required.", r#"{"events":{"review":{}}}"#),
+        bad(4, "The PlayerUniqueId field is required.", "{}"),
+        bad(4, "The PlayerUniqueId field is required.", r#"{"playeruniqueid":"p","events":{}}"#),
+        bad(4, "The Events field is required.", r#"{"playerUniqueId":"p"}"#),
         // It is null.
-        (id("null"), 5, "PlayerUniqueId"),
-        (with(r#""events":null"#), 5, "Events"),
+        bad(5, "PlayerUniqueId", id("null")),
+        bad(5, "Events", with(r#""events":null"#)),
         // It has an invalid value.
-        (id("5"), 7, "playerUniqueId"),
-        (id("[\"p\"]"), 7, "playerUniqueId"),
-        (id("\"\""), 7, "playerUniqueId"),
-        (id("\"  \""), 7, "playerUniqueId"),
-        (id("\"a\\u0000b\""), 7, "playerUniqueId"),
-        (id(&format!("\"{}\"", "é".repeat(129))), 7, "playerUniqueId"),
-        (with(r#""events":[]"#), 7, "events"),
-        (with(r#""events":"review""#), 7, "events"),
-        (with(r#""events":{},"email":5"#), 7, "email"),
-        (with(r#""events":{},"mobile":["+1"]"#), 7, "mobile"),
-        (with(&format!(r#""events":{{}},"email":"{}""#, "x".repeat(4097))), 7, "email"),
-        (named(""), 7, "1 to 128 characters"),
-        (named(" \\t "), 7, "1 to 128 characters"),
-        (named(&"é".repeat(129)), 7, "1 to 128 characters"),
-        (metadata("[1]"), 7, "events/buy"),
-        (metadata("[{}]"), 7, "events/buy"),
-        (metadata("\"x\""), 7, "events/buy"),
-        (metadata("5"), 7, "events/buy"),
-        (metadata("true"), 7, "events/buy"),
-        (value(&format!("\"{}\"", "x".repeat(4097))), 7, "events/buy/key"),
-        (value(&format!("[\"{}\"]", "x".repeat(4097))), 7, "events/buy/key/0"),
-        (value(&format!("[{{\"a\":\"{}\"}}]", "x".repeat(4097))), 7, "events/buy/key/0/a"),
-        (value(&format!("{{\"{}\":1}}", "x".repeat(4097))), 7, "4096 bytes"),
-        ("[]".into(), 7, "object"),
-        ("null".into(), 7, "object"),
+        bad(7, "playerUniqueId", id("5")),
+        bad(7, "playerUniqueId", id("[\"p\"]")),
+        bad(7, "playerUniqueId", id("\"\"")),
+        bad(7, "playerUniqueId", id("\"  \"")),
+        bad(7, "playerUniqueId", id("\"a\\u0000b\"")),
+        bad(7, "playerUniqueId", id(&format!("\"{}\"", "é".repeat(129)))),
+        bad(7, "events", with(r#""events":[]"#)),
+        bad(7, "events", with(r#""events":"review""#)),
+        bad(7, "email", with(r#""events":{},"email":5"#)),
+        bad(7, "mobile", with(r#""events":{},"mobile":["+1"]"#)),
+        bad(7, "email", with(&format!(r#""events":{{}},"email":"{}""#, "x".repeat(4097)))),
+        bad(7, "1 to 128 characters", named("")),
+        bad(7, "1 to 128 characters", named(" \\t ")),
+        bad(7, "1 to 128 characters", named(&"é".repeat(129))),
+        bad(7, "events/buy", metadata("[1]")),
+        bad(7, "events/buy", metadata("[{}]")),
+        bad(7, "events/buy", metadata("\"x\"")),
+        bad(7, "events/buy", metadata("5")),
+        bad(7, "events/buy", metadata("true")),
+        bad(7, "events/buy/key", value(&format!("\"{}\"", "x".repeat(4097)))),
+        bad(7, "events/buy/key/0", value(&format!("[\"{}\"]", "x".repeat(4097)))),
+        bad(7, "events/buy/key/0/a", value(&format!("[{{\"a\":\"{}\"}}]", "x".repeat(4097)))),
+        bad(7, "4096 bytes", value(&format!("{{\"{}\":1}}", "x".repeat(4097)))),
+        bad(7, "object", "[]"),
+        bad(7, "object", "null"),
         // It is not JSON.
-        (String::new(), 3016, "line"),
-        ("{".into(), 3016, "line"),
-        ("{\"playerUniqueId\":\"p\",\n\"events\":{},}".into(), 3016, "line 2 column 13"),
-        (with(r#""events":{"review":{},}"#), 3016, "trailing comma"),
-        (with(r#""events":{"review":{"text":"\ud800"}}"#), 3016, "line"),
-        (with(r#""events":{"review":{"stars":1e999}}"#), 3016, "line"),
-        (with(r#""events":{"review":{"stars":01}}"#), 3016, "line"),
-        (with(&nested(16)), 3016, "nesting"),
-        (format!("{FIRST_EXAMPLE}{FIRST_EXAMPLE}"), 3016, "line"),
-        (format!("\u{feff}{FIRST_EXAMPLE}"), 3016, "byte order mark at line 1"),
+        bad(3016, "line", ""),
+        bad(3016, "line", "{"),
+        bad(3016, "line 2 column 13", "{\"playerUniqueId\":\"p\",\n\"events\":{},}"),
+        bad(3016, "trailing comma", with(r#""events":{"review":{},}"#)),
+        bad(3016, "line", with(r#""events":{"review":{"text":"\ud800"}}"#)),
+        bad(3016, "line", with(r#""events":{"review":{"stars":1e999}}"#)),
+        bad(3016, "line", with(r#""events":{"review":{"stars":01}}"#)),
+        bad(3016, "nesting", with(&nested(16))),
+        bad(3016, "line", format!("{FIRST_EXAMPLE}{FIRST_EXAMPLE}")),
+        bad(3016, "byte order mark at line 1", format!("\u{feff}{FIRST_EXAMPLE}")),
         // A name or key is there twice.
-        (named("review"), 3017, "events/review"),
-        (named("r\\u0065view"), 3017, "events/review"),
-        (named(" review"), 3017, "events/ review"),
-        (named("review\\u3000"), 3017, "more than once"),
-        (metadata(r#"{"a":1,"a":1}"#), 3017, "events/buy/a"),
-        (metadata(r#"{"a":1,"b":2,"\u0061":3}"#), 3017, "events/buy/a"),
-        (with(r#""events":{},"events":{}"#), 3017, "events"),
-        (with(r#""playerUniqueId":"p","events":{}"#), 3017, "playerUniqueId"),
-        (with(r#""events":{},"ignored":{"deep":[{"a":1,"a":2}]}"#), 3017, "ignored/deep/0/a"),
+        bad(3017, "events/review", named("review")),
+        bad(3017, "events/review", named("r\\u0065view")),
+        bad(3017, "events/ review", named(" review")),
+        bad(3017, "more than once", named("review\\u3000")),
+        bad(3017, "events/buy/a", metadata(r#"{"a":1,"a":1}"#)),
+        bad(3017, "events/buy/a", metadata(r#"{"a":1,"b":2,"\u0061":3}"#)),
+        bad(3017, "events", with(r#""events":{},"events":{}"#)),
+        bad(3017, "playerUniqueId", with(r#""playerUniqueId":"p","events":{}"#)),
+        bad(3017, "ignored/deep/0/a", with(r#""events":{},"ignored":{"deep":[{"a":1,"a":2}]}"#)),
     ]
 }
 
 #[tokio::test]
 async fn a_body_that_is_wrong_gets_its_code_and_stores_nothing() {
     let app = App::start().await;
-    for (body, code, words) in bodies() {
+    for BadBody { body, code, message: expected } in bad_bodies() {
         let (status, got, message) = fault(&app.track(body.clone()).await);
         assert_eq!((status, got), (400, code), "{body}: {message}");
-        assert!(message.contains(words), "{body}: {message}");
+        assert!(message.contains(expected), "{body}: {message}");
     }
     let (status, code, message) = fault(&app.track(b"{\"playerUniqueId\":\"\xff\"}".as_slice()).await);
     assert_eq!((status, code), (400, 3016));
@@ -213,6 +223,14 @@ async fn a_header_that_is_not_utf_8_is_named() {
     assert_eq!(app.stored().await, (0, 0));
 }
 
+/// A request with several faults, and the status and code of the first.
+struct Faulty {
+    headers: Vec<(&'static str, &'static str)>,
+    body: String,
+    status: u16,
+    code: u64,
+}
+
 #[tokio::test]
 async fn of_several_faults_the_first_in_the_contracts_order_answers() {
     let app = App::start().await;
@@ -221,16 +239,25 @@ async fn of_several_faults_the_first_in_the_contracts_order_answers() {
     let other = FIRST_EXAMPLE.replace("100", "101");
     let text = ("content-type", "text/plain");
     let key = ("idempotency-key", "used");
-    for (method, headers, body, status, code) in [
-        (Method::PUT, &[text, key][..], &*too_long, 405, 405),
-        (Method::POST, &[text, key], &too_long, 401, 1000),
-        (Method::POST, &[API_KEY, text, key], &too_long, 413, 413),
-        (Method::POST, &[API_KEY, text, key], "{", 415, 415),
-        (Method::POST, &[API_KEY, JSON, key], "{", 400, 3016),
-        (Method::POST, &[API_KEY, JSON, key], "{}", 400, 4),
-        (Method::POST, &[API_KEY, JSON, key], &other, 422, 2002),
-    ] {
-        let (got, got_code, _) = fault(&app.send(method, EVENT, headers, body).await);
+    let faulty = |headers: &[(&'static str, &'static str)], body: &str, status, code| Faulty {
+        headers: headers.to_vec(),
+        body: body.to_owned(),
+        status,
+        code,
+    };
+    let by_post = [
+        faulty(&[text, key], &too_long, 401, 1000),
+        faulty(&[API_KEY, text, key], &too_long, 413, 413),
+        faulty(&[API_KEY, text, key], "{", 415, 415),
+        faulty(&[API_KEY, JSON, key], "{", 400, 3016),
+        faulty(&[API_KEY, JSON, key], "{}", 400, 4),
+        faulty(&[API_KEY, JSON, key], &other, 422, 2002),
+    ];
+    let by_another_method = app.send(Method::PUT, EVENT, &[text, key], too_long.as_str()).await;
+    assert_eq!(by_another_method.status, 405);
+    assert_eq!(fault(&by_another_method).1, 405);
+    for Faulty { headers, body, status, code } in by_post {
+        let (got, got_code, _) = fault(&app.send(Method::POST, EVENT, &headers, body).await);
         assert_eq!((got, got_code), (status, code));
     }
     assert_eq!(app.stored().await, (1, 1));
