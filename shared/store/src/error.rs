@@ -97,7 +97,7 @@ impl StoreError {
         StoreError::Corrupt { operation, what }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "callers pass an error or a text, owned or borrowed")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and strings, owned or borrowed")]
     pub(crate) fn internal(operation: &'static str, what: impl ToString) -> Self {
         StoreError::Internal { operation, what: what.to_string() }
     }
