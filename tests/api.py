@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 CREDENTIALS = {"clientId": "demo-client", "secret": "demo-secret"}
 
-# What is told of a request whose schema is fine: how its parts go together, and what is stored, no schema can say.
+# Failures that no schema can predict: how the parts of a request go together, and what is stored.
 BEYOND_SCHEMAS = [
     "ActivityID already exists",
     "The Idempotency-Key was used with another payload",

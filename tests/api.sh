@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/tools.sh
-# What is made up depends on Hypothesis' version too.
+# The generated requests depend on Hypothesis' version too.
 tool schemathesis schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0
 
 case "${1:-}" in

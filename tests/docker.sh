@@ -48,7 +48,7 @@ END
   quietly build.log docker build "${standins[@]}" --target build --tag local/punchcard-build .
   quietly build.log docker build "${standins[@]}" --tag "$image" .
 
-  # What was sent as the build context is what the build needs: every member of the workspace, every file of the binary.
+  # The build context holds all that the build needs: every member of the workspace, every file of the binary.
   container="$(docker create --label "punchcard-test=$$" local/punchcard-build sh)"
   quietly context.log docker cp "$container:/src" "$work/context"
   check "the build context has no build results" target/release/punchcard \

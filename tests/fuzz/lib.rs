@@ -1,4 +1,4 @@
-//! What the fuzz targets are fed with: good inputs, and those spoilt.
+//! Inputs of the fuzz targets: good ones, and damaged ones.
 
 use std::{fmt, fs, path::Path};
 
@@ -64,7 +64,7 @@ pub fn bodies(function: &str) -> Vec<Input> {
     bodies
 }
 
-/// Where a change begins, in 65,536ths of the input's length.
+/// The place of a change, in 65,536ths of the input's length.
 type Place = u16;
 
 /// A change to an input.
@@ -86,7 +86,7 @@ enum Change {
     Turn(Place, u8),
 }
 
-/// What means something to one parser or another.
+/// Tokens that one parser or another understands.
 const TOKENS: [&str; 48] = [
     "{",
     "}",

@@ -8,7 +8,7 @@
 //! cargo bolero test --package punchcard-fuzz --sanitizer NONE -T 10m -E=-len_control=0 json
 //! ```
 //!
-//! What is found is shown as text, and kept in `corpus/`.
+//! Findings are shown as text, and go into `corpus/`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -44,7 +44,7 @@ use punchcard_runtime::Service;
 use punchcard_store::{Admin, SigningKeyReader, Store};
 use tokio::runtime::Runtime;
 
-/// How long a target is fed in an ordinary test run; `BOLERO_RANDOM_TEST_TIME_MS` says otherwise.
+/// The time that a target runs in an ordinary test run; `BOLERO_RANDOM_TEST_TIME_MS` overrides it.
 const TIME: Duration = Duration::from_secs(2);
 
 /// Feeds a target with these inputs, first as they are, then spoilt.
@@ -77,7 +77,7 @@ fn tree(text: &[u8]) -> Option<Value<'_>> {
     told(faults).is_empty().then_some(value)
 }
 
-/// What a body means, if it means anything; and that it means the same in its canonical form.
+/// Parses a body, and checks that its canonical form means the same.
 fn meaning<T: PartialEq + std::fmt::Debug>(body: &[u8], parse: impl Fn(At<'_, '_>) -> Result<T, Noted>) -> Option<T> {
     let read = |text: &[u8]| {
         let faults = Faults::default();
@@ -134,7 +134,7 @@ fn depth(value: &serde_json::Value) -> usize {
     }
 }
 
-/// Whether two values are the same, but for how a double rounds.
+/// Compares two values, but for the rounding of doubles.
 fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
     use serde_json::Value::{Array, Number, Object};
     match (a, b) {
@@ -231,7 +231,7 @@ fn catalogs() {
     let seeds = [corpus("catalog"), vec![Input(yaml::DEMO.as_bytes().to_vec())]].concat();
     feed!(seeds, |input: &Input| {
         let text = input.text();
-        // What people write, and what is stored, are one.
+        // The written form and the stored form mean the same.
         match yaml::read(&text) {
             Ok(source) => {
                 let stored = source.to_json();

@@ -110,7 +110,7 @@ fn worst_bodies(size: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What nobody but an operator may write.
+/// Inputs that only an operator may write.
 fn worst_yaml(size: usize) -> Vec<(&'static str, String)> {
     let lines = |line: &dyn Fn(usize) -> String| {
         let mut text = String::new();
@@ -168,7 +168,7 @@ fn read_body(body: &str) {
     bounded(&|faults| drop(json::parse(body, faults, Catalog::parse)));
 }
 
-/// What reading a text took: bytes allocated in all, and processor time.
+/// The cost of reading a text: allocated bytes in all, and processor time.
 fn taken(text: &str, read: impl Fn(&str)) -> (usize, Duration) {
     let (allocated, worked) = (MEMORY.total_allocated(), processor_time());
     read(text);

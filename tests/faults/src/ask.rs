@@ -1,4 +1,4 @@
-//! What clients ask, as requests.
+//! The clients' requests.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::history::{Ask, Event};
 
-/// When everything happened that clients tell of.
+/// The time of all events and activities.
 pub(crate) const WHEN: &str = "2039-12-01T07:00:00.000Z";
 /// The client events' names that a tag chooses from.
 const NAMES: [&str; 3] = ["ActivateOffer", "ParkOffer", "UrlLinkClicked"];
@@ -38,7 +38,7 @@ impl Event {
 }
 
 impl Ask {
-    /// What it is.
+    /// The kind of request.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Ask::Token { .. } => "token",

@@ -32,7 +32,7 @@ pub(crate) struct OneCall {
 }
 
 impl OneCall {
-    /// What goes wrong with it.
+    /// The fault that befalls the call.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         if self.world.is_calm() {
             return None;

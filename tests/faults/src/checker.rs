@@ -1,6 +1,6 @@
 //! The checker: reads the history and the tables, and says which promises were not kept.
 //!
-//! What it knows of the system is what the system promises its clients, and what the tables are for.
+//! It knows the system's promises to its clients, and the purpose of the tables, and nothing of the implementation.
 
 mod access;
 mod activities;
@@ -50,7 +50,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What is checked: what happened, and what there is in the end.
+/// The evidence: the history, and the tables at the end.
 pub(crate) struct Evidence<'w> {
     pub history: &'w History,
     pub client_events: Vec<Value>,
@@ -123,7 +123,7 @@ impl Evidence<'_> {
         in_force.map(|(_, (_, json))| json.as_str()).collect()
     }
 
-    /// How long the instance of a request may have kept the catalog, in milliseconds: a minute, or five where it could
+    /// The longest that a request's instance may use an old catalog, in milliseconds: a minute, or five if it could
     /// not be read.
     pub(crate) fn longest_kept(&self, request: &Request) -> Millis {
         const MINUTE: Millis = 60_000;
@@ -174,7 +174,7 @@ fn answers(evidence: &Evidence<'_>) {
     }
 }
 
-/// What is recorded is never written again.
+/// A record is never written again.
 fn written_once(evidence: &Evidence<'_>) {
     let keys = [
         ("ClientEvents", ["customerId", "clientEventId"]),

@@ -19,7 +19,7 @@ use crate::{
 /// A token is used for so long, in milliseconds.
 const TOKEN_AGE: Millis = 600_000;
 
-/// What clients of one API have in common: who they are, and their tokens.
+/// The common part of all clients: number and tokens.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub system: Arc<System>,
@@ -28,7 +28,7 @@ pub(crate) struct Client {
     tokens: Vec<(Option<&'static str>, &'static str, String, Millis)>,
 }
 
-/// What a client does; `do_something` while things fail, `finish` when nothing does any more.
+/// A client's behaviour: `do_something` while faults happen, `finish` when none do any more.
 pub(crate) trait Life: Send {
     fn do_something(&mut self) -> impl Future<Output = ()> + Send;
     fn finish(&mut self) -> impl Future<Output = ()> + Send;
@@ -91,7 +91,7 @@ impl Client {
     }
 }
 
-/// Whether a client sends a request again. One without an id of its own is sent again only if the answer invites it.
+/// Decides if a request is sent again. One without an id of its own is sent again only if the answer invites it.
 fn is_open(ask: &Ask, answer: Option<&Answer>) -> bool {
     if ask.is_keyless() {
         answer.is_some_and(Answer::invites_retry)

@@ -1,4 +1,4 @@
-//! What goes wrong between the system and its store.
+//! Faults between the system and its store.
 
 use std::fmt;
 
@@ -59,7 +59,7 @@ impl Kind {
         Kind::Paged,
     ];
 
-    /// Whether a call of this operation can go wrong so.
+    /// Returns whether a call of this operation can have this fault.
     pub(crate) fn befalls(self, operation: &str) -> bool {
         match self {
             Kind::Conflict => matches!(operation, "PutItem" | "TransactWriteItems"),

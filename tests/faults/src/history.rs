@@ -1,4 +1,4 @@
-//! What happened: every request and its answer, every call of the store, every write that took effect.
+//! The history: every request with its answer, every call of the store, every write that took effect.
 
 use std::{collections::HashMap, fmt::Write as _};
 
@@ -19,7 +19,7 @@ pub(crate) struct History {
     pub changes: Vec<Change>,
 }
 
-/// What a client asks.
+/// A client's request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Ask {
     /// For client events of a customer, or for activities.
@@ -63,7 +63,7 @@ pub(crate) enum Ask {
 }
 
 impl Ask {
-    /// Whether it has no id of its own: sent twice, it counts twice.
+    /// Returns whether it has no id of its own: sent twice, it counts twice.
     pub(crate) fn is_keyless(&self) -> bool {
         matches!(self, Ask::Activity { id: None, key: None, .. } | Ask::PlayerEvents { key: None, .. })
     }
@@ -85,11 +85,11 @@ pub(crate) struct Request {
     pub instance: usize,
     pub ask: Ask,
     pub sent: Millis,
-    /// When it was answered, or its handler cut off.
+    /// The time of its answer, or of the end of its handler.
     pub ended: Option<Millis>,
     /// None where the handler was cut off.
     pub answer: Option<Answer>,
-    /// Whether nothing fails any more.
+    /// Set if it was sent after the last fault.
     pub calm: bool,
 }
 
@@ -98,12 +98,12 @@ pub(crate) struct Answer {
     pub status: u16,
     pub body: String,
     pub replayed: bool,
-    /// Whether the answer says that the request can be sent again as it is.
+    /// Set if the answer says that the request can be sent again as it is.
     pub retry_after: bool,
 }
 
 impl Answer {
-    /// Whether a request without an id of its own may be sent again: only if the answer says so.
+    /// Returns whether a request without an id of its own may be sent again.
     pub(crate) fn invites_retry(&self) -> bool {
         self.status >= 500 && self.retry_after
     }
@@ -119,27 +119,27 @@ impl Request {
         self.answer.as_ref().map(|answer| answer.status)
     }
 
-    /// Whether it may have taken effect or not: it was cut off, or the store failed.
+    /// Returns whether its outcome is unknown: it was cut off, or the store failed.
     pub(crate) fn is_open(&self) -> bool {
         self.status().is_none_or(|status| status >= 500)
     }
 
-    /// Whether it was answered with success, and not with an earlier answer.
+    /// Returns whether it succeeded, and was not replayed.
     pub(crate) fn is_new(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.status == 200 && !answer.replayed)
     }
 
-    /// Whether it may be the one that stored what it brought.
+    /// Returns whether it may have stored its content.
     pub(crate) fn may_have_stored(&self) -> bool {
         self.is_new() || self.is_open()
     }
 
-    /// Whether it was sent before another one was answered.
+    /// Returns whether it was sent before the other one was answered.
     pub(crate) fn may_precede_answer_of(&self, other: &Request) -> bool {
         other.ended.is_some_and(|ended| self.sent <= ended)
     }
 
-    /// Whether it had been answered before another one was sent.
+    /// Returns whether it was answered before the other one was sent.
     pub(crate) fn precedes(&self, other: &Request) -> bool {
         self.ended.is_some_and(|ended| ended <= other.sent)
     }
@@ -156,7 +156,7 @@ pub(crate) struct Call {
     pub trouble: Option<Trouble>,
 }
 
-/// What goes wrong with a call.
+/// The trouble of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Trouble {
     Fault(Kind),
@@ -175,7 +175,7 @@ pub(crate) struct Write {
     pub item: Value,
 }
 
-/// What the operator changed.
+/// A change by the operator.
 #[derive(Debug)]
 pub(crate) struct Change {
     /// It takes effect after this,

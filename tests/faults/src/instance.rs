@@ -31,7 +31,7 @@ impl Services {
 #[derive(Debug)]
 pub(crate) struct Instance {
     pub number: usize,
-    /// How far its clock is ahead, in milliseconds.
+    /// The error of its clock, in milliseconds.
     skew: i64,
     store: Store,
     services: Services,

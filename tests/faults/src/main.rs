@@ -25,7 +25,7 @@ use punchcard_faults::{Outcome, Tally, Variant, run};
     punchcard-faults --seeds 100 --variant no-condition"
 )]
 struct Options {
-    /// How many seeds to run
+    /// Number of seeds to run
     #[arg(long, default_value_t = 100)]
     seeds: u64,
     /// The first of them
@@ -34,13 +34,13 @@ struct Options {
     /// Run this one alone, and tell everything that happened
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
-    /// How often each client does something. Part of what a seed stands for
+    /// Number of steps of each client. Part of a seed's meaning
     #[arg(long, default_value_t = 40)]
     steps: usize,
     /// Run a system that is broken on purpose, to see it noticed
     #[arg(long)]
     variant: Option<Variant>,
-    /// How many seeds at once; as many as there are processors, if not said
+    /// Number of seeds at once [default: the number of processors]
     #[arg(long)]
     jobs: Option<usize>,
 }

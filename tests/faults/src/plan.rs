@@ -1,4 +1,4 @@
-//! What one seed stands for: how many clients and instances there are, what fails and how often, what is changed.
+//! The plan of one seed: the number of clients and instances, the faults and their rates, the operator's changes.
 
 use std::{ops::Range, time::Duration};
 
@@ -11,35 +11,35 @@ use crate::fault::Kind;
 pub(crate) struct Plan {
     /// Clients of each API.
     pub clients: usize,
-    /// How often each of them does something.
+    /// Steps of each client.
     pub steps: usize,
     /// Instances of the system, each with its clock's error in milliseconds.
     pub skews: Vec<i64>,
-    /// How many of a thousand calls of the store go wrong.
+    /// Faulty calls of the store, per mille.
     pub faults: u32,
     /// The ways in which they do.
     pub kinds: Vec<Kind>,
-    /// How many of a thousand requests are cut off with their handler.
+    /// Requests cut off with their handler, per mille.
     pub kills: u32,
-    /// How many of a thousand answers don't reach the client.
+    /// Answers that do not reach the client, per mille.
     pub losses: u32,
-    /// How long a client waits for an answer before it sends again.
+    /// The time that a client waits for an answer before it sends again.
     pub patience: Duration,
     /// The longest that a client waits between two requests.
     pub pause: Duration,
     /// The longest that a call takes to the store, and that its answer takes back.
     pub latency: Duration,
-    /// Whether the store forgets the tokens by which it knows a transaction again.
+    /// Set if the store forgets the tokens by which it recognises a repeated transaction.
     pub forgets_tokens: bool,
-    /// Whether clients send every request under one id.
+    /// Set if clients send every request under one id.
     pub one_request_id: bool,
     /// By which address players are merged.
     pub merging: &'static str,
-    /// Whether there are more limits than an update of a member can name.
+    /// Set if there are more limits than an update of a member can name.
     pub many: bool,
-    /// How often the operator changes something.
+    /// Number of the operator's changes.
     pub changes: usize,
-    /// When the store is out of reach, if it is: since the beginning, in milliseconds.
+    /// The period in which the store cannot be reached, in milliseconds since the beginning.
     pub outage: Range<u64>,
     /// Which operation that concerns; every one, if none is named.
     pub outage_of: Option<&'static str>,

@@ -18,14 +18,14 @@ use crate::{
     world::World,
 };
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Outcome {
     /// The seed that repeats it.
     pub seed: u64,
     /// Promises that were not kept.
     pub violations: Vec<Violation>,
-    /// What there was of everything.
+    /// Counts of everything.
     pub tally: Tally,
     happened: History,
 }
@@ -44,7 +44,7 @@ impl Outcome {
     }
 }
 
-/// How often what happened.
+/// Counts of what happened.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Tally {
     /// Requests that reached a handler.

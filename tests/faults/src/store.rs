@@ -102,7 +102,7 @@ pub(crate) fn numbers(item: &Value) -> BTreeMap<String, u64> {
 pub(crate) struct Tokens(HashSet<String>);
 
 impl Tokens {
-    /// Whether this request changes something, now that it was carried out.
+    /// Returns whether this request changes something, after it was carried out.
     pub(crate) fn is_first(&mut self, request: &Value) -> bool {
         request["ClientRequestToken"].as_str().is_none_or(|token| self.0.insert(token.to_owned()))
     }

@@ -95,7 +95,7 @@ impl System {
     pub(crate) async fn settle(&self) {
         let handlers = std::mem::take(&mut *lock(&self.handlers));
         for handler in handlers {
-            // What went wrong with it is found in the history: it never ended.
+            // A panic is found in the history: the request never ended.
             handler.await.ok();
         }
         tokio::time::sleep(LONGEST).await;

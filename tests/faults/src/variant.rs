@@ -12,9 +12,9 @@ use crate::{
     world::lock,
 };
 
-/// How long a broken system takes between its reading and its writing.
+/// The time between the read and the write of a broken system.
 const BETWEEN: Duration = Duration::from_millis(15);
-/// How long a copy of a table takes to have what was written, in milliseconds.
+/// The delay of a copy of a table, in milliseconds.
 const LAG: u64 = 2_000;
 /// In base64: the write of nobody.
 const NOBODY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
@@ -44,10 +44,10 @@ pub enum Variant {
     KeptCatalog,
 }
 
-/// What a call comes to.
+/// Carries a call out, as the variant would.
 pub(crate) async fn effect(call: &OneCall) -> Reply {
     let mut request = call.request.clone();
-    // What an operator does is not part of what is broken.
+    // The operator's calls are not broken.
     let Some(variant) = call.world.variant.filter(|_| call.serving.is_some()) else {
         return call.take_effect(&request);
     };
@@ -98,7 +98,7 @@ pub(crate) fn refused_put(variant: Option<Variant>, operation: &str, request: &V
     })
 }
 
-/// Whether the item that is read was put just now, so that a copy of the table may not have it yet.
+/// Returns whether the item was put so recently that a copy of the table may lack it.
 fn is_new(call: &OneCall) -> bool {
     let key = call.request["Key"].as_object().into_iter().flatten();
     let key: Vec<_> = key.collect();
@@ -249,7 +249,7 @@ async fn cap_outside(call: &OneCall, mut request: Value) -> Reply {
     call.take_effect(&request)
 }
 
-/// Whether a write records an activity or player events.
+/// Returns whether a write records an activity or player events.
 fn is_record(call: &OneCall) -> bool {
     let item = match call.operation.as_str() {
         "PutItem" => &call.request["Item"],
@@ -279,6 +279,6 @@ async fn torn(call: &OneCall, request: Value) -> Reply {
     tokio::time::sleep(BETWEEN).await;
     let second = part(list(&request["TransactItems"])[1..].iter().cloned().collect());
     second.take_effect(&second.request);
-    // Whether or not that succeeded: nobody looks.
+    // The broken system ignores the outcome.
     reply
 }

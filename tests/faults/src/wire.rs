@@ -29,7 +29,7 @@ use crate::{
 pub(crate) struct Wire {
     world: Arc<World>,
     instance: usize,
-    /// Whether it never fails: the operator's.
+    /// Set for the operator's wire, which never fails.
     safe: bool,
 }
 

@@ -23,16 +23,16 @@ use crate::{
     variant::Variant,
 };
 
-/// When every run begins: 2040-01-01, beyond every clock that runs by itself.
+/// The start of every run: 2040-01-01, later than any real clock.
 const EPOCH: i64 = 2_208_988_800_000;
 
-/// What all of a run share.
+/// State that all parts of a run share.
 pub(crate) struct World {
     pub plan: Plan,
     pub variant: Option<Variant>,
     pub database: Database,
     pub tokens: Mutex<Tokens>,
-    /// What was first answered to a call; for a variant that asks only once.
+    /// The first answer to each call, for a variant that reads only once.
     pub first_answers: Mutex<HashMap<String, Reply>>,
     began: Instant,
     rng: Mutex<Rng>,
@@ -102,7 +102,7 @@ impl World {
         decide(&mut lock(&self.rng))
     }
 
-    /// Whether something happens that happens so many of a thousand times.
+    /// Decides by chance, with a probability per mille.
     pub(crate) fn happens(&self, of_a_thousand: u32) -> bool {
         self.chance(|rng| rng.u32(0..1000) < of_a_thousand)
     }
@@ -119,7 +119,7 @@ impl World {
         self.tags.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Whether nothing fails, now.
+    /// Returns whether faults have ended.
     pub(crate) fn is_calm(&self) -> bool {
         self.calm.load(Ordering::Relaxed)
     }
@@ -139,7 +139,7 @@ impl World {
     }
 }
 
-/// What a panic elsewhere leaves is reported there.
+/// A panic elsewhere is reported there.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

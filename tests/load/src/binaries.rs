@@ -14,7 +14,7 @@ use crate::case::{PLAIN, Program};
 
 const REFERENCES: &str = "punchcard-references";
 
-/// Where the binaries are, by program.
+/// The paths of the binaries, by program.
 pub type Binaries = BTreeMap<Program, PathBuf>;
 
 /// Builds them as they are deployed; `plain`, a workspace of its own, as cargo does by default.
@@ -48,7 +48,7 @@ fn cargo_build(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let mut cargo = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     cargo.args(["build", "--locked", "--quiet", "--message-format=json-render-diagnostics", "--bin", name]);
     cargo.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null()).stderr(Stdio::inherit());
-    // What cargo tells a package that it runs is not to be taken for the others' own: all would be built anew.
+    // The variables that cargo sets for this package would make it build the others anew.
     for (name, _) in
         env::vars().filter(|(name, _)| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_"))
     {

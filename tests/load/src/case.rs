@@ -13,7 +13,7 @@ use crate::{
     world::{CORRELATION_ID, CUSTOMER, Catalog, EVENTS, World},
 };
 
-/// Who answers.
+/// The program that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Program {
     /// A function of the product, by its name.
@@ -33,7 +33,7 @@ impl Program {
 /// The way the samples do it.
 pub const PLAIN: Program = Program::Reference("plain");
 
-/// What is sent.
+/// The content of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Client events that are new, and some that are there already.
@@ -60,7 +60,7 @@ pub enum Token {
 pub struct Case {
     pub name: String,
     pub program: Program,
-    /// What `bare` writes.
+    /// The write that `bare` makes.
     pub write: Option<&'static str>,
     pub catalog: Catalog,
     pub work: Work,
@@ -149,7 +149,7 @@ fn bare(name: &str, write: &'static str, work: Work, calls: &[(&'static str, usi
     Case { write: Some(write), ..reference(name, "bare", work, calls) }
 }
 
-/// What is always measured.
+/// The cases of every run.
 pub fn cases() -> Vec<Case> {
     let batch = Work::ClientEvents { new: 25, known: 0, token: Token::Same };
     let players = Work::PlayerEvents { events: 10, kilobytes: 0 };
@@ -173,7 +173,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// How the cost grows: by events, by offers, by KB of the body.
+/// The cases of growth: by events, by offers, by KB of the body.
 pub fn growth() -> Vec<Case> {
     let batches = [1, 2, 5, 10, 25, 50, 100]
         .map(|events| client_events(&format!("client events: {events}"), events, 0, Token::Same));
@@ -211,7 +211,7 @@ pub fn happy() -> Vec<Case> {
 }
 
 impl Case {
-    /// How many events a request has.
+    /// Number of events in a request.
     pub fn events(&self) -> usize {
         match self.work {
             Work::ClientEvents { new, known, .. } => new + known,
@@ -314,12 +314,12 @@ impl Case {
             (_, Work::Activity(action)) => {
                 body["type"] == action && is_id(&body["activityId"]) && body["earned"] == earned(self.work)
             }
-            // What was earned is not told; it has to be in the write.
+            // The response does not contain the award, so the write has to.
             (_, Work::PlayerEvents { .. }) => {
                 let write = String::from_utf8_lossy(last_call);
                 body == json!({}) && write.contains(r#"\"place_order\":{\"BIG_ORDER\":50,\"ELECTRONICS\":20}"#)
             }
-            // What it asks for, or sends once more, need not be new.
+            // Reads and retries need not be new.
             (_, Work::Happy) => status < 500,
         };
         ensure!(right && (status == expected || self.work == Work::Happy), "answered {answer}");

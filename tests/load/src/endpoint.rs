@@ -33,7 +33,7 @@ use crate::{
 /// Events with such ids are there already.
 pub const KNOWN: &str = "00000000-0000-4000-8000-";
 
-/// Who answers.
+/// The source of the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answers {
     /// The endpoint itself, at once.
@@ -44,14 +44,14 @@ pub enum Answers {
 
 /// A DynamoDB for one function.
 pub struct Endpoint {
-    /// Where it is.
+    /// Its URL.
     pub url: String,
     shared: Arc<Shared>,
     connections: Arc<AtomicUsize>,
     serving: JoinHandle<()>,
 }
 
-/// What was called since it was last asked.
+/// The calls since the last look.
 #[derive(Debug, Default, Clone)]
 pub struct Seen {
     /// The operations.
@@ -64,7 +64,7 @@ pub struct Seen {
     pub units: f64,
     /// The last body that was sent.
     pub last: Bytes,
-    /// What was wrong with a call.
+    /// The first fault of a call.
     pub wrong: Option<String>,
 }
 
@@ -107,12 +107,12 @@ impl Endpoint {
         Ok(Endpoint { url, shared, connections, serving })
     }
 
-    /// What was called since this was last asked.
+    /// The calls since the last look.
     pub fn seen(&self) -> Seen {
         std::mem::take(&mut self.shared.held().seen)
     }
 
-    /// How many connections there were so far.
+    /// Number of connections so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
@@ -137,7 +137,7 @@ impl<L: Listener<Addr = SocketAddr>> Listener for Tls<L> {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             let (connection, address) = self.listener.accept().await;
-            // Who breaks a handshake off sees that himself.
+            // The client reports a handshake that it breaks off.
             if let Ok(connection) = self.acceptor.accept(connection).await {
                 return (connection, address);
             }

@@ -1,4 +1,4 @@
-//! What was measured of a case, and how it is told.
+//! The figures of a case, and the tables that show them.
 
 use std::{path::Path, time::Duration};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{case::Case, life::Life};
 
-/// What was measured of a case. Of several lives, the median.
+/// The figures of a case. Of several lives, the median.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
     pub case: String,
@@ -26,7 +26,7 @@ pub struct Figures {
     pub calls: usize,
     pub bytes_sent: usize,
     pub bytes_received: usize,
-    /// Where the store says so.
+    /// Units, if the store reports them.
     pub units_written: Option<f64>,
     /// Bytes.
     pub peak_memory: u64,
@@ -97,7 +97,7 @@ fn quantile(sorted: &[f64], percent: usize) -> f64 {
     sorted.get((sorted.len() * percent / 100).min(last)).copied().unwrap_or(f64::NAN)
 }
 
-/// What a run takes of time, as a table.
+/// The times of a run, as a table.
 pub fn times(all: &[Figures]) -> String {
     let headers = ["µs", "init CPU", "wall", "first CPU", "wall", "warm CPU", "an event", "wall p50", "p99"];
     let row = |figures: &Figures| {
@@ -116,7 +116,7 @@ pub fn times(all: &[Figures]) -> String {
     table(&headers, &all.iter().map(row).collect::<Vec<_>>())
 }
 
-/// What a run takes of everything else, as a table.
+/// The other figures of a run, as a table.
 pub fn amounts(all: &[Figures]) -> String {
     let headers = [
         "k instructions",
@@ -149,7 +149,7 @@ pub fn amounts(all: &[Figures]) -> String {
     table(&headers, &all.iter().map(row).collect::<Vec<_>>())
 }
 
-/// How the cost grows, as a table.
+/// The growth of the cost, as a table.
 pub fn growth(all: &[Figures]) -> String {
     let headers = [
         "",
@@ -180,7 +180,7 @@ pub fn growth(all: &[Figures]) -> String {
     table(&headers, &all.iter().map(row).collect::<Vec<_>>())
 }
 
-/// What a function is, as a table.
+/// Sizes and memory of the functions, as a table.
 pub fn sizes(all: &[Figures]) -> String {
     let row = |figures: &Figures| {
         let start = micros_text(figures.init.cpu);

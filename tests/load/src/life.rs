@@ -27,14 +27,14 @@ use crate::{
     world::World,
 };
 
-/// How a function reaches DynamoDB, and who answers there.
+/// The way of a function to DynamoDB, and the source of the answers there.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
     pub answers: Answers,
     pub certificate: Option<&'a Certificate>,
 }
 
-/// What one life took. CPU time is that of the function's process alone.
+/// The figures of one life. CPU time is that of the function's process alone.
 #[derive(Debug, Default)]
 pub struct Life {
     pub init: Cost,
@@ -42,7 +42,7 @@ pub struct Life {
     /// Of each request after the first and those that only warm it up.
     pub warm_cpu: Duration,
     pub warm_walls: Vec<Duration>,
-    /// What the last request called.
+    /// The calls of the last request.
     pub seen: Seen,
     /// Connections that were opened during the first request.
     pub opened: usize,
@@ -50,14 +50,14 @@ pub struct Life {
     pub peak_memory: u64,
 }
 
-/// What something took.
+/// The cost of a step.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Cost {
     pub wall: Duration,
     pub cpu: Duration,
 }
 
-/// How many requests a life has after its first.
+/// Requests of a life after its first.
 #[derive(Debug, Clone, Copy)]
 pub struct Length {
     /// Not counted.
@@ -113,7 +113,7 @@ pub async fn prepare(case: &Case, binary: &Path, world: &Arc<World>, setting: Se
     Ok(())
 }
 
-/// How many instructions a life of so many requests takes, by valgrind.
+/// Instructions of a life of so many requests, by valgrind.
 ///
 /// # Errors
 /// As [`live`], or valgrind failed.

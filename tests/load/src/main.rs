@@ -1,4 +1,7 @@
-//! What a request takes of a function, beside the least that it could take and the way the samples do it.
+//! The cost of a request, beside the least that it could cost and beside the AWS samples' way.
+//!
+//! It is a program and not in `benches/`: it builds and starts release binaries of its own, with servers around them, which
+//! is more than a bench target's harness is for.
 //!
 //! Each function's release binary runs behind a Lambda Runtime API and a DynamoDB of its own, both in this process, and
 //! is sent its requests one after the other. `docs/performance.md` says what the figures mean.
@@ -53,16 +56,16 @@ struct Options {
     /// Only cases whose name or binary's name contains this, and the references
     #[arg(long = "only", value_name = "TEXT")]
     only: Vec<String>,
-    /// How the cost grows with the events of a batch, the offers of a catalog and the body's size, instead
+    /// Measure how the cost grows with the events of a batch, the offers of a catalog and the body's size, instead
     #[arg(long)]
     growth: bool,
     /// Size and memory of all functions too, each after its happy event in `events/`
     #[arg(long)]
     all: bool,
-    /// How often each function is started anew
+    /// Number of times that each function is started
     #[arg(long, value_name = "N", default_value_t = 15)]
     lives: usize,
-    /// How many warm requests are measured in each of its lives
+    /// Number of warm requests measured in each of its lives
     #[arg(long, value_name = "N", default_value_t = 150)]
     requests: usize,
     /// One short life and no instructions: to see that it works
@@ -230,7 +233,7 @@ impl<'o> Bench<'o> {
         for case in &self.cases {
             let instructions = self.count_case(case).await;
             if let Err(error) = &instructions {
-                // What it answers is right, as its lives without valgrind have shown.
+                // Its lives without valgrind have shown that its answers are right.
                 progress.suspend(|| eprintln!("no instructions of {}: {error:#}", case.name));
             }
             counted.push(instructions.ok());

@@ -21,14 +21,14 @@ use uuid::Uuid;
 
 /// A Runtime API for one function.
 pub struct Runtime {
-    /// Where it listens.
+    /// Its address.
     pub address: String,
     events: mpsc::UnboundedSender<Bytes>,
     done: mpsc::UnboundedReceiver<Done>,
     serving: JoinHandle<()>,
 }
 
-/// What the function did.
+/// An event of the function's life.
 #[derive(Debug)]
 enum Done {
     Asked,

@@ -5,11 +5,11 @@ use chrono::{NaiveDateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-/// What every process that is measured has as its credentials.
+/// The credentials of every measured process.
 pub const ACCESS_KEY: &str = "AKIDEXAMPLE";
 /// The secret that goes with it.
 pub const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-/// Where they think they are.
+/// The region of every measured process.
 pub const REGION: &str = "us-east-1";
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -18,7 +18,7 @@ const SIGNED: [&str; 3] = ["host", "x-amz-date", "x-amz-target"];
 /// Checks the signature of a `POST /`.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The first fault of a signature.
 pub fn check(headers: &HeaderMap, body: &[u8]) -> Result<(), String> {
     let header = |name: &str| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! What is to be reached, and whether it is.
+//! The targets, and whether they are met.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub struct Target {
     pub what: &'static str,
     pub measured: f64,
     pub wanted: f64,
-    /// Whether `wanted` has to be hit, not only kept below.
+    /// Set if `wanted` has to be hit exactly.
     pub exact: bool,
     pub met: bool,
 }

@@ -1,5 +1,5 @@
-//! What a function finds when it starts: a catalog, clients, keys, a session. Set up as an operator would in an embedded
-//! store, whose answers the canned endpoint repeats.
+//! The state that a function finds at its start: a catalog, clients, keys, a session. Set up as an operator would, in an
+//! embedded store whose answers the canned endpoint repeats.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -41,7 +41,7 @@ pub const EVENTS: [&str; 10] = [
     "spin",
 ];
 
-/// What a programme pays for.
+/// The catalog of a programme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Catalog {
     /// The demo's.
@@ -122,7 +122,7 @@ pub fn page_key(query: &Value) -> String {
 
 /// A store with a catalog, and what it answers.
 pub struct World {
-    /// Where the embedded store answers.
+    /// The URL of the embedded store.
     pub url: String,
     /// The pages of the catalog, by [`page_key`].
     pub catalog: HashMap<String, Bytes>,

@@ -1,4 +1,4 @@
-//! Who may call: a client that is revoked is refused within a minute, and nobody else ever.
+//! Access: a revoked client is refused after a minute, and no other client ever.
 
 use super::Evidence;
 use crate::history::{Millis, What};

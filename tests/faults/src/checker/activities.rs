@@ -90,7 +90,7 @@ fn is_as_sent(item: &Value, ask: &Ask) -> bool {
         && ["action", "channel", "businessUnit", "note"].iter().all(|name| text(item, name) == body[*name].as_str())
 }
 
-/// Whether an answer tells what is stored.
+/// Compares an answer with the stored item.
 fn tells(json: &Value, item: &Value) -> bool {
     let earned: Value = text(item, "earned").and_then(|earned| serde_json::from_str(earned).ok()).unwrap_or_default();
     json["activityId"].as_str() == text(item, "activityId")
@@ -157,7 +157,7 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&Value
     check(bodies.len() <= 1, format!("the activity {key} got different answers: {bodies:?}"));
 }
 
-/// What is refused is refused for a reason that there is.
+/// A refusal has a reason.
 fn refused(evidence: &Evidence<'_>) {
     for (number, request) in evidence.requests() {
         let (Ask::Activity { body, .. }, Some(answer)) = (&request.ask, &request.answer) else { continue };
@@ -175,7 +175,7 @@ fn refused(evidence: &Evidence<'_>) {
     }
 }
 
-/// What is read back is what is recorded, and what was answered is found.
+/// An activity is read back as it is stored, and one that was answered is found.
 fn read_back(evidence: &Evidence<'_>, sent: &BTreeMap<String, Vec<Sent<'_>>>, stored: &BTreeMap<&str, &Value>) {
     for (number, request) in evidence.requests() {
         let Ask::ReadActivity { correlation, id } = &request.ask else { continue };

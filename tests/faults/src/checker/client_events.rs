@@ -9,7 +9,7 @@ use crate::{
     store::text,
 };
 
-/// What a client was told of an event.
+/// The outcome of an event, as its client was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     New,
@@ -55,7 +55,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
     }
 }
 
-/// What a request's answer says of each of its events.
+/// Reads the outcome of each event from an answer.
 fn told(evidence: &Evidence<'_>, number: usize, request: &Request, events: &[Event]) -> Vec<Told> {
     let Some(answer) = &request.answer else { return vec![Told::Nothing; events.len()] };
     let json = answer.json();

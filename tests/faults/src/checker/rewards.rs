@@ -1,4 +1,4 @@
-//! What was paid: as if the records had been written one after the other, each paid by the rules of its time.
+//! Awards: as if the records had been written one after the other, each evaluated by the rules of its time.
 //!
 //! The writes are taken in the order in which they took effect. Each is evaluated anew, with what the ones before it
 //! used, and what is stored has to be the same; in the end, so have balances, counters and who is whose customer.
@@ -28,20 +28,20 @@ type Numbers = BTreeMap<String, u64>;
 /// The books, kept a second time.
 #[derive(Default)]
 struct Books {
-    /// What each member has: balances and counters.
+    /// Each member's balances and counters.
     members: BTreeMap<String, Numbers>,
-    /// How far each total limit is used.
+    /// Each total limit's uses.
     totals: Numbers,
     /// Whose customer each player is.
     players: BTreeMap<String, String>,
     /// Whose address each is.
     addresses: BTreeMap<String, String>,
-    /// When which member had what.
+    /// Each member's balances over time.
     balances: BTreeMap<String, Vec<(Millis, Numbers)>>,
 }
 
 impl Books {
-    /// What is used of limits, as far as it matters to a member.
+    /// The counters that an evaluation for a member sees.
     fn usage(&self, member: &str) -> Usage {
         let mut usage = Usage::default();
         for (name, used) in self.members.get(member).into_iter().flatten().chain(&self.totals) {
@@ -196,7 +196,7 @@ fn in_the_end(evidence: &Evidence<'_>, books: &Books) {
             continue;
         }
         let mut found = numbers(item);
-        // How often it was written is nobody's business.
+        // The number of its writes is not a promise.
         found.remove("version");
         let wanted = expected.remove(id).unwrap_or_default();
         let known = id.starts_with("loy#") || accounts.contains(id) || !wanted.is_empty();
@@ -269,7 +269,7 @@ fn limits(evidence: &Evidence<'_>) {
     }
 }
 
-/// What was read of balances and players is what they had at some moment while they were read.
+/// A balance or player that was read is one that existed at some moment of the read.
 fn read(evidence: &Evidence<'_>, books: &Books) {
     let ties = ties(evidence);
     let none = BTreeMap::new();

@@ -11,7 +11,7 @@ use crate::{ask::WHEN, history::Ask, system::System, world::lock};
 const CORRELATIONS: [&str; 4] = ["correlation-1", "correlation-2", "correlation-3", "correlation-4"];
 const ACCOUNTS: [&str; 2] = ["account-1", "account-2"];
 
-/// What several clients know: activities that were sent, and loyalty ids.
+/// Knowledge that the clients share: sent activities and loyalty ids.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     sent: Vec<Ask>,

@@ -14,7 +14,7 @@ const EVENTS: [&str; 4] = ["place_order", "review", "sign_up", "visit"];
 #[derive(Debug)]
 pub(crate) struct Players {
     client: Client,
-    /// What was sent by any client.
+    /// Requests of all clients.
     sent: Arc<Mutex<Vec<Ask>>>,
     /// Sent, and not known to be recorded.
     open: Vec<Ask>,
