@@ -55,7 +55,7 @@ pub enum Cause {
     #[error("timed out")]
     TimedOut,
     /// The connection could not be opened or was lost.
-    #[error("not reached: {0}")]
+    #[error("connection failed: {0}")]
     Unreached(&'static str),
     /// DynamoDB returned an error.
     #[error("refused: {code} (request {request_id})")]
@@ -236,7 +236,7 @@ fn unreached(error: Option<&(impl StdError + 'static)>) -> &'static str {
             inner.map(|inner| inner as &(dyn StdError + 'static))
         });
     }
-    "no connection"
+    "unknown cause"
 }
 
 #[cfg(test)]
