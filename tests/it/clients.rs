@@ -81,8 +81,8 @@ impl Response {
                 names.sort_unstable();
                 assert_eq!(members.keys().collect::<Vec<_>>(), names, "{name}");
                 for (member, value) in *expected {
-                    let is_as_expected = value.is_none_or(|value| body[*member].to_string() == value);
-                    assert!(is_as_expected, "{name}: {member} is {}", body[*member]);
+                    let json = body[*member].to_string();
+                    assert!(value.is_none_or(|value| json == value), "{name}: {member} is {json}");
                 }
             }
         }

@@ -56,7 +56,7 @@ fn bare() -> Command {
 }
 
 async fn run(mut command: Command) -> Said {
-    let output = tokio::time::timeout(std::time::Duration::from_secs(60), command.output()).await;
+    let output = tokio::time::timeout(std::time::Duration::from_mins(1), command.output()).await;
     let output = output.expect("the command ends").expect("the command runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");
     let errors = text(output.stderr);

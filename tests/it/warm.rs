@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{app::App, proxy::Proxy};
 
 /// A request that arrives so many seconds after `start`.
-fn request(start: Timestamp, seconds: i64, headers: &[(&str, &str)], body: Value) -> Request {
+fn request(start: Timestamp, seconds: i64, headers: &[(&str, &str)], body: &Value) -> Request {
     let mut request = lambda_http::http::Request::builder().method("POST").header("content-type", "application/json");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -64,7 +64,7 @@ async fn a_token_of_a_key_that_was_made_meanwhile_is_accepted() {
     let service = open("send-activity", &app.store).await;
     let token = rotate(&app.store, start).await;
     let send = async |seconds| {
-        service.respond(request(start, seconds, &[("authorization", &token)], activity())).await.status()
+        service.respond(request(start, seconds, &[("authorization", &token)], &activity())).await.status()
     };
     // Within five seconds of the last read an unknown key is not looked for again.
     assert_eq!(send(1).await, 401);
@@ -77,7 +77,7 @@ async fn a_new_signing_key_is_used_after_a_minute() {
     let service = open("start-session", &app.store).await;
     let key_at = async |seconds| {
         let credentials = json!({"clientId": "demo-client", "secret": "demo-secret"});
-        let response = service.respond(request(start, seconds, &[("x-source-customer-id", "c")], credentials)).await;
+        let response = service.respond(request(start, seconds, &[("x-source-customer-id", "c")], &credentials)).await;
         assert_eq!(response.status(), 200);
         let body: Value = serde_json::from_slice(response.body()).expect("JSON");
         let token = body["sessionToken"].as_str().expect("a token").to_owned();
@@ -100,7 +100,7 @@ async fn the_rules_are_read_again_only_when_another_catalog_was_applied() {
     let token = rotate(&app.store, start).await;
     let (callers, rules) = (reads_of(&proxy, "open"), reads_of(&proxy, "history"));
     let earned_at = async |seconds| {
-        let response = service.respond(request(start, seconds, &[("authorization", &token)], activity())).await;
+        let response = service.respond(request(start, seconds, &[("authorization", &token)], &activity())).await;
         assert_eq!(response.status(), 200);
         serde_json::from_slice::<Value>(response.body()).expect("JSON")["earned"].clone()
     };
@@ -141,13 +141,13 @@ async fn a_catalog_of_version_0_1_0_is_read_until_another_is_applied() {
 
     let token = rotate(&app.store, start).await;
     let service = open("send-activity", &app.store).await;
-    let response = service.respond(request(start, 0, &[("authorization", &token)], activity())).await;
+    let response = service.respond(request(start, 0, &[("authorization", &token)], &activity())).await;
     assert_eq!(serde_json::from_slice::<Value>(response.body()).expect("JSON")["earned"], json!({}));
 
     apply(&app.store, yaml::DEMO).await;
     let snapshot = admin.snapshot().await.expect("a catalog");
     assert_eq!((snapshot.version, snapshot.rules.rewards_enabled()), (8, true));
-    let response = service.respond(request(start, 61, &[("authorization", &token)], activity())).await;
+    let response = service.respond(request(start, 61, &[("authorization", &token)], &activity())).await;
     assert_ne!(serde_json::from_slice::<Value>(response.body()).expect("JSON")["earned"], json!({}));
 }
 
