@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::binaries::binary;
+use crate::support::binaries::binary;
 
 #[test]
 fn every_request_of_the_benchmark_takes_the_round_trips_and_units_that_it_has_to() {

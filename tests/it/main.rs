@@ -1,39 +1,22 @@
-//! The contract, tested. A file a route, and `access`: who is let in, for all of them. What they share is in `app` (the
-//! API in this process), `description` (every answer of it held against `openapi.json`), `proxy` (a store that fails),
-//! `lambda` (a Lambda Runtime API for the real binaries), `binaries` (building those), `logs` (looking through what they
-//! log), `activities` and `players` (sending those).
+//! Tests of the contract, over real HTTP.
+//!
+//! * `routes`: one module for each function.
+//! * `access`: authentication and authorisation of all routes.
+//! * `functions`: the Lambda binaries: events, metrics, permissions, consumed capacity.
+//! * `serve` and `operator`: `punchcard serve` and the operator's commands.
+//! * `faults`: failures of the store and of processes.
+//! * `clients`: the requests of published clients.
+//! * `drift`: `template.yaml`, `openapi.json` and the documents against the code.
+//! * `load`: the figures of the benchmark that do not depend on the machine.
+//! * `support`: shared code. It checks each response against `openapi.json` and each log line for secrets.
 
 mod access;
-mod activities;
-mod app;
-mod binaries;
-mod capacity;
 mod clients;
-mod connections;
-mod description;
 mod drift;
+mod faults;
 mod functions;
-mod get_activity;
-mod get_balances;
-mod get_player;
-mod issue_token;
-mod kill;
-mod lambda;
-mod links;
 mod load;
-mod logs;
-mod open_session;
-mod openapi;
 mod operator;
-mod overload;
-mod players;
-mod proxy;
-mod send_activity;
-mod send_activity_keyed;
-mod send_activity_parallel;
-mod send_client_event;
+mod routes;
 mod serve;
-mod start_session;
-mod track_event;
-mod unknown_outcome;
-mod warm;
+mod support;

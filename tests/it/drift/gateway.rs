@@ -13,7 +13,7 @@ use super::{
     routes::{Route, routes},
     template, template_functions,
 };
-use crate::{
+use crate::support::{
     app::{Answer, App},
     description::{DOCUMENT, OPERATIONS, members as json_members},
 };

@@ -6,14 +6,16 @@ use serde_json::{Value, json};
 
 use super::{events, filled, metrics_and_lines, prepare};
 use crate::{
-    app::App,
     drift::{
         lambda_drops,
         metrics::{Of, alarms, charted},
         namespace,
     },
-    lambda::Function,
-    proxy::{Fault, Proxy},
+    support::{
+        app::App,
+        lambda::Function,
+        proxy::{Fault, Proxy},
+    },
 };
 
 #[tokio::test]
@@ -107,6 +109,53 @@ async fn what_is_counted_is_what_the_dashboard_shows_and_alarms_watch() {
         }
         for (metric, functions) in watched {
             assert_eq!(Some(&functions), counted.get(&metric), "{name}: the functions that write {metric}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn conflicts_retries_and_failed_requests_are_counted() {
+    // The sample of player events has two events, and both count.
+    for (name, accepted) in [("send-activity", 1), ("track-event", 2)] {
+        let app = App::start().await;
+        prepare(&app).await;
+        let proxy = Proxy::start(&app.endpoint).await;
+        let mut function = Function::start(name, &app.through(&proxy.url).await).await;
+        let mut event = filled(&events()[name][0].event, &app).await;
+        event["headers"]["idempotency-key"] = json!("key-1");
+        if name == "send-activity" {
+            event["rawPath"] = json!("/client/users/session-1/activities");
+            event["pathParameters"] = json!({"correlation_id": "session-1"});
+        }
+        let mut other = event.clone();
+        other["body"] = match name {
+            "send-activity" => json!({"action": "APP_DOWNLOAD", "channel": "APP", "when": "2024-10-01T07:00:00Z"}),
+            _ => json!({"playerUniqueId": "player123", "events": {"visit": {}}}),
+        }
+        .to_string()
+        .into();
+        let mut new = event.clone();
+        new["headers"]["idempotency-key"] = json!("key-2");
+
+        for _ in 0..5 {
+            proxy.fail_next("TransactWriteItems", Fault::Conflict);
+        }
+        let mut statuses = Vec::new();
+        for (event, is_refused) in [(event, false), (other, false), (new, true)] {
+            if is_refused {
+                proxy.fail_next("TransactWriteItems", Fault::Refused("ValidationException"));
+            }
+            statuses.push(function.invoke(event).await.expect("an answer")["statusCode"].clone());
+        }
+        assert!(proxy.all_faults_happened(), "{name}");
+        assert_eq!(statuses, [json!(200), json!(422), json!(500)], "{name}");
+        let log = function.end().await;
+        let (metrics, _) = metrics_and_lines(&log);
+        let sum = |metric: &str| metrics.iter().filter_map(|line| line[metric].as_u64()).sum::<u64>();
+        for (metric, expected) in
+            [("StoreConflicts", 5), ("StoreRetries", 5), ("Accepted", accepted), ("Conflict", 1), ("Failed", 1)]
+        {
+            assert_eq!(sum(metric), expected, "{name}: {metric}: {log}");
         }
     }
 }

@@ -7,14 +7,11 @@ use serde_json::{Value, json};
 
 use super::{events, filled, prepare};
 use crate::{
-    app::App,
     drift::{
         partition_keys,
         policies::{Use, statements},
     },
-    lambda::Function,
-    players::limited,
-    proxy::Proxy,
+    support::{app::App, lambda::Function, players::limited, proxy::Proxy},
 };
 
 /// A sample event, changed at one place and sent under a catalog: for requests that no sample leads to as it is.

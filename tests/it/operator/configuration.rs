@@ -5,7 +5,7 @@ use std::{process::Stdio, time::Duration};
 use tokio::process::Command;
 
 use super::{Said, bare, run};
-use crate::{app::App, binaries::binary, lambda::Function};
+use crate::support::{app::App, binaries::binary, lambda::Function};
 
 const NOT_PEM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::{bare, file, run};
-use crate::app::App;
+use crate::support::app::App;
 
 #[tokio::test]
 async fn missing_credentials_region_and_profile_are_named() {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::{bare, file, run};
-use crate::{app::App, binaries::binary};
+use crate::support::{app::App, binaries::binary};
 
 /// The exit status and errors of a command whose reader is gone before it writes.
 async fn unread(mut command: Command) -> (Option<i32>, String) {

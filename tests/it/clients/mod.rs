@@ -1,0 +1,144 @@
+//! The vendors' published clients, each with the requests that its source sends: the client works when its base URL is
+//! changed and nothing else.
+//!
+//! The rows have every header that a client sets itself or its HTTP library adds, except `Host`, `Connection` and
+//! `Content-Length`. Routes that the service does not have yet have no rows: orders and players of Gameball's v3 API, and
+//! its v4 API, which the Flutter client speaks.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::support::{
+    app::{Answer, App},
+    players::{API_KEY, JSON},
+};
+
+mod cardlytics;
+mod gameball;
+mod oauth;
+
+/// A request of a published client, and what must come back.
+struct ClientCall {
+    /// The client, its version and the call.
+    name: &'static str,
+    path: &'static str,
+    /// `{session}` stands for a session token of customer-1.
+    headers: &'static [(&'static str, &'static str)],
+    body: &'static str,
+    status: u16,
+    response: Response,
+    effect: Effect,
+}
+
+/// The expected body of a response.
+enum Response {
+    /// This text.
+    Text(&'static str),
+    /// An object with these members: text, or any value if `None`.
+    Members(&'static [(&'static str, Option<&'static str>)]),
+}
+
+/// The expected effect of a call.
+enum Effect {
+    None,
+    /// The player has these points, from so many events.
+    Player {
+        id: &'static str,
+        points: u64,
+        events: u64,
+    },
+    /// So many client events are stored.
+    ClientEvents(usize),
+    /// The session token of the response is accepted.
+    SessionToken,
+    /// The access token of the response is accepted.
+    AccessToken,
+}
+
+impl ClientCall {
+    async fn check(&self) {
+        let app = App::start().await;
+        let session = app.session_token("customer-1").await;
+        let headers: Vec<_> =
+            self.headers.iter().map(|(name, value)| (*name, value.replace("{session}", &session))).collect();
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer = app.send(Method::POST, self.path, &headers, self.body).await;
+        assert_eq!(answer.status, self.status, "{}: {}", self.name, answer.body);
+        self.response.check(self.name, &answer);
+        self.effect.check(self.name, &app, &answer).await;
+    }
+}
+
+impl Response {
+    fn check(&self, name: &str, answer: &Answer) {
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{name}");
+        match self {
+            Response::Text(text) => assert_eq!(answer.body, *text, "{name}"),
+            Response::Members(expected) => {
+                let body = answer.json();
+                let members = body.as_object().unwrap_or_else(|| panic!("{name}: {body}"));
+                let mut names: Vec<_> = expected.iter().map(|(name, _)| *name).collect();
+                names.sort_unstable();
+                assert_eq!(members.keys().collect::<Vec<_>>(), names, "{name}");
+                for (member, value) in *expected {
+                    let json = body[*member].to_string();
+                    assert!(value.is_none_or(|value| json == value), "{name}: {member} is {json}");
+                }
+            }
+        }
+    }
+}
+
+impl Effect {
+    async fn check(&self, name: &str, app: &App, answer: &Answer) {
+        let token = |member: &str| answer.json()[member].as_str().map(|token| format!("Bearer {token}"));
+        match self {
+            Effect::None => {}
+            Effect::Player { id, points, events } => {
+                assert_eq!(app.totals(id).await, (*points, *events), "{name}");
+            }
+            Effect::ClientEvents(count) => {
+                assert_eq!(app.items("ClientEvents").await.len(), *count, "{name}");
+            }
+            Effect::SessionToken => {
+                let bearer = token("sessionToken").expect("a token");
+                let headers = [JSON, ("authorization", &bearer), ("x-source-customer-id", "customer-1")];
+                let answer = app.send(Method::POST, "/v2/events/clientEvent", &headers, "{}").await;
+                assert_eq!(answer.status, 400, "{name}: {}", answer.body);
+            }
+            Effect::AccessToken => {
+                let bearer = token("access_token").expect("a token");
+                let path = "/client/users/c-1/balances";
+                let answer = app.send(Method::GET, path, &[("authorization", &bearer)], "").await;
+                assert_eq!(answer.status, 200, "{name}: {}", answer.body);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_published_client_gets_what_it_expects() {
+    let calls = [gameball::CALLS, cardlytics::CALLS, oauth::CALLS];
+    for call in calls.into_iter().flatten() {
+        call.check().await;
+    }
+}
+
+/// The clients decide by status and body, so a refusal must have the members that they read.
+#[tokio::test]
+async fn the_clients_of_gameball_read_code_and_message_of_every_refusal() {
+    let app = App::start().await;
+    let wrong_key = ("apikey", "another-key");
+    for (headers, body, status, code) in [
+        (&[JSON, wrong_key][..], "{}", 401, 1000),
+        (&[JSON][..], "{}", 401, 1000),
+        (&[API_KEY], "{}", 415, 415),
+        (&[JSON, API_KEY], "{", 400, 3016),
+        (&[JSON, API_KEY], "{}", 400, 4),
+    ] {
+        let answer = app.send(Method::POST, "/api/v3.0/integrations/event", headers, body).await;
+        let body = answer.json();
+        assert_eq!((answer.status.as_u16(), &body["code"]), (status, &Value::from(code)), "{body}");
+        assert!(body["message"].is_string(), "{body}");
+    }
+}

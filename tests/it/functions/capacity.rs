@@ -1,0 +1,111 @@
+//! What a request takes of DynamoDB, in capacity units: what it costs.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{activities::activities_token, app::App, proxy::Proxy};
+
+/// The API behind a proxy that knows what each call took.
+struct Metered {
+    app: App,
+    proxy: Proxy,
+    bearer: String,
+    _store: App,
+}
+
+/// Units written and read.
+type Units = (f64, f64);
+
+impl Metered {
+    async fn start() -> Self {
+        let store = App::start().await;
+        let proxy = Proxy::start(&store.endpoint).await;
+        let app = store.through(&proxy.url).await;
+        let bearer = format!("Bearer {}", activities_token(&app).await);
+        Metered { app, proxy, bearer, _store: store }
+    }
+
+    /// What a request took, which has to be answered with this status.
+    async fn units(
+        &self,
+        what: &str,
+        status: u16,
+        request: impl Future<Output = crate::support::app::Answer>,
+    ) -> Units {
+        let before = self.proxy.consumed().len();
+        let answer = request.await;
+        assert_eq!(answer.status, status, "{what}: {}", answer.body);
+        let sum = |write: bool| {
+            let new = self.proxy.consumed().split_off(before);
+            let reads = ["GetItem", "BatchGetItem", "Query"];
+            let of_kind = new.iter().filter(|(operation, _)| reads.contains(&operation.as_str()) != write);
+            of_kind.fold(0.0, |sum, (_, units)| sum + units)
+        };
+        let units = (sum(true), sum(false));
+        println!("{what:44} {:>5} written {:>5} read", units.0, units.1);
+        units
+    }
+
+    async fn activity(&self, what: &str, status: u16, path: &str, body: Value) -> Units {
+        let headers = [("authorization", self.bearer.as_str())];
+        self.units(what, status, self.app.post(&format!("/client/users/{path}"), &headers, &body)).await
+    }
+}
+
+fn event(number: usize) -> Value {
+    json!({
+        "clientEventId": format!("12395199-1565-4565-bf99-{number:012}"),
+        "clientEventType": "AdInteraction",
+        "clientEvent": "ActivateOffer",
+        "clientEventTimestamp": "2024-10-01T07:00:00Z",
+        "clientEventMetadata": {
+            "serveToken": "CiQ3MGU5ZjQzMy0xMjQxLTRlZTctOTZlZi02ZWM4MDQwZjg3MzgQqoTjo6syGgoxMDAwMDYyNzQwIgVFbWFpbA==",
+            "section": "Dashboard",
+            "channel": "OLB",
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_request_takes_the_units_that_operations_md_counts_with() {
+    let metered = Metered::start().await;
+    let session = metered.app.session("customer-1").await;
+    let events = |numbers: std::ops::Range<usize>| numbers.map(event).collect::<Vec<_>>();
+
+    assert_eq!(metered.units("a client event", 200, session.post(&events(0..1))).await, (1.0, 0.0));
+    // What a failed condition takes, the embedded store doesn't say; AWS charges it like the write.
+    metered.units("a client event, again", 409, session.post(&events(0..1))).await;
+    assert_eq!(metered.units("a batch of 25 client events", 200, session.post(&events(1..26))).await, (25.0, 0.0));
+    assert_eq!(metered.units("a batch of 100 client events", 200, session.post(&events(26..126))).await, (100.0, 0.0));
+
+    let activity = |action: &str| json!({"action": action, "channel": "APP", "when": "2023-10-01T07:00:00Z"});
+    let what = "an activity that earns";
+    assert_eq!(metered.activity(what, 200, "c/activities/1", activity("APP_CHECKIN")).await, (4.0, 1.0));
+    let mut limited = activity("APP_CHECKIN");
+    limited["when"] = json!("2024-10-01T07:00:00Z");
+    let what = "an activity that earns, with a total limit";
+    assert_eq!(metered.activity(what, 200, "c/activities/2", limited).await, (6.0, 1.0));
+    let what = "an activity, again";
+    metered.activity(what, 400, "c/activities/1", activity("APP_CHECKIN")).await;
+
+    let order = json!({"playerUniqueId": "player123", "events": {"place_order": {"total_amount": 120}, "review": {}}});
+    let key = [("apikey", "demo-api-key")];
+    let what = "a player request";
+    let request = metered.app.post("/integrations/event", &key, &order);
+    assert_eq!(metered.units(what, 200, request).await, (4.0, 0.0));
+    let request = metered.app.send(Method::GET, "/integrations/player/player123", &key, "");
+    assert_eq!(metered.units("a player, read back", 200, request).await, (0.0, 1.0));
+}
+
+#[tokio::test]
+async fn an_activity_that_earns_nothing_takes_one_unit() {
+    let mut metered = Metered::start().await;
+    // The demo's offers answer to every action of an enabled unit, so the programme is disabled.
+    let source = punchcard_rewards::yaml::read("rewards: disabled").expect("a catalog");
+    let admin = punchcard_store::Admin::new(&metered.app.store);
+    punchcard::set_up::apply(&admin, &source, punchcard_runtime::now()).await.expect("applied");
+    metered.app.restart().await;
+    let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
+    let what = "an activity that earns nothing";
+    assert_eq!(metered.activity(what, 200, "c/activities/1", activity).await, (1.0, 1.0));
+}

@@ -1,0 +1,11 @@
+//! One module for each function, named after it.
+
+mod get_activity;
+mod get_balances;
+mod get_player;
+mod issue_token;
+mod open_session;
+mod send_activity;
+mod send_client_event;
+mod start_session;
+mod track_event;

@@ -1,0 +1,10 @@
+//! Shared by the tests: an API and binaries to test, clients that send, a store that fails, and checks of each response.
+
+pub mod activities;
+pub mod app;
+pub mod binaries;
+pub mod description;
+pub mod lambda;
+pub mod logs;
+pub mod players;
+pub mod proxy;
