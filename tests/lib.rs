@@ -1,1 +1,1 @@
-//! Nothing but tests; see `it/`.
+//! This package has only tests; see `it/`.

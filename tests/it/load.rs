@@ -1,4 +1,4 @@
-//! The benchmark itself: what it counts is what it should be, whatever the machine. Times are none of a test's.
+//! The benchmark: the figures that do not depend on the machine are exact. Times are not tested.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::binaries::binary;
 
 #[test]
-fn every_request_of_the_benchmark_takes_the_round_trips_and_units_that_it_has_to() {
+fn every_request_of_the_benchmark_takes_the_expected_round_trips_and_units() {
     let benchmark = binary("punchcard-load");
     let folder = benchmark.parent().expect("a folder");
     let mut run = Command::new(&benchmark);

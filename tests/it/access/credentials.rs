@@ -253,7 +253,7 @@ pub(super) fn bad_oauth() -> Vec<Attempt> {
             .form(GRANT)
             .authorization(wrong.as_str())
             .authorization(demo.as_str()),
-        // An invalid header is refused, whatever the form holds.
+        // An invalid header is refused even beside a valid form.
         Attempt::new("a bad header beside a good form").form(in_form.as_str()).authorization(wrong.as_str()),
         // 401 comes before 400, 413 and 415.
         Attempt::new("a bad header and a bad form")

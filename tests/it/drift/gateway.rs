@@ -24,7 +24,7 @@ use crate::support::{
 ///   (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>).
 /// - "Resource's path part only allow a-zA-Z0-9._-: or a valid greedy path variable and curly braces at the beginning
 ///   and the end": the message of its `BadRequestException`. Names of variables here are held to the same characters
-///   without the colon, which `serve` could not tell from the notation of other routers.
+///   without the colon, which `serve` could not distinguish from the notation of other routers.
 /// - `/ping` and `/sping` are for the gateway's own health checks
 ///   (<https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html>).
 fn refused_path(path: &str) -> Option<String> {
@@ -53,7 +53,7 @@ fn refused_path(path: &str) -> Option<String> {
 ///
 /// - Two variable names at one level below the same path: "The provided route key … has a conflicting variable on the
 ///   same hierarchical level as …".
-/// - Two routes with the same method and path, whatever the variables' names. Case counts, in the path too.
+/// - Two routes with the same method and path, under any names of the variables. Case counts, in the path too.
 fn conflicts(routes: &[Route]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut variables: BTreeMap<String, &str> = BTreeMap::new();

@@ -55,7 +55,7 @@ fn variables(format: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_access_log_says_nothing_of_who_sent_a_request_or_what() {
+fn the_access_log_contains_no_customer_or_request_data() {
     for (name, api) in resources(&template(), "AWS::Serverless::HttpApi") {
         let format = text(&api, &["Properties", "AccessLogSettings", "Format"]);
         for variable in variables(&format) {

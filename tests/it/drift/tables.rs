@@ -1,4 +1,4 @@
-//! Tables: used, encrypted, recoverable, and kept whatever happens to the stack.
+//! Tables: used, encrypted, recoverable, and retained when the stack is deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,7 @@ pub fn partition_keys() -> BTreeMap<String, String> {
 /// such as another key or name: CloudFormation deletes the old one by default in both cases
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html>).
 #[test]
-fn whatever_holds_data_outlives_the_stack_and_every_replacement() {
+fn every_resource_with_data_outlives_the_stack_and_every_replacement() {
     let template = template();
     let mut kept = 0;
     for (name, resource) in members(&template, &["Resources"]) {

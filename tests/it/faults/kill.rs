@@ -29,7 +29,7 @@ use crate::{
 const ROUNDS: u64 = 4;
 /// Of each kind, at once.
 const WRITERS: usize = 4;
-/// What the demo's catalog pays for the order below.
+/// The points that the demo's catalog pays for the order below.
 const ORDER_POINTS: u64 = 50;
 /// The same for the activity below.
 const ACTIVITY_POINTS: &str = "/ABC/loyalty/total";
@@ -42,7 +42,7 @@ enum Sent {
     Player { id: String, key: String },
 }
 
-/// How to reach the process that runs now.
+/// The address of the process that runs now.
 struct Target {
     url: String,
     client: Client,
@@ -169,7 +169,7 @@ async fn nothing_acknowledged_is_lost_and_nothing_is_paid_twice() {
     );
 }
 
-/// What each member has to have, by what is recorded.
+/// Each member's expected balances, by the records.
 #[derive(Default)]
 struct Books {
     visitors: BTreeMap<String, u64>,
@@ -189,7 +189,7 @@ impl Books {
     }
 }
 
-/// Whether it was recorded before, whole. Player events are sent again to find out, so that they are recorded now.
+/// Returns true if it was recorded before, whole. Player events are sent again to find out, so that they are recorded now.
 async fn is_there(target: &Target, sent: &Sent, books: &mut Books) -> bool {
     match sent {
         Sent::Events(ids) => {

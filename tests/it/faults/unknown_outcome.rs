@@ -76,21 +76,21 @@ async fn a_write_whose_answers_get_lost_is_recognised_and_the_points_are_credite
 }
 
 #[tokio::test]
-async fn player_events_without_a_key_are_not_invited_again_if_they_may_be_recorded() {
+async fn player_events_without_a_key_are_not_to_be_sent_again_if_they_may_be_recorded() {
     let shaky = Shaky::start().await;
     shaky.fail(Fault::NoAnswer, FOR_EVER);
     assert_unknown(&shaky.order(None).await);
 }
 
 #[tokio::test]
-async fn player_events_with_a_key_are_invited_again_whatever_happened() {
+async fn player_events_with_a_key_may_be_sent_again_after_every_failure() {
     let shaky = Shaky::start().await;
     shaky.fail(Fault::NoAnswer, FOR_EVER);
     assert_retry_invited(&shaky.order(Some("order-17")).await);
 }
 
 #[tokio::test]
-async fn player_events_that_were_only_refused_are_invited_again() {
+async fn player_events_that_were_only_refused_may_be_sent_again() {
     let shaky = Shaky::start().await;
     shaky.fail(Fault::Refused("ThrottlingException"), FOR_EVER);
     assert_retry_invited(&shaky.order(None).await);
@@ -98,7 +98,7 @@ async fn player_events_that_were_only_refused_are_invited_again() {
 }
 
 #[tokio::test]
-async fn one_attempt_without_an_answer_makes_the_outcome_unknown_whatever_follows() {
+async fn one_attempt_without_an_answer_makes_the_outcome_unknown_for_good() {
     let shaky = Shaky::start().await;
     shaky.fail(Fault::NoAnswer, 1);
     shaky.fail(Fault::Refused("ThrottlingException"), FOR_EVER);
@@ -116,7 +116,7 @@ async fn a_store_that_was_never_reached_recorded_nothing() {
 }
 
 #[tokio::test]
-async fn an_activity_without_an_id_is_not_invited_again_if_it_may_be_recorded() {
+async fn an_activity_without_an_id_is_not_to_be_sent_again_if_it_may_be_recorded() {
     let shaky = Shaky::start().await;
     let token = format!("Bearer {}", activities_token(&shaky.app).await);
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
@@ -126,7 +126,7 @@ async fn an_activity_without_an_id_is_not_invited_again_if_it_may_be_recorded() 
 }
 
 #[tokio::test]
-async fn an_activity_with_an_id_is_invited_again_whatever_happened() {
+async fn an_activity_with_an_id_may_be_sent_again_after_every_failure() {
     let shaky = Shaky::start().await;
     let token = format!("Bearer {}", activities_token(&shaky.app).await);
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});

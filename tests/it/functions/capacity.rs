@@ -1,4 +1,4 @@
-//! What a request takes of DynamoDB, in capacity units: what it costs.
+//! The capacity units that a request consumes, which determine its cost.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ impl Metered {
         Metered { app, proxy, bearer, _store: store }
     }
 
-    /// What a request took, which has to be answered with this status.
+    /// The capacity consumed by a request, which must be answered with this status.
     async fn units(
         &self,
         what: &str,
@@ -73,7 +73,7 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
     let events = |numbers: std::ops::Range<usize>| numbers.map(event).collect::<Vec<_>>();
 
     assert_eq!(metered.units("a client event", 200, session.post(&events(0..1))).await, (1.0, 0.0));
-    // What a failed condition takes, the embedded store doesn't say; AWS charges it like the write.
+    // The embedded store reports no capacity for a failed condition; AWS charges it like the write.
     metered.units("a client event, again", 409, session.post(&events(0..1))).await;
     assert_eq!(metered.units("a batch of 25 client events", 200, session.post(&events(1..26))).await, (25.0, 0.0));
     assert_eq!(metered.units("a batch of 100 client events", 200, session.post(&events(26..126))).await, (100.0, 0.0));

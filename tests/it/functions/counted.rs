@@ -90,7 +90,7 @@ async fn written(name: &str) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn what_is_counted_is_what_the_dashboard_shows_and_alarms_watch() {
+async fn the_written_metrics_are_those_of_the_dashboard_and_the_alarms() {
     let mut counted: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in events().into_keys() {
         for metric in written(&name).await {

@@ -247,7 +247,7 @@ async fn a_function_answers_without_a_body_and_by_another_method() {
 }
 
 #[tokio::test]
-async fn a_function_survives_an_event_that_is_none() {
+async fn a_function_survives_invalid_events() {
     let app = App::start().await;
     prepare(&app).await;
     for (name, cases) in events() {

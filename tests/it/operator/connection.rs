@@ -53,7 +53,7 @@ async fn refusing(code: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_told_from_denied_access_and_a_missing_stack() {
+async fn refused_credentials_denied_access_and_a_missing_stack_have_different_errors() {
     for (code, part) in [
         ("UnrecognizedClientException", "refused the credentials (UnrecognizedClientException)"),
         ("InvalidSignatureException", "refused the credentials (InvalidSignatureException)"),

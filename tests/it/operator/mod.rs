@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 use crate::support::{app::App, binaries::binary, logs};
 
-/// What a command said, and whether it succeeded.
+/// The result of a command.
 struct Said {
     succeeded: bool,
     output: String,
@@ -100,8 +100,8 @@ async fn a_client_is_added_listed_and_revoked_and_its_secret_shown_once() {
     let revoked = list.as_array().and_then(|list| list.iter().find(|caller| caller["name"] == "mobile-app"));
     assert!(revoked.is_some_and(|caller| caller["revokedAt"].is_string()), "{list}");
 
-    let unknown = punchcard(&app, &["client", "revoke", "nobody"]).await;
-    assert!(!unknown.succeeded && unknown.errors.contains("no client or API key named nobody"), "{}", unknown.errors);
+    let unknown = punchcard(&app, &["client", "revoke", "unknown"]).await;
+    assert!(!unknown.succeeded && unknown.errors.contains("no client or API key named unknown"), "{}", unknown.errors);
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn a_name_that_http_basic_would_need_encoded_is_refused() {
 }
 
 #[tokio::test]
-async fn a_faulty_catalog_is_told_by_line_and_changes_nothing() {
+async fn the_faults_of_a_catalog_are_reported_by_line_and_nothing_changes() {
     let app = App::start().await;
     let catalog = file("businessUnits:\n  XYZ: enabled\noffers:\n  - id: X\n    unit: XYY\n    kind: base\n");
     let path = catalog.path().to_str().expect("a path");
@@ -221,7 +221,7 @@ async fn a_faulty_catalog_is_told_by_line_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn of_operators_who_saw_the_same_version_one_applies_a_catalog() {
+async fn only_one_of_two_operators_with_the_same_version_applies_a_catalog() {
     let app = App::start().await;
     let admin = Admin::new(&app.store);
     let seen = admin.snapshot().await.expect("a catalog").version;

@@ -103,7 +103,7 @@ async fn the_data_is_its_owners_alone_and_loose_data_is_tightened() {
 }
 
 #[tokio::test]
-async fn what_the_gateway_refuses_is_refused() {
+async fn serve_refuses_the_requests_that_the_gateway_refuses() {
     let serve = Running::serve(&["--demo", "--memory"]).await;
     let address = address(&serve);
     for (head, status) in [
@@ -214,8 +214,8 @@ async fn health_is_one_read_a_second_within_the_limit() {
     assert_eq!(statuses, [200; 50]);
     assert_eq!((proxy.count("GetItem"), proxy.calls().len()), (1, reads + 1), "{:?}", proxy.calls());
 
-    // Where all requests are at work, a known result is still given, and a new one isn't made.
-    let permit = limits.request().expect("room for one");
+    // At the limit of requests, a cached result is still returned, and the store is not read.
+    let permit = limits.request().expect("a free place");
     assert_eq!(get().await, 200);
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert_eq!(get().await, 429);
@@ -229,7 +229,7 @@ async fn a_client_that_hangs_up_does_not_cancel_its_request() {
     let store = App::start().await;
     let proxy = Proxy::start(&store.endpoint).await;
     let mut app = store.through(&proxy.url).await;
-    app.restart_with_room(1).await;
+    app.restart_with_limit(1).await;
     let session = app.session("customer-1").await;
     let events = [event(Uuid::new_v4())];
     let body = json!({"clientEvents": events}).to_string();
@@ -249,7 +249,7 @@ async fn a_client_that_hangs_up_does_not_cancel_its_request() {
     }
     drop(stream);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(session.post(&events).await.status, 429, "the request that nobody waits for is still at work");
+    assert_eq!(session.post(&events).await.status, 429, "the cancelled request is still in progress");
     let recorded = async {
         while proxy.count("PutItem") < 2 || session.post(&events).await.status == 429 {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -298,8 +298,8 @@ async fn the_store_refuses_web_pages_and_unknown_access_keys() {
         (signed(&key), Some("null"), 403, "AccessDeniedException"),
     ] {
         let (answered, body) = list(sent.clone(), origin).await;
-        let told = body["__type"].as_str().expect("a type").rsplit('#').next();
-        assert_eq!((answered, told), (status, Some(code)), "{sent:?} {origin:?}: {body}");
+        let error = body["__type"].as_str().expect("a type").rsplit('#').next();
+        assert_eq!((answered, error), (status, Some(code)), "{sent:?} {origin:?}: {body}");
         assert!(body.get("TableNames").is_none());
     }
     assert_eq!(store.interrupt().await.code(), Some(0));

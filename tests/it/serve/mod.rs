@@ -35,7 +35,7 @@ const SESSIONS: &str = "/v2/session/startSession";
 pub struct Running {
     process: Child,
     pub said: String,
-    /// What it says on the side.
+    /// The lines of its log.
     errors: JoinHandle<String>,
     _stdout: Lines<BufReader<ChildStdout>>,
 }
@@ -74,7 +74,7 @@ impl Running {
         Running::start(&args, "Ctrl-C").await
     }
 
-    /// Where it said that it listens.
+    /// The URL that it printed.
     pub fn url(&self) -> &str {
         self.said.split_whitespace().find(|word| word.starts_with("http://127.0.0.1:")).expect("an address")
     }
@@ -147,7 +147,7 @@ fn text(path: &Path) -> &str {
 }
 
 #[tokio::test]
-async fn the_demo_says_where_it_is_and_its_three_commands_work() {
+async fn the_demo_prints_its_url_and_three_commands_that_work() {
     binary("punchcard");
     let started = Instant::now();
     let mut demo = Running::serve(&["--demo", "--memory"]).await;
@@ -224,7 +224,7 @@ async fn a_new_store_gets_one_client_whose_secret_is_shown_once() {
     assert!(!first.said.contains("curl") && !first.said.contains("demo"), "{}", first.said);
     first.token(&client, &secret).await;
     let (status, _) = first.post(SESSIONS, "", &json!({"clientId": "demo-client", "secret": "demo-secret"})).await;
-    assert_eq!(status, 401, "the demo's credentials are nobody's here");
+    assert_eq!(status, 401, "the demo's credentials are unknown here");
     assert_eq!(first.interrupt().await.code(), Some(0));
 
     let mut second = Running::serve(&["--data", text(&data)]).await;
@@ -232,7 +232,7 @@ async fn a_new_store_gets_one_client_whose_secret_is_shown_once() {
     second.token(&client, &secret).await;
     assert_eq!(second.interrupt().await.code(), Some(0));
 
-    // What the demo keeps in the same place stays apart.
+    // The demo's data in the same directory stays separate.
     let demo = Running::serve(&["--demo", "--data", text(&data)]).await;
     demo.token("demo-client", "demo-secret").await;
     let (status, _) = demo.post(SESSIONS, "", &json!({"clientId": client, "secret": secret})).await;
@@ -275,7 +275,7 @@ async fn a_faulty_catalog_is_refused_with_its_line_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_said_to_be() {
+async fn an_address_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     for args in [["serve", "--demo", "--memory", "--addr", &address], ["store", "--memory", "--addr", &address, "--"]] {
@@ -312,7 +312,7 @@ async fn the_store_alone_answers_the_sdk_with_its_tables_made() {
 #[tokio::test]
 async fn the_store_alone_has_the_demo_if_it_is_asked_for() {
     for (demo, items) in [(&["--demo"][..], true), (&[], false)] {
-        // What `Store::local` sends.
+        // The credentials of `Store::local`.
         let args = [&["store", "--memory", "--addr", "127.0.0.1:0", "--access-key", "punchcard"], demo].concat();
         let mut store = Running::start(&args, "tables").await;
         let admin = Admin::new(&Store::local(store.url(), "punchcard-"));
@@ -324,7 +324,7 @@ async fn the_store_alone_has_the_demo_if_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_it_does_not_understand_it_says_without_starting() {
+async fn an_unknown_argument_ends_the_start_with_an_error() {
     for (args, says) in [
         (&["serve", "--memory", "--data", "x"][..], "--memory"),
         (&["serve", "--demo", "--catalog", "x"], "--demo"),
@@ -339,7 +339,7 @@ async fn what_it_does_not_understand_it_says_without_starting() {
 }
 
 #[tokio::test]
-async fn nothing_is_warned_of_where_nothing_is_wrong() {
+async fn no_warning_is_logged_in_normal_operation() {
     let folder = TempDir::new().expect("a folder");
     let body = json!({"clientEvents": [event(Uuid::new_v4())]});
     for status in [200, 409] {
@@ -352,7 +352,7 @@ async fn nothing_is_warned_of_where_nothing_is_wrong() {
 }
 
 #[tokio::test]
-async fn what_it_logs_holds_nothing_that_was_sent_however_much_is_asked_for() {
+async fn the_log_contains_no_request_data_at_any_level() {
     let mut process = command(&["serve", "--addr", "127.0.0.1:0", "--demo", "--memory"]);
     process.env("RUST_LOG", "trace");
     let mut demo = Running::spawn(process, "Ctrl-C").await;

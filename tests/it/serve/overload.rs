@@ -1,4 +1,4 @@
-//! More than there is room for, and clients that are slow: nobody is kept waiting by them.
+//! Overload and slow clients: excess requests are refused, and other clients are served.
 
 use std::{
     process::Stdio,
@@ -27,7 +27,7 @@ use crate::{
     },
 };
 
-/// Every route, with how its dialect says that there is no room.
+/// Every route, with the overload error of its dialect.
 const ROUTES: [(Method, &str, &str, &str); 9] = [
     (Method::POST, "/v2/session/startSession", "/type", "TooManyRequestsException"),
     (Method::POST, "/v2/events/clientEvent", "/type", "TooManyRequestsException"),
@@ -45,15 +45,15 @@ async fn send(app: &App, method: Method, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn what_there_is_no_room_for_is_refused_at_once_in_its_dialect_and_the_rest_goes_on() {
+async fn a_request_over_the_limit_is_refused_at_once_in_its_dialect_and_the_others_complete() {
     let store = App::start().await;
     let proxy = Proxy::start(&store.endpoint).await;
     let mut app = store.through(&proxy.url).await;
-    app.restart_with_room(1).await;
+    app.restart_with_limit(1).await;
     let session = app.session("customer-1").await;
     let (first, second) = ([event(Uuid::new_v4())], [event(Uuid::new_v4())]);
 
-    // The store takes its time with the first: until then nothing else has room.
+    // The store does not respond to the first request, which takes the only place until then.
     proxy.fail_next("PutItem", Fault::NoAnswer);
     let slow = session.post(&first);
     let meanwhile = async {
@@ -65,15 +65,15 @@ async fn what_there_is_no_room_for_is_refused_at_once_in_its_dialect_and_the_res
         for (method, path, pointer, expected) in ROUTES {
             let answer = send(&app, method, path).await;
             assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, Some("1")), "{path}");
-            let told = answer.json().pointer(pointer).cloned().unwrap_or_default();
+            let code = answer.json().pointer(pointer).cloned().unwrap_or_default();
             assert_eq!(
-                told.as_str().map_or_else(|| told.to_string(), str::to_owned),
+                code.as_str().map_or_else(|| code.to_string(), str::to_owned),
                 expected,
                 "{path}: {}",
                 answer.body
             );
         }
-        // What needs no work is answered as ever.
+        // Responses that need no handler are given as usual.
         assert_eq!(send(&app, Method::OPTIONS, "/integrations/event").await.status, 204);
         assert_eq!(send(&app, Method::DELETE, "/integrations/event").await.status, 405);
         assert_eq!(proxy.count("PutItem"), 1, "nothing of it reached the store");
@@ -91,7 +91,7 @@ async fn send_only(address: &str, text: &str) -> TcpStream {
 }
 
 #[tokio::test]
-async fn slow_clients_and_endless_bodies_hold_nobody_up() {
+async fn slow_clients_and_endless_bodies_do_not_delay_other_clients() {
     const SLOW: usize = 300;
     let serve = Running::serve(&["--demo", "--memory", "--concurrency", "1"]).await;
     let address = address(&serve);
@@ -101,7 +101,7 @@ async fn slow_clients_and_endless_bodies_hold_nobody_up() {
         let begun = "POST /integrations/event HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
         bodies.push(send_only(address, begun).await);
     }
-    // All have the one room between them, and none takes it.
+    // Incomplete requests do not take the only place.
     let token = serve.token("demo-client", "demo-secret").await;
     let recorded =
         serve.post("/v2/events/clientEvent", &token, &json!({"clientEvents": [event(Uuid::new_v4())]})).await;
@@ -117,7 +117,7 @@ async fn slow_clients_and_endless_bodies_hold_nobody_up() {
     }
     assert!(sent < 64 * 1024 * 1024, "it is taken as long as it is sent");
 
-    // Who doesn't even finish a head is not waited for.
+    // A head that is not completed in time is not waited for.
     for mut stream in heads {
         let mut answer = Vec::new();
         let end = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut answer)).await;
@@ -140,7 +140,7 @@ async fn slow_clients_and_endless_bodies_hold_nobody_up() {
 const CONNECTIONS: usize = 4096;
 
 #[tokio::test]
-async fn more_hostile_connections_than_there_may_be_shut_nobody_out() {
+async fn hostile_connections_over_the_limit_do_not_lock_out_other_clients() {
     rlimit::increase_nofile_limit(3 * CONNECTIONS as u64).expect("a limit");
     let serve = Running::serve(&["--demo", "--memory"]).await;
     let address = address(&serve);
@@ -182,7 +182,7 @@ async fn more_hostile_connections_than_there_may_be_shut_nobody_out() {
 }
 
 #[tokio::test]
-async fn fewer_file_descriptors_than_connections_shut_nobody_out() {
+async fn too_few_file_descriptors_for_the_connections_do_not_lock_out_other_clients() {
     let mut shell = Command::new("sh");
     shell
         .arg("-c")

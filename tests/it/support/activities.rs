@@ -109,7 +109,7 @@ impl Programme {
         self.post(&activities_path(correlation_id), &[("idempotency-key", key)], &body.to_string()).await
     }
 
-    /// What a new activity, without id and key, earns.
+    /// The earnings of a new activity without id and key.
     pub async fn earned(&self, correlation_id: &str, body: &Value) -> Value {
         let answer = self.post(&activities_path(correlation_id), &[], &body.to_string()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -129,14 +129,14 @@ impl Programme {
         answer.json()["loyaltyId"].as_str().expect("a loyalty id").to_owned()
     }
 
-    /// The balances that the API tells.
+    /// The balances in the response of the API.
     pub async fn balances(&self, correlation_id: &str) -> Value {
         let answer = self.get(&format!("/client/users/{correlation_id}/balances")).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()["balances"].take()
     }
 
-    /// How many activities, members and sessions are stored.
+    /// The numbers of stored activities, members and sessions.
     pub async fn stored(&self) -> [usize; 3] {
         let mut counts = [0; 3];
         for (count, table) in counts.iter_mut().zip(["Activities", "Members", "Sessions"]) {
@@ -208,7 +208,7 @@ pub fn with(mut body: Value, name: &str, value: impl Into<Value>) -> Value {
     body
 }
 
-/// What a unit awarded.
+/// The points of a unit.
 pub fn points(base: u64, bonus: u64, targeted: u64) -> Value {
     json!({"loyalty": {"base": base, "bonus": bonus, "targeted": targeted, "total": base + bonus + targeted}})
 }

@@ -88,13 +88,13 @@ impl Answer {
 }
 
 /// More requests at once than a test sends.
-const ROOM: usize = 10_000;
+const NO_LIMIT: usize = 10_000;
 
 /// Starts functions on a store, and says where they answer.
-async fn listen(store: &Store, room: usize) -> String {
+async fn listen(store: &Store, concurrency: usize) -> String {
     let listener = TcpListener::bind(ANY_PORT).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let api = router::router(registry::open_all(store).await, &Limits::new(room));
+    let api = router::router(registry::open_all(store).await, &Limits::new(concurrency));
     tokio::spawn(async move { axum::serve(listener, api).await });
     url
 }
@@ -135,7 +135,7 @@ impl App {
         // Read now, and not while requests wait for their answers.
         LazyLock::force(&description::OPERATIONS);
         App {
-            url: listen(&store, ROOM).await,
+            url: listen(&store, NO_LIMIT).await,
             store,
             endpoint,
             prefix,
@@ -146,12 +146,12 @@ impl App {
 
     /// Goes on with functions that start anew: those that run would notice a change of the catalog after a minute.
     pub async fn restart(&mut self) {
-        self.restart_with_room(ROOM).await;
+        self.restart_with_limit(NO_LIMIT).await;
     }
 
     /// The same, for no more than so many requests at once.
-    pub async fn restart_with_room(&mut self, room: usize) {
-        self.url = listen(&self.store, room).await;
+    pub async fn restart_with_limit(&mut self, concurrency: usize) {
+        self.url = listen(&self.store, concurrency).await;
     }
 
     /// Sends a request. Of two headers of one name, the later one counts.
@@ -164,8 +164,8 @@ impl App {
         self.send_raw(method, path, map, body).await
     }
 
-    /// Sends a request as it is, with every header as often as it is there. Whatever the answer is, it has to be as
-    /// `openapi.json` describes it.
+    /// Sends a request as it is, with repeated headers. Every response must be as `openapi.json`
+    /// describes it.
     pub async fn send_raw(&self, method: Method, path: &str, headers: HeaderMap, body: impl Into<Vec<u8>>) -> Answer {
         let body = body.into();
         let request = self.client.request(method.clone(), format!("{}{path}", self.url));

@@ -15,7 +15,7 @@ pub fn binary(name: &str) -> PathBuf {
             .args(["build", "--workspace", "--exclude", "punchcard-faults", "--bins", "--quiet"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         build.arg("--target-dir").arg(folder.parent().expect("target"));
-        // What cargo tells a test of its package is not to be taken for the binaries' own: all would be built anew.
+        // Cargo sets these variables for the test's own package; inherited, they would cause a rebuild of everything.
         for (name, _) in
             std::env::vars().filter(|(name, _)| name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_"))
         {

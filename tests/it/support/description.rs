@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::Answer;
 
-/// What HTTP itself has for an answer; a description has no place for it.
+/// Headers of HTTP itself, which a description does not list.
 const TRANSPORT: [&str; 5] = ["connection", "content-length", "content-type", "date", "transfer-encoding"];
 
 pub static DOCUMENT: LazyLock<Value> =
@@ -31,7 +31,7 @@ static HEADERS: LazyLock<BTreeMap<String, (bool, Validator)>> = LazyLock::new(||
         .collect()
 });
 
-/// An operation, and how to tell whether what is sent and answered is what it describes.
+/// An operation, with the validators of its requests and responses.
 pub struct Operation {
     pub id: &'static str,
     pub method: Method,
@@ -56,7 +56,7 @@ pub struct Described {
     body: Validator,
 }
 
-/// What a reference refers to; anything else is itself.
+/// The target of a reference; any other value is returned as it is.
 pub fn resolved(node: &'static Value) -> &'static Value {
     match node["$ref"].as_str() {
         Some(reference) => DOCUMENT.pointer(reference.trim_start_matches('#')).expect(reference),
@@ -142,7 +142,7 @@ impl Operation {
             let sent = if parameter.is_header {
                 headers.get(parameter.name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
             } else {
-                // What is escaped is left to the endpoint.
+                // Escaped text is left to the endpoint.
                 let sent = in_path.iter().find(|(name, _)| *name == parameter.name).map(|(_, sent)| *sent);
                 sent.filter(|sent| !sent.contains('%')).map(str::to_owned)
             };

@@ -71,14 +71,14 @@ impl Function {
         Function { events, answers, process, log, errors }
     }
 
-    /// Invokes it with an event, and waits for its answer, or for what it says that went wrong.
+    /// Invokes it with an event, and waits for its answer, or the error that it reports.
     pub async fn invoke(&mut self, event: Value) -> Result<Value, Value> {
         self.events.send(event).expect("the runtime runs");
         let answer = tokio::time::timeout(Duration::from_secs(30), self.answers.recv()).await;
         answer.expect("an answer in time").expect("the runtime runs")
     }
 
-    /// Whether it has not ended.
+    /// Returns true until the process has ended.
     pub fn is_running(&mut self) -> bool {
         self.process.try_wait().expect("its state").is_none()
     }

@@ -1,5 +1,5 @@
-//! What no log may hold: secrets, tokens, bodies, ids of customers, addresses. Every log line of every test is looked
-//! through at the finest level: this process's as it is written, the real binaries' as it is read.
+//! Secrets, tokens, bodies, ids of customers and addresses must not be logged. Every log line of every test is checked,
+//! at the finest level: this process's as it is written, the real binaries' as it is read.
 
 use std::{
     io::{self, Write as _},
@@ -33,7 +33,7 @@ use crate::support::{
 /// Parts of what the tests send and store, and of what the store answers.
 const MARKS: [&str; 14] = [
     "canary",
-    // How every token begins.
+    // The first characters of every token.
     "eyJ0eXAi",
     "demo-secret",
     "demo-api-key",
@@ -241,7 +241,7 @@ fn spoilt(event: &Value) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_log_holds_nothing_that_was_sent_whatever_becomes_of_the_request() {
+async fn no_log_contains_request_data_whether_the_request_succeeds_or_fails() {
     let mut app = App::start().await;
     let catalog = yaml::DEMO.replace("channelMerging: none", "channelMerging: email");
     let catalog = yaml::read(&catalog).expect("a catalog");
@@ -267,7 +267,7 @@ async fn a_log_holds_nothing_that_was_sent_whatever_becomes_of_the_request() {
         proxy.set_down(true);
         running.invoke(marked.event(name)).await.expect("an answer");
         proxy.set_down(false);
-        // What isn't even an event.
+        // Payloads that are not an event.
         let mut none = event.clone();
         none["headers"]["x-odd"] = json!("canary\n");
         for none in [none, json!({"body": canary("body")}), json!(canary("event")), json!([canary("event")])] {

@@ -1,4 +1,4 @@
-//! What the tests of player events share: sending events, looking at players, catalogs of one's own.
+//! Player events: requests, lookups, and apps with catalogs of their own.
 
 use std::{collections::HashMap, fmt::Display, io::Write as _, path::Path};
 
@@ -16,7 +16,7 @@ pub const EVENT: &str = "/integrations/event";
 pub const API_KEY: (&str, &str) = ("apikey", "demo-api-key");
 pub const JSON: (&str, &str) = ("content-type", "application/json");
 
-/// Campaigns that pay for an event whatever its metadata, without limits.
+/// A campaign that pays for an event with any metadata, without limits.
 pub fn campaign(id: &str, event: &str, points: u64) -> Value {
     limited(id, event, points, &json!({}))
 }
@@ -88,12 +88,12 @@ impl App {
         (total("points"), total("events"))
     }
 
-    /// What each recorded request earned, as it is stored, in no order.
+    /// The stored earnings of each recorded request, in no order.
     pub async fn earned(&self) -> Vec<Value> {
         self.items("PlayerEvents").await.iter().map(|record| json(record, "earned")).collect()
     }
 
-    /// How many records and members there are.
+    /// The numbers of records and of members.
     pub async fn stored(&self) -> (usize, usize) {
         (self.items("PlayerEvents").await.len(), self.items("Members").await.len())
     }

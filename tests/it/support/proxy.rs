@@ -1,5 +1,5 @@
-//! A store that fails as DynamoDB does and the embedded one doesn't: stands before it, passes every call on and keeps
-//! a list of them, and fails those it is told to.
+//! A proxy in front of the embedded store that fails as DynamoDB does: it records every call, passes it on, or fails it
+//! as planned.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +17,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// What goes wrong with one call.
+/// The failure of one call.
 #[derive(Debug, Clone, Copy)]
 pub enum Fault {
     /// The call is carried out; its answer gets lost.
@@ -84,12 +84,12 @@ impl Proxy {
         self.shared.plan().consumed.clone()
     }
 
-    /// How many calls of this operation there were so far.
+    /// The number of calls of this operation so far.
     pub fn count(&self, operation: &str) -> usize {
         self.shared.plan().calls.iter().filter(|(called, _)| called == operation).count()
     }
 
-    /// Whether all that was to fail has failed.
+    /// Returns true if every planned fault has happened.
     pub fn all_faults_happened(&self) -> bool {
         self.shared.plan().faults.is_empty()
     }

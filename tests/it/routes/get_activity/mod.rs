@@ -42,7 +42,7 @@ async fn an_activity_is_read_back_as_it_was_answered_with_what_was_sent() {
 }
 
 #[tokio::test]
-async fn what_was_not_sent_is_not_read_back() {
+async fn absent_members_stay_absent() {
     let programme = Programme::start().await;
     let body = with(with(activity("APP_CHECKIN"), "note", json!(null)), "extendedData", json!(null));
     programme.send("c-1", "a-1", &with(body, "businessUnit", json!(null))).await;
@@ -92,7 +92,7 @@ async fn an_activity_is_found_under_the_correlation_id_that_it_was_sent_with_and
 }
 
 #[tokio::test]
-async fn who_asks_wrongly_is_told_how() {
+async fn an_invalid_request_is_refused_with_its_reason() {
     let programme = Programme::start().await;
     programme.send("c-1", "a-1", &activity("APP_CHECKIN")).await;
     let rule = "must be 1 to 128 of A-Z a-z 0-9 . _ : -";

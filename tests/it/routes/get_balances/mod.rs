@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::activities::{Programme, activity, assert_error, assert_headers, assert_invalid, with};
 
 #[tokio::test]
-async fn who_earned_nothing_or_is_unknown_has_no_balances() {
+async fn a_member_without_points_or_records_has_no_balances() {
     let programme = Programme::start().await;
     programme.tie("A-1", "c-1").await;
     let path = |id: &str| format!("/client/users/{id}/balances");
@@ -16,12 +16,12 @@ async fn who_earned_nothing_or_is_unknown_has_no_balances() {
     assert_headers(&known);
     let unknown = programme.get(&path("c-2")).await;
     assert_eq!((unknown.status.as_u16(), unknown.json()), (200, json!({"accountId": "c-2", "balances": {}})));
-    // To ask makes nobody known.
+    // The request stores nothing.
     assert_eq!(programme.stored().await, [0, 2, 1]);
 }
 
 #[tokio::test]
-async fn balances_are_told_by_unit_and_type_for_every_session_of_the_account() {
+async fn balances_are_listed_by_unit_and_type_for_every_session_of_the_account() {
     let programme = Programme::start().await;
     programme.tie("A-1", "c-1").await;
     programme.tie("A-1", "c-2").await;
@@ -38,7 +38,7 @@ async fn balances_are_told_by_unit_and_type_for_every_session_of_the_account() {
 }
 
 #[tokio::test]
-async fn who_asks_wrongly_is_told_how() {
+async fn an_invalid_request_is_refused_with_its_reason() {
     let programme = Programme::start().await;
     let (path, bad) = ("/client/users/c-1/balances", "/client/users/c%201/balances");
     assert_invalid(&programme.get(bad).await, "correlation_id must be 1 to 128 of A-Z a-z 0-9 . _ : -");

@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_player_is_told_in_four_members() {
+async fn a_player_has_four_members() {
     let app = App::start().await;
     app.did("player123", "review").await;
     let record = app.items("PlayerEvents").await.remove(0);
@@ -19,20 +19,20 @@ async fn a_player_is_told_in_four_members() {
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let received = text(&record, "receivedAt");
     assert!(received.ends_with('Z'), "{received}");
-    let told = json!({"playerUniqueId": "player123", "createdAt": received, "points": 5, "events": 1});
-    assert_eq!(answer.json(), told);
+    let expected = json!({"playerUniqueId": "player123", "createdAt": received, "points": 5, "events": 1});
+    assert_eq!(answer.json(), expected);
 
     app.did("player123", "review").await;
-    let told = json!({"playerUniqueId": "player123", "createdAt": received, "points": 10, "events": 2});
-    assert_eq!(app.get_player("player123").await.json(), told);
+    let expected = json!({"playerUniqueId": "player123", "createdAt": received, "points": 10, "events": 2});
+    assert_eq!(app.get_player("player123").await.json(), expected);
 }
 
 #[tokio::test]
-async fn who_sent_nothing_is_not_found() {
+async fn a_player_without_events_is_not_found() {
     let app = App::start().await;
     app.did("player123", "review").await;
     let longer = "x".repeat(129);
-    for id in ["nobody", "Player123", "player123 ", "player#player123", " ", "a\0b", &longer] {
+    for id in ["unknown", "Player123", "player123 ", "player#player123", " ", "a\0b", &longer] {
         let not_found = (404, 404, "Player not found".to_owned());
         assert_eq!(fault(&app.get_player(id).await), not_found, "{id:?}");
     }
@@ -71,7 +71,7 @@ async fn an_id_may_have_any_character_percent_encoded() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_not_text_names_nobody() {
+async fn an_id_that_is_not_utf_8_is_not_found() {
     let app = App::start().await;
     let answer = app.send(Method::GET, "/integrations/player/%FF", &[API_KEY], "").await;
     assert_eq!(fault(&answer), (404, 404, "Player not found".to_owned()));

@@ -122,10 +122,10 @@ async fn a_token_is_valid_for_an_hour_and_no_two_are_the_same() {
 }
 
 #[tokio::test]
-async fn a_request_that_asks_wrongly_is_told_how() {
+async fn an_invalid_request_is_refused_with_its_reason() {
     let app = App::start().await;
     let demo = basic("demo-client:demo-secret");
-    for (form, error, told) in [
+    for (form, error, words) in [
         ("", "invalid_request", "grant_type"),
         ("\u{feff}grant_type=client_credentials", "invalid_request", "byte order mark"),
         ("grant_type=", "invalid_request", "grant_type"),
@@ -140,7 +140,7 @@ async fn a_request_that_asks_wrongly_is_told_how() {
         let answer = ask(&app, Some(&demo), form).await;
         assert_oauth_error(&answer, 400, error);
         let description = answer.json()["error_description"].to_string();
-        assert!(description.contains(told), "{form}: {description}");
+        assert!(description.contains(words), "{form}: {description}");
     }
 }
 

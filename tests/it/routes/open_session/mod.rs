@@ -1,5 +1,7 @@
 //! `POST /client/users/{correlation_id}/sessions`.
 
+mod anonymous;
+
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
@@ -130,7 +132,7 @@ async fn of_parallel_sessions_of_one_correlation_id_for_two_accounts_one_wins() 
     for answer in lost {
         assert_error(answer, 409, "CONFLICT", "CorrelationID already belongs to another account");
     }
-    // Who lost is not even enrolled.
+    // The other account is not enrolled.
     assert_eq!(programme.stored().await, [0, 2, 1]);
 }
 
@@ -171,7 +173,7 @@ async fn a_correlation_id_that_reads_like_an_enrolled_account_is_apart_from_it()
 }
 
 #[tokio::test]
-async fn a_session_that_is_not_valid_is_told_what_is_wrong_and_not_opened() {
+async fn an_invalid_session_is_refused_with_its_reason_and_not_opened() {
     let programme = Programme::start().await;
     for (body, message) in [
         (r#"{"channel":"APP"}"#, "correlationId is required"),

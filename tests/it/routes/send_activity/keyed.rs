@@ -101,7 +101,7 @@ async fn the_same_key_with_another_payload_is_refused_and_nothing_is_stored() {
         assert_error(&answer, 422, "IDEMPOTENCY_KEY_REUSED", message);
         assert_eq!(answer.header("idempotent-replayed"), None);
     }
-    // One that is not valid is told so first.
+    // An invalid payload is reported first.
     assert_invalid(&programme.post(&path, &key, "{}").await, "Channel not found");
     assert_eq!(programme.app.items("Activities").await, items);
     programme.assert_books_balance().await;
@@ -151,7 +151,7 @@ async fn other_keys_are_other_activities() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused() {
+async fn an_invalid_key_is_refused() {
     let programme = Programme::start().await;
     for key in ["", "a\tb", "ключ", "\u{80}", &"k".repeat(129)] {
         let answer = programme.send_keyed("c-1", key, &survey()).await;
@@ -177,7 +177,7 @@ async fn a_key_is_ignored_where_the_path_has_an_id() {
 }
 
 #[tokio::test]
-async fn a_retry_stays_where_the_first_one_went_whatever_session_is_opened_between() {
+async fn a_retry_counts_for_the_first_account_after_another_session_was_opened() {
     let programme = Programme::start().await;
     let first = programme.send_keyed("c-1", "key", &survey()).await;
     programme.tie("A-1", "c-1").await;

@@ -1,5 +1,5 @@
-//! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: what is accepted, what is refused, and what it
-//! earns. The rest is in `send_activity_keyed` (Idempotency-Key) and `send_activity_parallel`.
+//! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: responses, refusals and earnings. Requests with
+//! an Idempotency-Key are in `keyed`, concurrent ones in `parallel`.
 
 mod keyed;
 mod many_limits;
@@ -31,7 +31,7 @@ fn without(mut body: Value, name: &str) -> Value {
     body
 }
 
-// What is answered
+// Responses
 
 #[tokio::test]
 async fn an_activity_is_answered_with_its_id_type_and_what_it_earned() {
@@ -97,7 +97,7 @@ async fn an_id_that_is_a_guid_has_no_case_and_another_has() {
     }
 }
 
-// What is refused
+// Refusals
 
 #[tokio::test]
 async fn the_error_table_of_the_seed() {
@@ -386,7 +386,7 @@ async fn a_browser_may_ask_first_and_gets_no_credentials() {
     }
 }
 
-// What is earned
+// Earnings
 
 #[tokio::test]
 async fn every_offer_of_the_demo_catalog_pays_as_its_row_says() {

@@ -10,7 +10,7 @@ fn in_unit(unit: &str, action: &str) -> Value {
     with(activity(action), "businessUnit", unit)
 }
 
-/// How many of the answers earned so many bonus points.
+/// The number of responses with so many bonus points.
 fn paid(answers: &[Value], unit: &str, bonus: u64) -> usize {
     answers.iter().filter(|answer| answer["earned"][unit]["loyalty"]["bonus"] == bonus).count()
 }
@@ -20,7 +20,7 @@ async fn of_64_parallel_posts_of_one_id_one_is_recorded_and_paid() {
     let programme = &Programme::start().await;
     let body = in_unit("XYZ", "SURVEY_RESPONSE");
     let answers = join_all((0..64).map(async |number| {
-        // Whoever it comes from.
+        // From two correlation ids.
         programme.send(["c-1", "c-2"][number % 2], "a-1", &body).await
     }));
     let answers = answers.await;
@@ -97,7 +97,7 @@ fn many_counters() -> String {
     json!({"businessUnits": units, "offers": offers}).to_string()
 }
 
-/// What so many activities earn of [`many_counters`].
+/// The points of so many activities by [`many_counters`].
 fn many_points(activities: u64) -> u64 {
     let earned = |number: u64| {
         let reward = 3 + number % 4;

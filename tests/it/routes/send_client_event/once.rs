@@ -1,4 +1,4 @@
-//! That each event is stored exactly once, and what a client is told about those that were there before.
+//! Each event is stored exactly once, and the response names those that existed before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ async fn an_id_is_a_customers_own() {
 }
 
 #[tokio::test]
-async fn the_same_event_is_known_again_however_it_is_spelled() {
+async fn the_same_event_is_recognised_in_every_spelling() {
     let app = App::start().await;
     let session = app.session("customer-1").await;
     let event = with(activation(ID), "clientEventMetadata/section", 5);
@@ -93,7 +93,7 @@ async fn the_same_event_is_known_again_however_it_is_spelled() {
 }
 
 #[tokio::test]
-async fn null_is_as_good_as_left_out() {
+async fn null_is_the_same_as_an_absent_member() {
     let app = App::start().await;
     let session = app.session("customer-1").await;
     let bare = enrollment(ID);
@@ -105,7 +105,7 @@ async fn null_is_as_good_as_left_out() {
 }
 
 #[tokio::test]
-async fn a_batch_says_of_each_event_what_became_of_it() {
+async fn the_response_to_a_batch_has_the_result_of_each_event() {
     let app = App::start().await;
     let session = app.session("customer-1").await;
     assert_accepted(&session.post(&[enrollment(ID), activation(OTHER_ID)]).await, "the first time");

@@ -1,4 +1,4 @@
-//! What happens when the store fails: nothing is lost, nothing counted twice, nothing told that is not the client's.
+//! Store failures: no event is lost or counted twice, and no response reveals internals.
 
 use lambda_http::Body;
 use punchcard_http::{Call, Reply, Route, route};
@@ -32,7 +32,7 @@ fn assert_outage(answer: &Answer, case: &str) {
 }
 
 #[tokio::test]
-async fn a_store_out_of_reach_is_an_internal_server_error_that_tells_nothing() {
+async fn a_store_out_of_reach_is_an_internal_server_error_that_reveals_nothing() {
     let app = App::start().await;
     let session = app.session("customer-1").await;
     let lost = app.through("http://127.0.0.1:1").await;
@@ -40,7 +40,7 @@ async fn a_store_out_of_reach_is_an_internal_server_error_that_tells_nothing() {
     let credentials = json!({"clientId": "demo-client", "secret": "demo-secret"});
     let answer = lost.post("/v2/session/startSession", &[("x-source-customer-id", "customer-1")], &credentials).await;
     assert_outage(&answer, "never reached, for a token");
-    // What is no matter of the store is answered all the same.
+    // Responses that need no store are given as usual.
     assert_eq!(lost.send(reqwest::Method::GET, "/v2/events/clientEvent", &[], "").await.status, 405);
 }
 
@@ -83,7 +83,7 @@ async fn a_refusal_by_the_store_is_an_outage_and_no_duplicate() {
 }
 
 #[tokio::test]
-async fn after_a_lost_answer_a_write_knows_itself_and_is_new() {
+async fn a_retry_after_a_lost_response_recognises_its_own_write_as_new() {
     let (app, proxy, shaky) = behind_a_proxy().await;
     let session = shaky.session("customer-1").await;
     proxy.fail_next("PutItem", Fault::AnswerLost);
@@ -127,7 +127,7 @@ async fn a_busy_store_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_was_there_before_is_read_until_it_is_read_whole() {
+async fn existing_events_are_read_again_until_all_are_read() {
     let (_app, proxy, shaky) = behind_a_proxy().await;
     let session = shaky.session("customer-1").await;
     let events = enrollments(3);
@@ -194,7 +194,7 @@ async fn a_slow_store_is_an_outage_before_the_function_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_panic_is_an_internal_server_error_that_tells_nothing() {
+async fn a_panic_is_an_internal_server_error_that_reveals_nothing() {
     /// A handler that panics.
     struct Panics;
 

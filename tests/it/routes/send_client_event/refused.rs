@@ -1,4 +1,4 @@
-//! What is refused, with what answer; and that nothing of it is stored.
+//! Refused requests: the response, and that nothing is stored.
 
 use std::time::Duration;
 
@@ -216,7 +216,7 @@ fn faulty() -> Vec<Bad> {
     // A number that has more digits than an id has characters.
     let digits = json!({"clientEvents": [ad]}).to_string().replace("\"Dashboard\"", &"5".repeat(129));
     cases.push(bad("a section number of 129 digits", digits, &["/clientEvents/0/clientEventMetadata/section"]));
-    // What is given is checked, also where none is required.
+    // Optional members are checked if they are present.
     let faulty = with(enrollment(ID), "clientEventMetadata", json!({"channel": "TV"}));
     cases.push(bad_event("bad metadata that is not required", &faulty, "/clientEventMetadata/channel"));
     cases
@@ -246,7 +246,7 @@ async fn every_kind_of_bad_body_is_refused_with_its_place_and_stores_nothing() {
     }
     println!("{count} kinds of bad bodies were refused");
     assert!(count >= 100, "{count} kinds");
-    // What they were made from is good.
+    // The events that they were derived from are valid.
     assert_accepted(&session.post(&[activation(ID), enrollment(OTHER_ID)]).await, "good events");
 }
 
@@ -265,7 +265,7 @@ async fn a_request_without_a_customer_is_refused_and_stores_nothing() {
         assert_eq!(assert_error(&answer, 400, "ValidationException", case), [""]);
         assert!(answer.body.contains("x-source-customer-id"), "{case}: {}", answer.body);
     }
-    // A header's fault and a body's are told together.
+    // Faults of a header and of the body are reported together.
     let both = session.post_raw(&[("x-source-customer-id", "")], "{}").await;
     assert_eq!(assert_error(&both, 400, "ValidationException", "both"), ["", "/clientEvents"]);
     assert_nothing_stored(&app, "no customer").await;
@@ -280,7 +280,7 @@ async fn of_several_faults_the_first_in_the_contracts_order_answers() {
     for faults in (1..1u32 << ORDER.len()).rev() {
         let wrong =
             |status: u16| ORDER.iter().position(|known| *known == status).is_some_and(|bit| faults >> bit & 1 == 1);
-        // Nobody reads a body that was sent to nowhere: sending a long one may end without an answer.
+        // The body of a request to an unknown path is not read: sending a long one may end without a response.
         if wrong(404) && wrong(413) {
             continue;
         }
@@ -303,7 +303,7 @@ async fn of_several_faults_the_first_in_the_contracts_order_answers() {
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_one_is_allowed() {
+async fn the_response_to_another_method_names_the_allowed_one() {
     let app = App::start().await;
     for path in ["/v2/events/clientEvent", "/v2/session/startSession"] {
         for method in [Method::GET, Method::PUT, Method::PATCH, Method::DELETE] {
@@ -320,7 +320,7 @@ async fn another_method_is_told_which_one_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_for_its_own_customer_only() {
+async fn a_token_is_valid_for_its_own_customer_only() {
     let app = App::start().await;
     let session = app.session("customer-1").await;
     let body = json!({"clientEvents": [enrollment(ID)]}).to_string();
@@ -329,8 +329,8 @@ async fn a_token_is_good_for_its_own_customer_only() {
         assert_error(&answer, 401, "SessionValidationException", other);
     }
     assert_nothing_stored(&app, "another customer").await;
-    let nobody = app.session("no-user-available").await;
-    assert_accepted(&nobody.post_raw(&[], body).await, "an ordinary value");
+    let anonymous = app.session("no-user-available").await;
+    assert_accepted(&anonymous.post_raw(&[], body).await, "an ordinary value");
 }
 
 /// Checks a client's secret as if it came so many milliseconds after `start`.
@@ -363,7 +363,7 @@ fn later(now: Timestamp, millis: i64) -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_revocation_holds_after_sixty_seconds_at_the_latest() {
+async fn a_revoked_client_is_refused_after_sixty_seconds_at_the_latest() {
     let app = App::start().await;
     let now = punchcard_runtime::now();
     let admission = Admission::open(&app.store).await;
@@ -374,7 +374,7 @@ async fn a_revocation_holds_after_sixty_seconds_at_the_latest() {
 }
 
 #[tokio::test]
-async fn a_new_client_is_let_in_at_once_and_an_unknown_one_asks_the_store_every_five_seconds_at_most() {
+async fn a_new_client_is_admitted_at_once_and_an_unknown_one_causes_a_read_every_five_seconds_at_most() {
     let app = App::start().await;
     let proxy = Proxy::start(&app.endpoint).await;
     let through = app.through(&proxy.url).await;
@@ -394,7 +394,7 @@ async fn a_new_client_is_let_in_at_once_and_an_unknown_one_asks_the_store_every_
     assert_eq!(admitted_at("new", 30_000).await, Ok(()));
     assert_eq!(proxy.count("Query"), before + 2);
 
-    // Nor does how long an answer takes tell which clients there are: a wrong secret asks the store as well.
+    // Nor does the time of a response reveal which clients exist: a wrong secret causes a read of the store too.
     for millis in [35_000, 35_001, 39_999] {
         assert_eq!(admitted_at("demo-client", millis).await, Err(Denied::WrongSecret));
     }

@@ -56,7 +56,7 @@ async fn two_tokens_are_never_the_same() {
 }
 
 #[tokio::test]
-async fn a_request_that_says_less_or_something_else_is_refused_with_its_places() {
+async fn an_incomplete_or_invalid_request_is_refused_with_the_places_of_its_faults() {
     let app = App::start().await;
     let (id, secret) = ("/clientId", "/secret");
     let cases: [(&str, &str, &[&str]); 17] = [
@@ -106,7 +106,7 @@ async fn of_several_faults_the_first_in_the_contracts_order_answers() {
     let no_customer = [("x-source-customer-id", "")];
     let text = [("content-type", "text/plain")];
     assert_eq!(app.send(Method::PUT, PATH, &text, "{").await.status, 405);
-    // Who isn't let in is told so before anything about the rest that can be read.
+    // Invalid credentials are reported before other faults of the body.
     assert_eq!(start(&app, &no_customer, &wrong).await.status, 401);
     assert_eq!(start(&app, &[], &wrong.replacen('{', r#"{"x":1,"x":1,"#, 1)).await.status, 401);
     assert_eq!(start(&app, &text, &(good.clone() + &padding)).await.status, 413);

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn all_paths_are_one() {
+async fn every_path_behaves_the_same() {
     let app = App::start().await;
     for path in PATHS {
         let send = |method, headers| app.send(method, path, headers, FIRST_EXAMPLE);
@@ -199,7 +199,7 @@ async fn five_hundred_events_in_one_request_all_count() {
 }
 
 #[tokio::test]
-async fn a_body_is_as_long_as_it_may_be() {
+async fn a_body_of_256_kib_is_accepted_and_a_longer_one_refused() {
     let app = App::start().await;
     let mut body = FIRST_EXAMPLE.to_owned();
     body.push_str(&" ".repeat(LONGEST - body.len()));
@@ -212,7 +212,7 @@ async fn a_body_is_as_long_as_it_may_be() {
 }
 
 #[tokio::test]
-async fn what_is_more_than_the_store_holds_is_refused_with_a_reason() {
+async fn events_larger_than_an_item_of_the_store_are_refused_with_a_reason() {
     let app = App::start().await;
     // Five bytes as it is sent, 25 in the canonical form that is stored: 400,000 bytes, and 410,000.
     let body = |count: usize| {
@@ -231,7 +231,7 @@ async fn what_is_more_than_the_store_holds_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn any_json_content_type_will_do() {
+async fn every_json_content_type_is_accepted() {
     let app = App::start().await;
     for content_type in ["application/json; charset=utf-8", "Application/JSON", "application/json;v=1"] {
         let headers = [API_KEY, ("Content-Type", content_type)];
@@ -240,7 +240,7 @@ async fn any_json_content_type_will_do() {
 }
 
 #[tokio::test]
-async fn the_api_keys_header_has_a_name_without_case() {
+async fn the_name_of_the_api_key_header_is_case_insensitive() {
     let app = App::start().await;
     for name in ["APIKey", "apikey", "ApiKey"] {
         let headers = [(name, "demo-api-key"), JSON];

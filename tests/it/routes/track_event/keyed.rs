@@ -27,7 +27,7 @@ async fn a_retry_gets_the_first_answer_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn the_same_payload_is_one_that_means_the_same() {
+async fn payloads_with_the_same_meaning_are_the_same() {
     let app = App::start().await;
     let first = r#"{"playerUniqueId":"p","events":{"a":{"n":100,"t":"x","l":[1,2]},"b":{}}}"#;
     assert_tracked(&app.track_once("a key", first).await);
@@ -113,7 +113,7 @@ async fn a_key_is_printable_ascii_of_any_look() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn an_invalid_key_is_refused() {
     let app = App::start().await;
     let client = reqwest::Client::new();
     for key in [&b""[..], &[b'k'; 129], "schlüssel".as_bytes(), b"a\tb", b"\xff"] {

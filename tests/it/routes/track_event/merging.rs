@@ -148,7 +148,7 @@ async fn a_merged_id_still_books_on_its_customer_when_merging_is_turned_off() {
     app.did("ada", "visit").await;
     assert_eq!(app.totals("ada").await, (50, 5));
     assert_eq!(app.totals("ada's phone").await, (50, 5));
-    // Nobody is merged any more, and no address noted.
+    // Players are no longer merged, and no address is stored.
     app.did_as("ada's tablet", ADA, "visit").await;
     assert_eq!(app.totals("ada's tablet").await, (10, 1));
     app.apply(&catalog("email")).await;
@@ -177,7 +177,7 @@ async fn each_id_keeps_its_own_keys_and_the_address_is_part_of_the_payload() {
         );
     }
     assert_eq!(app.totals("ada").await, (20, 2));
-    // What was refused has added no address.
+    // The refused request has added no address.
     app.did_as("work", ("email", "ada@work.example"), "visit").await;
     assert_eq!(app.totals("work").await, (10, 1));
 }

@@ -39,7 +39,7 @@ fn events(player: &str, events: &Value) -> String {
     json!({"playerUniqueId": player, "events": events}).to_string()
 }
 
-/// How many answers have each status.
+/// The number of responses by status.
 fn statuses(answers: &[Answer]) -> HashMap<u16, usize> {
     let mut count = HashMap::new();
     for answer in answers {
@@ -48,7 +48,7 @@ fn statuses(answers: &[Answer]) -> HashMap<u16, usize> {
     count
 }
 
-/// How often each campaign paid, by the records.
+/// The number of payments by each campaign, by the records.
 fn times_paid(earned: &[Value]) -> HashMap<String, u64> {
     let mut times = HashMap::new();
     let events = earned.iter().filter_map(Value::as_object).flat_map(|record| record.values());

@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn one_message_tells_everything_that_is_wrong() {
+async fn one_message_lists_every_fault() {
     let app = App::start().await;
     let answer = app.track(r#"{"mobile":5,"events":{"e":[1],"f":"x"}}"#).await;
     let (status, code, message) = fault(&answer);
@@ -25,7 +25,7 @@ async fn one_message_tells_everything_that_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_number_of_any_length_is_data() {
+async fn a_number_of_any_length_is_accepted() {
     let app = App::start().await;
     for number in [format!("0.{}", "7".repeat(100_000)), format!("1{}", "0".repeat(200))] {
         let body = format!(r#"{{"playerUniqueId":"p","events":{{"e":{{"k":{number}}}}}}}"#);
@@ -34,7 +34,7 @@ async fn a_number_of_any_length_is_data() {
 }
 
 #[tokio::test]
-async fn an_answer_is_short_whatever_was_sent() {
+async fn a_response_stays_short_for_long_names() {
     let app = App::start().await;
     let repeated = r#""0":1,"#.repeat(1000);
     let body = format!(r#"{{"{}":{{{repeated}"1":1}}}}"#, "~".repeat(120_000));
@@ -128,7 +128,7 @@ async fn a_body_that_is_wrong_gets_its_code_and_stores_nothing() {
 }
 
 #[tokio::test]
-async fn among_fifteen_hundred_names_one_is_there_twice() {
+async fn a_duplicate_among_fifteen_hundred_names_is_found() {
     let app = App::start().await;
     let names: Vec<_> = (0..1500).map(|n| format!("\"e{n}\":{{}}")).collect();
     for again in ["e7", "e1499 "] {
@@ -238,7 +238,7 @@ async fn of_several_faults_the_first_in_the_contracts_order_answers() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_told_apart_from_a_fault_of_the_request() {
+async fn a_store_error_is_503_and_invites_a_retry() {
     let app = App::start().await;
     let table = format!("{}PlayerEvents", app.prefix);
     app.dynamo().delete_table().table_name(&table).send().await.expect("a table less");
