@@ -212,7 +212,7 @@ fn values() {
             assert_eq!(Decimal::parse(&spelled).map(|again| again.cmp(&number)), Some(std::cmp::Ordering::Equal));
             assert!(number.to_u64().is_none_or(|whole| Decimal::from(whole) == number));
         }
-        if let Some(id) = text.parse::<ClientEventId>().ok() {
+        if let Ok(id) = text.parse::<ClientEventId>() {
             assert_eq!(id.to_string().parse().ok(), Some(id));
         }
         for id in [

@@ -249,7 +249,7 @@ mod tests {
         let text = |length: usize| format!("\"{}\"", "x".repeat(length));
         let numbered = |count: usize| (0..count).map(|n| entry(&format!("k{n}"), "true")).collect::<Vec<_>>();
         assert!(data(&numbered(20)).is_ok());
-        // Names and values have no limit of their own, and any scalar is a value.
+        // There is no limit for a single name or value, and any scalar is valid.
         let any = [entry("", "null"), entry("\\u0000", "\"\\u0000\""), entry(&"n".repeat(4100), "-1.5e300")];
         assert!(data(&any).is_ok());
         assert!(data(&[r#"{"name":"without a value"}"#.to_owned()]).is_ok());

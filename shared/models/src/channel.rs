@@ -5,7 +5,7 @@ use crate::{
     json::{Members, Value},
 };
 
-/// The longest channel name, in characters.
+/// Maximum length of a channel name in characters.
 pub const MAX_CHARS: usize = 64;
 
 /// Returns true if the text can name a channel: not blank, and not longer than [`MAX_CHARS`].

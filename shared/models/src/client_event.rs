@@ -9,7 +9,7 @@ use crate::{
     timestamp::Timestamp,
 };
 
-/// The most events in one request.
+/// Maximum number of events in one request.
 pub const MAX_BATCH: usize = 100;
 const MAX_IMAGE_SLOTS: usize = 32;
 
@@ -215,7 +215,7 @@ impl Section {
     }
 }
 
-/// Parses `{"clientEvents": […]}`: 1 to 100 events, none of which has the id of another.
+/// Parses `{"clientEvents": […]}`: 1 to 100 events with distinct ids.
 ///
 /// # Errors
 /// The faults of all events.

@@ -6,10 +6,10 @@ use std::{
     fmt,
 };
 
-/// The most faults that are listed. One more entry then counts the rest.
+/// Maximum number of listed faults. One more entry states how many were omitted.
 pub const MAX_FAULTS: usize = 100;
 
-/// The longest pointer and message, in bytes. Both may quote the client's own text.
+/// Maximum length of a pointer or message in bytes. Both may quote client data.
 const MAX_TEXT: usize = 512;
 
 fn clipped(mut text: String) -> String {
@@ -22,7 +22,7 @@ fn clipped(mut text: String) -> String {
 
 /// One fault and its place.
 ///
-/// It may quote the client's text, so it belongs in the response and not in a log.
+/// It may quote client data, so it must not be logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The place in the body as a JSON pointer (RFC 6901). Empty for the body as a whole and for headers.

@@ -1,4 +1,4 @@
-//! Safe retries of requests without an id of their own (draft-ietf-httpapi-idempotency-key-header).
+//! Idempotency keys, for safe retries of requests without an id (draft-ietf-httpapi-idempotency-key-header).
 
 use std::{error::Error, fmt, ops::Deref, str::FromStr};
 

@@ -1,4 +1,4 @@
-//! Identifiers, and which spellings of one are the same.
+//! Identifiers: validation and normalisation.
 
 use std::{error::Error, fmt, ops::Deref, str::FromStr};
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{fault::Noted, json::At};
 
-/// The longest id, in characters.
+/// Maximum length of an id in characters.
 pub const MAX_ID: usize = 128;
 
 /// Describes valid ids of a path; the predicate of a sentence.
@@ -15,7 +15,7 @@ pub const PATH_ID_RULE: &str = "must be 1 to 128 of A-Z a-z 0-9 . _ : -";
 /// A text that is not a valid id. Displayed as the predicate of a sentence whose subject is the id's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidId {
-    /// Not a valid opaque id: blank, too long, or with a NUL.
+    /// Not a valid opaque id: blank, too long, or contains a NUL.
     Opaque,
     /// Not a valid id of a path: empty, too long, or with other characters.
     Path,
@@ -40,10 +40,10 @@ fn opaque(text: &str) -> Result<String, InvalidId> {
     if fits { Ok(text.to_owned()) } else { Err(InvalidId::Opaque) }
 }
 
-/// Parses a member that is an opaque id of a kind without a type of its own.
+/// Parses a member that is an opaque id, for kinds of ids that have no Rust type.
 ///
 /// # Errors
-/// Not a string, blank, longer than [`MAX_ID`], or with a NUL.
+/// Not a string, blank, longer than [`MAX_ID`], or contains a NUL.
 pub fn parse_id(at: At<'_, '_>) -> Result<String, Noted> {
     opaque(at.string()?).map_err(|invalid| at.invalid(invalid.to_string()))
 }
@@ -56,7 +56,7 @@ pub fn parse_member<T: FromStr<Err = InvalidId>>(at: At<'_, '_>) -> Result<T, No
     at.string()?.parse().map_err(|invalid: InvalidId| at.invalid(invalid.to_string()))
 }
 
-/// Defines an id that is a text, and the function that validates and normalises it.
+/// Defines a string id type and the function that validates and normalises it.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident: $validate:path) => {
         $(#[$doc])*

@@ -16,7 +16,7 @@ use crate::{
 /// The maximum nesting depth. The root counts as 1.
 pub const MAX_DEPTH: usize = 16;
 
-/// The longest string, other than an id, in bytes of UTF-8.
+/// Maximum length of a string other than an id, in bytes of UTF-8.
 pub const MAX_TEXT: usize = 4096;
 
 /// A JSON value, borrowed from the body unless a string has escapes.
@@ -85,7 +85,7 @@ struct Reading<'a, 'f> {
     numbers: NumberTexts<'a>,
 }
 
-/// The texts of the body's numbers, in the order of the body. `serde_json` passes only machine numbers to a visitor, so
+/// The source text of the body's numbers, in order. `serde_json` passes only machine numbers to a visitor, so
 /// this cursor follows it through the same text, over syntax that the reader has already accepted.
 struct NumberTexts<'a> {
     text: &'a str,
@@ -471,10 +471,10 @@ impl<'v, 'a> Members<'v, 'a> {
         self.members.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// Calls `use_it` with the member `name`, `null` included, or with `None` if it is absent.
-    pub fn with<T>(&self, name: &str, use_it: impl FnOnce(Option<At<'_, 'a>>) -> T) -> T {
+    /// Calls `f` with the member `name`, `null` included, or with `None` if it is absent.
+    pub fn with<T>(&self, name: &str, f: impl FnOnce(Option<At<'_, 'a>>) -> T) -> T {
         let pointer = Pointer::Member(&self.at.pointer, name);
-        use_it(self.value(name).map(|value| At { value, pointer, faults: self.at.faults }))
+        f(self.value(name).map(|value| At { value, pointer, faults: self.at.faults }))
     }
 
     /// Notes a fault of the member `name`, which may be absent.

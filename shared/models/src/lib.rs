@@ -1,7 +1,7 @@
 //! Domain types, and the parsers that turn each vendor's wire format into them.
 //!
-//! A value of one of these types is valid: parsing checks every rule of the contract, and reports everything that is
-//! wrong at once. Nothing here knows AWS, HTTP or the clock.
+//! Values of these types are always valid: parsers check all rules of the contract and report all faults at once. The
+//! crate does not depend on AWS, HTTP or the system clock.
 //!
 //! ```
 //! use punchcard_models::{fault::Faults, json, player_events::PlayerEvents, settings::ChannelMerging};

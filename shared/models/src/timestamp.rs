@@ -11,10 +11,10 @@ use crate::{fault::Noted, json::At};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The most that a client's clock may be ahead of ours.
+    /// Maximum amount by which a client's clock may be ahead of the server's.
     const MAX_AHEAD: Duration = Duration::from_hours(24);
 
-    /// The most that the starts of two concurrent requests may differ.
+    /// Maximum difference between the arrival times of two concurrent requests.
     const OVERLAP: Duration = Duration::from_secs(10);
 
     /// From 0000-01-01T00:00:00Z until 10000-01-01T00:00:00Z, in milliseconds.
@@ -72,7 +72,7 @@ impl Timestamp {
         } else {
             DateTime::parse_from_str(text, WITHOUT_SECONDS)
         };
-        // An offset may lead to the year before 0000 or after 9999, which has no such text.
+        // With its offset, the time may be before year 0000 or after 9999, which RFC 3339 cannot express.
         let moment = Timestamp(moment.ok()?.timestamp_millis());
         Self::FOUR_DIGIT_YEARS.contains(&moment.0).then_some(moment)
     }

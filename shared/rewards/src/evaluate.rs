@@ -19,9 +19,9 @@ use crate::{
 type BasePoints<'c> = HashMap<(&'c str, &'c str), u64>;
 
 impl Catalog {
-    /// Evaluates the rules that an occurrence triggers for a member, given the counters' values before.
+    /// Evaluates the rules that an occurrence triggers for a member, given the current counters.
     ///
-    /// Base offers pay first. A reward that is a share is a share of what base offers paid in the same unit and points
+    /// Base offers pay first. Shares are computed from the points that base offers pay in the same unit and points
     /// type. The order of the rules in the catalog doesn't matter.
     #[must_use]
     pub fn evaluate<'c>(&'c self, occurrence: &Occurrence<'_>, member: Member<'_>, usage: &Usage) -> Award<'c> {

@@ -1,8 +1,8 @@
 //! The rewards engine: a [`Catalog`] of rules, and [`Catalog::evaluate`], which computes the points that they pay for
 //! an activity or player event, with the reasons.
 //!
-//! The crate is pure. It reads no clock, performs no I/O and knows neither AWS nor HTTP, so a stored award can be
-//! recomputed at any time from the same input.
+//! The crate is pure: no clock, no I/O, and no dependency on AWS or HTTP, so a stored award can be recomputed at any
+//! time from the same input.
 //!
 //! Offers reward activities and campaigns reward player events. Both are rules, with the same windows, conditions and
 //! limits. `demo.yaml` documents the format of catalogs.

@@ -11,9 +11,9 @@ use punchcard_models::{
 
 use crate::rule_id::RuleId;
 
-/// The most items in any list of a catalog.
+/// Maximum number of items in any list of a catalog.
 pub const MAX_ITEMS: usize = 10_000;
-/// The longest name of a business unit or points type.
+/// Maximum length of the name of a business unit or points type, in bytes.
 const MAX_NAME: usize = 64;
 
 /// The names defined so far by a catalog that is being parsed.
@@ -42,7 +42,7 @@ pub(crate) fn only(object: &Members<'_, '_>, names: &[&str]) -> Result<(), Noted
     known.map(|_| ())
 }
 
-/// One of a few fixed words.
+/// Parses a keyword.
 pub(crate) fn one_of<T: Copy>(at: At<'_, '_>, words: &[(&str, T)]) -> Result<T, Noted> {
     let text = at.string()?;
     words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {

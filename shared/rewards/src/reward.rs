@@ -8,7 +8,7 @@ use punchcard_models::{
 
 use crate::parse::positive;
 
-/// The most points that one rule pays for one occurrence. A higher reward is reduced to it.
+/// Maximum number of points that one rule pays for one occurrence. Higher rewards are reduced to it.
 pub const MAX_POINTS: u64 = 1_000_000_000;
 
 const MILLION: u64 = 1_000_000;

@@ -1,4 +1,4 @@
-//! The check of a catalog that an operator wrote in YAML.
+//! Parsing and validation of catalogs in YAML.
 //!
 //! A catalog is one YAML 1.2 document with the members of the stored JSON form. YAML is only another notation here:
 //! anything that JSON cannot express (aliases, tags, numbers like `0x1F` or `007`) is an error. So is a catalog with
@@ -22,8 +22,8 @@ use crate::catalog::Catalog;
 /// The demo catalog. Its comments document the format.
 pub const DEMO: &str = include_str!("../demo.yaml");
 
-/// The largest catalog in bytes of JSON. A catalog is stored in one transaction, which holds 4 MB, and functions keep
-/// it in memory.
+/// Maximum size of a catalog in bytes of JSON. A catalog is stored in one transaction, which holds 4 MB, and functions
+/// keep it in memory.
 const MAX_JSON: usize = 3_000_000;
 
 /// A valid catalog and its stored form.

@@ -1,4 +1,4 @@
-//! Every rule of the demo catalog pays as its documentation says.
+//! Every rule of the demo catalog pays as documented.
 
 use punchcard_models::{
     data::{Datum, OpenData, Scalar},
@@ -97,7 +97,7 @@ fn what_is_stored_is_the_same_catalog() {
     assert_eq!(Catalog::from_json(source.to_json()).as_ref().ok(), Some(source.catalog()));
 }
 
-/// The demo catalog with its commented-out examples in force: keys of any depth, and list items.
+/// The demo catalog with its commented-out examples enabled: keys of any depth, and list items.
 fn with_examples() -> String {
     let lines = DEMO.lines().map(|line| match line.split_once("# ") {
         Some((indent, example)) if indent.trim().is_empty() => {

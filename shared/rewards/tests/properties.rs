@@ -111,7 +111,7 @@ fn campaign() -> impl Strategy<Value = Value> {
     )
 }
 
-/// Rules, each with an id of its own.
+/// Rules with distinct ids.
 fn named(prefix: &'static str, rules: impl Strategy<Value = Value>) -> impl Strategy<Value = Vec<Value>> {
     vec(rules, 0..8).prop_map(move |mut rules| {
         for (index, rule) in rules.iter_mut().enumerate() {

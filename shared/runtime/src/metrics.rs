@@ -24,7 +24,7 @@ pub(crate) fn failed(error: &Error) {
         Error::AlreadyExists(_) => "Duplicate",
         Error::Conflict(_) | Error::KeyReused => "Conflict",
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "Failed",
-        // 404 is a normal response to a read. Only `punchcard serve` is ever overloaded: Lambda throttles by itself.
+        // 404 is a normal response to a read. Overload occurs only in `punchcard serve`: Lambda throttles.
         Error::NotFound(_) | Error::Overloaded => return,
         Error::MethodNotAllowed(_)
         | Error::BodyTooLarge

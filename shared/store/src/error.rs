@@ -55,7 +55,7 @@ pub enum Cause {
     #[error("timed out")]
     TimedOut,
     /// The connection could not be opened or was lost.
-    #[error("not reached: {0}")]
+    #[error("connection failed: {0}")]
     Unreached(&'static str),
     /// DynamoDB returned an error.
     #[error("refused: {code} (request {request_id})")]
@@ -97,7 +97,7 @@ impl StoreError {
         StoreError::Corrupt { operation, what }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "callers pass an error or a text, owned or borrowed")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and strings, owned or borrowed")]
     pub(crate) fn internal(operation: &'static str, what: impl ToString) -> Self {
         StoreError::Internal { operation, what: what.to_string() }
     }
@@ -236,7 +236,7 @@ fn unreached(error: Option<&(impl StdError + 'static)>) -> &'static str {
             inner.map(|inner| inner as &(dyn StdError + 'static))
         });
     }
-    "no connection"
+    "unknown cause"
 }
 
 #[cfg(test)]

@@ -83,8 +83,8 @@ impl PlayerEventWriter {
         PlayerEventWriter { ledger, reads: store.reads.clone(), table: store.table("PlayerEvents"), members }
     }
 
-    /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes, one per
-    /// event. All of it is one write.
+    /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes for its
+    /// events, all in one write.
     ///
     /// # Errors
     /// The store call failed. After [`StoreError::OutcomeUnknown`] the request may be stored; otherwise nothing is.

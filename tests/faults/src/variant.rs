@@ -47,8 +47,7 @@ pub enum Variant {
 /// Carries a call out, as the variant would.
 pub(crate) async fn effect(call: &OneCall) -> Reply {
     let mut request = call.request.clone();
-    // The operator's calls are not broken.
-    let Some(variant) = call.world.variant.filter(|_| call.serving.is_some()) else {
+    let Some(variant) = call.world.variant else {
         return call.take_effect(&request);
     };
     match variant {

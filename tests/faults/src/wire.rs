@@ -20,7 +20,6 @@ use crate::{
     call::OneCall,
     history::Trouble,
     store::Reply,
-    variant,
     world::{SERVING, Serving, World},
 };
 
@@ -80,7 +79,7 @@ impl Wire {
         }
         let call = Arc::new(OneCall { world: self.world.clone(), serving, operation, request });
         if self.safe {
-            return answered(&variant::effect(&call).await);
+            return answered(&call.take_effect(&call.request));
         }
         let trouble = call.trouble();
         let number = call.serving.as_ref().map(|serving| serving.request);

@@ -80,9 +80,9 @@ impl Response {
                 let mut names: Vec<_> = expected.iter().map(|(name, _)| *name).collect();
                 names.sort_unstable();
                 assert_eq!(members.keys().collect::<Vec<_>>(), names, "{name}");
-                for (member, value) in expected.iter().filter_map(|(member, value)| Some((*member, (*value)?))) {
-                    let value: Value = serde_json::from_str(value).expect("JSON");
-                    assert_eq!(body[member], value, "{name}: {member}");
+                for (member, value) in *expected {
+                    let json = body[*member].to_string();
+                    assert!(value.is_none_or(|value| json == value), "{name}: {member} is {json}");
                 }
             }
         }

@@ -19,7 +19,7 @@ pub(super) struct Document {
     pub tree: Value<'static>,
     /// The line of each value.
     pub lines: Lines,
-    /// The places where YAML says something that JSON cannot express.
+    /// The places with YAML features that JSON cannot express.
     pub problems: Vec<Problem>,
 }
 

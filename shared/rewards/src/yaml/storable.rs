@@ -5,7 +5,7 @@
 //! - **An item holds 400 KB.** The record of an activity contains the award's `earned` document, which has one entry per
 //!   business unit and points type; the record of player events contains the id and points of each paying campaign. The
 //!   member's item contains each counter as an attribute, and each balance of a unit and points type.
-//! - **A transaction holds 100 items.** Each total limit that an award spends is an item of its own, next to the record
+//! - **A transaction holds 100 items.** Each total limit that an award spends is a separate item, besides the record
 //!   and the member, and next to the pointer from a player's address where the catalog merges players.
 //!
 //! A catalog is rejected only if *every* award of some trigger exceeds such a limit. So the bound is the smallest award
@@ -33,19 +33,19 @@ use crate::{
 /// The size that an award may reach in an item: 400 KB, less 1 KB for the ids, timestamps and attribute names next to
 /// it.
 const MAX_BYTES: usize = 400 * 1024 - 1024;
-/// The most items of one transaction.
+/// Maximum number of items in a transaction.
 const MAX_ITEMS: usize = 100;
 /// The record and the member.
 const RECORD_AND_MEMBER: usize = 2;
 /// The smallest size of a number attribute: a byte of digits and a byte of overhead.
 const NUMBER: usize = 2;
-/// The most problems reported of each kind of rule. A fault in a rule for all actions is a problem of each action.
+/// Maximum number of reported problems per kind of rule. A fault in a rule for all actions affects every action.
 const MAX_PROBLEMS: usize = 20;
 
 /// A trigger whose smallest award cannot be stored.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unstorable {
-    /// The list in the catalog that has the rules: `/offers` or `/campaigns`.
+    /// The catalog list that contains the rules: `/offers` or `/campaigns`.
     pub pointer: &'static str,
     /// The problem, as the predicate of a sentence whose subject is the list.
     pub message: String,

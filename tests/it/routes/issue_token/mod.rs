@@ -135,7 +135,7 @@ async fn an_invalid_request_is_refused_with_its_reason() {
         ("grant_type=client_credentials&grant_type=client_credentials", "invalid_request", "grant_type"),
         ("grant_type=client_credentials&scope=activities&scope=activities", "invalid_request", "scope"),
         ("grant_type=client_credentials&colour=blue&colour=red", "invalid_request", "colour"),
-        (IN_FORM, "invalid_request", "one way"),
+        (IN_FORM, "invalid_request", "not both"),
     ] {
         let answer = ask(&app, Some(&demo), form).await;
         assert_oauth_error(&answer, 400, error);

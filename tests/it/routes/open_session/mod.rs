@@ -1,5 +1,7 @@
 //! `POST /client/users/{correlation_id}/sessions`.
 
+mod anonymous;
+
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
