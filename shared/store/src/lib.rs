@@ -6,12 +6,12 @@
 //! Failed conditions are outcomes; all other failures are a [`StoreError`].
 //!
 //! ```no_run
-//! use punchcard_models::{ids::AccountId, member::MemberId};
+//! use punchcard_models::member::MemberId;
 //! use punchcard_store::{BalanceReader, Store};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = Store::local("http://127.0.0.1:8000", "punchcard-");
-//! let member = MemberId::Account(AccountId::new("A-1001")?);
+//! let member = MemberId::Account("A-1001".parse()?);
 //! let balances = BalanceReader::new(&store).of(&member).await?;
 //! println!("{balances:?}");
 //! # Ok(())
