@@ -1,7 +1,7 @@
-//! Client connections: tracking of idle connections, write timeouts, detection of URI fragments.
+//! Client connections: tracking of idle connections, and write timeouts.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use lambda_http::http::Uri;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -17,10 +16,8 @@ use tokio::{
     time::Sleep,
 };
 
-/// Maximum size of a request's head in bytes.
-pub const MAX_HEAD_BYTES: usize = 16 * 1024;
-/// Maximum number of recorded targets. A body may contain any number of lines that look like request lines.
-const MAX_TARGETS: usize = 64;
+use crate::framing::Framing;
+
 /// Time limit for a blocked write: the client does not read the response and the socket's send buffer is full.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -106,41 +103,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The TCP stream of a connection. Limits the time to write a response, and records request targets with a fragment:
-/// the HTTP parser silently drops fragments, so that `/order#1` would be handled as `/order`.
+/// The TCP stream of a connection. Limits the time to write a response, and passes received bytes to [`Framing`].
 #[derive(Debug)]
 pub struct Wire {
     stream: TcpStream,
     /// The timeout of a blocked write.
     writing: Option<Pin<Box<Sleep>>>,
-    /// The line being received, at most its last [`MAX_HEAD_BYTES`] bytes.
-    line: Vec<u8>,
-    targets: Arc<Mutex<VecDeque<Uri>>>,
+    framing: Framing,
 }
 
 impl Wire {
-    /// Wraps a stream. Request targets with a fragment are added to `targets`.
-    pub fn new(stream: TcpStream, targets: Arc<Mutex<VecDeque<Uri>>>) -> Self {
-        Wire { stream, writing: None, line: Vec::new(), targets }
-    }
-
-    /// Searches all received bytes for request lines, without parsing the framing. A match inside a body is harmless:
-    /// only a request for the same target is rejected.
-    fn scan(&mut self, received: &[u8]) {
-        for part in received.split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                if let Some(target) = target_with_fragment(&self.line) {
-                    let mut targets = lock(&self.targets);
-                    targets.push_back(target);
-                    let excess = targets.len().saturating_sub(MAX_TARGETS);
-                    targets.drain(..excess);
-                }
-                self.line = Vec::new();
-            } else if self.line.len() > MAX_HEAD_BYTES {
-                self.line.drain(..self.line.len() - MAX_HEAD_BYTES);
-            }
-        }
+    /// Wraps a stream.
+    pub fn new(stream: TcpStream, framing: Framing) -> Self {
+        Wire { stream, writing: None, framing }
     }
 
     fn limited<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
@@ -153,19 +128,11 @@ impl Wire {
     }
 }
 
-/// Returns the target of a request line without its fragment, or `None` if it has no fragment.
-fn target_with_fragment(line: &[u8]) -> Option<Uri> {
-    let line = std::str::from_utf8(line).ok()?.trim_end();
-    let (rest, version) = line.rsplit_once(' ')?;
-    let target = rest.trim_end().rsplit(' ').next()?;
-    if version.starts_with("HTTP/") && target.contains('#') { target.parse().ok() } else { None }
-}
-
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        self.scan(&buffer.filled()[before..]);
+        self.framing.receive(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -204,17 +171,6 @@ impl AsyncWrite for Wire {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_request_lines_with_a_fragment_are_recorded() {
-        let noted = |line: &str| target_with_fragment(line.as_bytes());
-        assert_eq!(noted("GET /a#b HTTP/1.1\r\n"), Some(Uri::from_static("/a")));
-        // A body without a trailing line break, followed by the next request.
-        assert_eq!(noted("{\"a\": 1}POST /a?b#c HTTP/1.1\n"), Some(Uri::from_static("/a?b")));
-        for line in ["GET /a%23b HTTP/1.1\r\n", "color: #fff\r\n", "{\"a\": \"#1 of 2\"}\n", "#\n", "\r\n"] {
-            assert_eq!(noted(line), None, "{line}");
-        }
-    }
 
     #[test]
     fn the_connection_that_waited_longest_is_closed_and_none_that_handles_a_request() {

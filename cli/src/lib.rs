@@ -23,6 +23,7 @@ mod difference;
 pub mod docs;
 pub mod embedded;
 pub mod failure;
+mod framing;
 mod health;
 pub mod in_process;
 pub mod key;

@@ -1,13 +1,6 @@
 //! The HTTP/1.1 server of `serve` and `store`, with limits on all resources that a client can use.
 
-use std::{
-    collections::VecDeque,
-    convert::Infallible,
-    io,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, response::Response};
 use hyper::{
@@ -19,7 +12,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use lambda_http::{
     Service as _,
-    http::{Request, StatusCode, Uri, Version},
+    http::{Request, StatusCode, Version},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -27,7 +20,8 @@ use tokio::{
 };
 
 use crate::{
-    connection::{Connection, Connections, MAX_HEAD_BYTES, Wire},
+    connection::{Connection, Connections, Wire},
+    framing::{Framing, Heads, MAX_HEAD_BYTES},
     router::gateway,
     shutdown::GRACE,
 };
@@ -111,10 +105,10 @@ async fn serve_connection(
     _permit: OwnedSemaphorePermit,
 ) {
     stream.set_nodelay(true).ok();
-    let targets = Arc::new(Mutex::new(VecDeque::new()));
-    let wire = TokioIo::new(Wire::new(stream, targets.clone()));
+    let heads = Arc::new(Heads::default());
+    let wire = TokioIo::new(Wire::new(stream, Framing::new(heads.clone())));
     let handed_on = connection.clone();
-    let service = service_fn(move |request| answer(app.clone(), handed_on.clone(), targets.clone(), request));
+    let service = service_fn(move |request| answer(app.clone(), handed_on.clone(), heads.clone(), request));
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -142,10 +136,10 @@ async fn serve_connection(
 async fn answer(
     mut app: Router,
     connection: Arc<Connection>,
-    targets: Arc<Mutex<VecDeque<Uri>>>,
+    heads: Arc<Heads>,
     request: Request<Incoming>,
 ) -> Result<Response, Infallible> {
-    if let Some((status, message)) = refusal(&targets, &request) {
+    if let Some((status, message)) = refusal(&heads, &request) {
         let mut response = gateway(status, message);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         return Ok(response);
@@ -155,14 +149,12 @@ async fn answer(
     app.call(request).await
 }
 
-fn refusal(targets: &Mutex<VecDeque<Uri>>, request: &Request<Incoming>) -> Option<(StatusCode, &'static str)> {
+fn refusal(heads: &Heads, request: &Request<Incoming>) -> Option<(StatusCode, &'static str)> {
+    let acceptable = heads.next_is_acceptable();
     if request.version() != Version::HTTP_11 {
         return Some((StatusCode::HTTP_VERSION_NOT_SUPPORTED, "HTTP Version Not Supported"));
     }
     let mut hosts = request.headers().get_all(HOST).iter();
     let one_host = hosts.next().is_some_and(|host| !host.is_empty()) && hosts.next().is_none();
-    let mut targets = targets.lock().unwrap_or_else(PoisonError::into_inner);
-    // Other targets belong to pipelined requests that are not parsed yet.
-    let fragment = targets.iter().position(|target| target == request.uri()).and_then(|index| targets.remove(index));
-    (fragment.is_some() || !one_host).then_some((StatusCode::BAD_REQUEST, "Bad Request"))
+    (!acceptable || !one_host).then_some((StatusCode::BAD_REQUEST, "Bad Request"))
 }

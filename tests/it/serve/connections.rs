@@ -133,6 +133,45 @@ async fn serve_refuses_the_requests_that_the_gateway_refuses() {
 }
 
 #[tokio::test]
+async fn request_lines_in_a_body_affect_no_request() {
+    let serve = Running::serve(&["--demo", "--memory"]).await;
+    // Valid JSON with a line that looks like a request line.
+    let body = "{\"a\":\n\"POST /integrations/event#x HTTP/1.1\"\n}\nPOST /integrations/event#x HTTP/1.1\r\n\r\n";
+    let victim = "POST /integrations/event HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}";
+    let last = "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    for (target, status) in [("/integrations/event", "401"), ("/v2/events/clientEvent", "401"), ("/nowhere", "404")] {
+        let head = format!("POST {target} HTTP/1.1\r\nhost: x\r\n");
+        for request in [
+            format!("{head}content-length: {}\r\n\r\n{body}", body.len()),
+            format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len()),
+        ] {
+            let answers = exchange(address(&serve), &format!("{request}{victim}{last}")).await;
+            let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+            assert_eq!(statuses, [status, "401", "200"], "{request}: {answers}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_ambiguous_framing_is_refused_and_its_connection_closed() {
+    let serve = Running::serve(&["--demo", "--memory"]).await;
+    for framing in [
+        "content-length: 2\r\ntransfer-encoding: chunked",
+        "transfer-encoding: chunked\r\ncontent-length: 2",
+        "content-length: 2\r\ncontent-length: 2",
+        "content-length: 2\r\ncontent-length: 3",
+        "transfer-encoding: gzip, chunked",
+        "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+    ] {
+        let request =
+            format!("POST /integrations/event HTTP/1.1\r\nhost: x\r\n{framing}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
+        let answers = exchange(address(&serve), &format!("{request}GET /health HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        assert!(answers.starts_with("HTTP/1.1 400") && answers.contains("connection: close"), "{framing}: {answers}");
+        assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{framing}: {answers}");
+    }
+}
+
+#[tokio::test]
 async fn http_2_is_not_spoken() {
     let serve = Running::serve(&["--demo", "--memory"]).await;
     // The preface, and an empty SETTINGS frame.
