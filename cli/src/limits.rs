@@ -88,20 +88,26 @@ impl Limits {
 
     async fn read_slowly(&self, mut body: Body) -> Result<BufferedBody, BodyError> {
         let mut held = BufferedBody::default();
+        let mut over_budget = false;
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| BodyError::Incomplete)?.into_data() else { continue };
             length += data.len();
-            // The rest of an oversized body is read and discarded, so that the client reads the response.
-            if held.body.len() <= MAX_BODY_BYTES {
-                self.take(&mut held, data.len())?;
-                held.body.extend_from_slice(&data);
+            // The rest of a body over a limit is read and discarded. If the connection were closed with unread data, it
+            // would be reset, and the client might lose the response.
+            if !over_budget && held.body.len() <= MAX_BODY_BYTES {
+                if self.take(&mut held, data.len()).is_ok() {
+                    held.body.extend_from_slice(&data);
+                } else {
+                    over_budget = true;
+                    held = BufferedBody::default();
+                }
             }
             if length > GATEWAY_MAX_BODY_BYTES {
                 break;
             }
         }
-        Ok(held)
+        if over_budget { Err(BodyError::OverBudget) } else { Ok(held) }
     }
 
     /// Reserves budget for `more` bytes.

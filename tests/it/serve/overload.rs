@@ -1,6 +1,7 @@
 //! Overload and slow clients: excess requests are refused, and other clients are served.
 
 use std::{
+    fs,
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     process::Command,
 };
 use uuid::Uuid;
@@ -136,6 +137,65 @@ async fn slow_clients_and_endless_bodies_do_not_delay_other_clients() {
     );
 }
 
+/// The resident memory of a process in bytes.
+fn resident(process: u32) -> usize {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    1024 * line.trim().trim_end_matches(" kB").parse::<usize>().expect("a number")
+}
+
+/// The bytes that the process listening on an address has received and not yet read.
+fn unread(address: &str) -> u64 {
+    let port: u16 = address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let port = format!(":{port:04X}");
+    let table = fs::read_to_string("/proc/net/tcp").expect("the connections");
+    let lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    // State 01 is ESTABLISHED.
+    let own = lines.filter(|fields| fields[1].ends_with(&port) && fields[3] == "01");
+    own.filter_map(|fields| u64::from_str_radix(fields[4].rsplit(':').next()?, 16).ok()).sum()
+}
+
+#[tokio::test]
+async fn incomplete_bodies_share_a_memory_budget() {
+    const BUDGET: usize = 64 * 1024 * 1024;
+    const BODY: usize = 250_000;
+    let serve = Running::serve(&["--demo", "--memory"]).await;
+    let token = serve.token("demo-client", "demo-secret").await;
+    let before = resident(serve.id());
+    // The last byte of each body is missing. Together they are a third over the budget.
+    let head = format!("POST /integrations/event HTTP/1.1\r\nhost: x\r\ncontent-length: {BODY}\r\n\r\n");
+    let request = format!("{head}{}", "x".repeat(BODY - 1));
+    let mut clients = Vec::new();
+    for _ in 0..BUDGET * 4 / 3 / BODY {
+        clients.push(send_only(address(&serve), &request).await);
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while unread(address(&serve)) > 0 {
+        assert!(Instant::now() < deadline, "the bodies are not read");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let used = resident(serve.id()).saturating_sub(before);
+    assert!(used > BUDGET / 2 && used < 2 * BUDGET, "{} MiB", used / 1024 / 1024);
+    // Small requests are still served.
+    let sent = json!({"clientEvents": [event(Uuid::new_v4())]});
+    assert_eq!(serve.post("/v2/events/clientEvent", &token, &sent).await.0, 200);
+    // Clients over the budget receive their response when they have sent the body.
+    let (mut accepted, mut refused) = (0, 0);
+    for client in &mut clients {
+        client.write_all(b"x").await.expect("it is taken");
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await.expect("an answer");
+        match &answer {
+            b"HTTP/1.1 401" => accepted += 1,
+            b"HTTP/1.1 429" => refused += 1,
+            _ => panic!("{}", String::from_utf8_lossy(&answer)),
+        }
+    }
+    // A part of each body is not counted.
+    let most = BUDGET / (BODY - 8 * 1024);
+    assert!((BUDGET / BODY..=most).contains(&accepted), "{accepted} accepted, {refused} refused");
+}
+
 /// The most connections that `serve` has.
 const CONNECTIONS: usize = 4096;
 
@@ -157,14 +217,18 @@ async fn hostile_connections_over_the_limit_do_not_lock_out_other_clients() {
     let mut hostile = Vec::new();
     let mut longest = Duration::ZERO;
     for number in 0..CONNECTIONS + 500 {
-        let sent = match number % 4 {
+        let sent = match number % 5 {
             0 => "",
             1 => "PRI * HTTP/2.0\r\n\r\n",
             2 => "POST /integrations/event HTTP/1.1\r\nhost: x\r\n",
+            3 => UNREAD,
             _ => &half_body,
         };
+        // A small buffer, so that unread responses stay with the server.
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a size");
+        let mut stream = socket.connect(address.parse().expect("an address")).await.expect("a connection");
         // The server may have closed it already, in favour of a newer one.
-        let mut stream = TcpStream::connect(address).await.expect("a connection");
         stream.write_all(sent.as_bytes()).await.ok();
         hostile.push(stream);
         if number % 500 == 0 {
@@ -199,6 +263,9 @@ async fn too_few_file_descriptors_for_the_connections_do_not_lock_out_other_clie
     assert!(sockets(serve.id()).len() <= 64 + 8);
 }
 
+/// A request with a large response, which hostile clients do not read.
+const UNREAD: &str = "GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n";
+
 /// A request whose body doesn't come.
 const HALF_BODY: &str = "POST /integrations/event HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n";
 
@@ -206,8 +273,7 @@ const HALF_BODY: &str = "POST /integrations/event HTTP/1.1\r\nhost: x\r\ncontent
 async fn a_client_that_never_reads_is_cut_off() {
     let serve = Running::serve(&["--demo", "--memory"]).await;
     let mut stream = TcpStream::connect(address(&serve)).await.expect("a connection");
-    let request = "GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nhost: x\r\n\r\n";
-    stream.write_all(request.repeat(20).as_bytes()).await.expect("requests");
+    stream.write_all(UNREAD.repeat(20).as_bytes()).await.expect("requests");
     let started = Instant::now();
     let gone = async {
         // Fails as soon as the server has closed its side and said so.
