@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
+    Extension, Json, Router,
     extract::State,
     http::{StatusCode, header::RETRY_AFTER},
     response::{IntoResponse as _, Response},
@@ -13,7 +13,7 @@ use punchcard_store::Admin;
 use serde_json::json;
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::{limits::Limits, router::gateway};
+use crate::{connection::Connection, limits::Limits, router::gateway};
 
 /// Maximum age of a cached result.
 const MAX_RESULT_AGE: Duration = Duration::from_secs(1);
@@ -33,7 +33,8 @@ pub fn router(admin: Admin, limits: &Limits) -> Router {
     Router::new().route("/health", get(answer)).with_state(Arc::new(health))
 }
 
-async fn answer(State(health): State<Arc<Health>>) -> Response {
+async fn answer(State(health): State<Arc<Health>>, connection: Option<Extension<Arc<Connection>>>) -> Response {
+    let _working = connection.as_ref().map(|connection| connection.working());
     let mut last = health.last.clone().lock_owned().await;
     if let Some((read, healthy)) = *last
         && read.elapsed() < MAX_RESULT_AGE

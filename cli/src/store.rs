@@ -18,6 +18,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
 use crate::{
+    connection::Connection,
     demo,
     embedded::{self, DEMO_FILE, DataLocation, FILE, TABLE_PREFIX},
     failure::Failure,
@@ -129,11 +130,13 @@ struct Access {
 }
 
 async fn answer(State(access): State<Arc<Access>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
+    let connection = parts.extensions.remove::<Arc<Connection>>();
     let reply = match refusal(&access, &parts.method, parts.uri.path(), &parts.headers) {
         Some(reply) => reply,
         None => match tokio::time::timeout(READ_TIMEOUT, to_bytes(body, MAX_REQUEST_BYTES)).await {
             Ok(Ok(body)) => {
+                let _working = connection.as_ref().map(Connection::working);
                 let operation = in_process::operation(text(&parts.headers, "x-amz-target")).to_owned();
                 let reply = access.client.call(operation, body).await;
                 reply.unwrap_or_else(|_| Reply::error(500, "InternalServerError", "The operation failed"))
