@@ -158,3 +158,65 @@ fn refusal(heads: &Heads, request: &Request<Incoming>) -> Option<(StatusCode, &'
     let one_host = hosts.next().is_some_and(|host| !host.is_empty()) && hosts.next().is_none();
     (!acceptable || !one_host).then_some((StatusCode::BAD_REQUEST, "Bad Request"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{future::pending, net::SocketAddr, time::Duration};
+
+    use axum::routing::get;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        time::Instant,
+    };
+
+    use super::*;
+
+    const REQUEST: &str = "GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+    const SLOW_REQUEST: &str = "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n";
+
+    async fn start() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let slow = async || tokio::time::sleep(Duration::from_secs(20)).await;
+        let app = Router::new().route("/", get(async || {})).route("/slow", get(slow));
+        tokio::spawn(serve(listener, app, pending()));
+        address
+    }
+
+    /// Sends a request and returns what is received next.
+    async fn exchange(stream: &mut TcpStream, request: &str) -> String {
+        stream.write_all(request.as_bytes()).await.expect("sent");
+        let mut received = vec![0; 4096];
+        let length = stream.read(&mut received).await.expect("a response");
+        String::from_utf8_lossy(&received[..length]).into_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silent_slow_and_idle_connections_are_closed() {
+        let address = start().await;
+        for sent in ["", "GET / HTTP/1.1\r\nhost:", REQUEST] {
+            let started = Instant::now();
+            let mut stream = TcpStream::connect(address).await.expect("a connection");
+            stream.write_all(sent.as_bytes()).await.expect("sent");
+            stream.read_to_end(&mut Vec::new()).await.expect("the end of the connection");
+            let lasted = started.elapsed();
+            assert!((HEAD_TIMEOUT..HEAD_TIMEOUT + Duration::from_secs(1)).contains(&lasted), "{sent:?}: {lasted:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_old_connection_is_closed_after_the_request_in_progress() {
+        let address = start().await;
+        let started = Instant::now();
+        let mut stream = TcpStream::connect(address).await.expect("a connection");
+        while started.elapsed() + Duration::from_secs(10) < MAX_CONNECTION_AGE {
+            let response = exchange(&mut stream, REQUEST).await;
+            assert!(response.starts_with("HTTP/1.1 200") && !response.contains("connection: close"), "{response}");
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        let response = exchange(&mut stream, SLOW_REQUEST).await;
+        assert!(response.starts_with("HTTP/1.1 200") && response.contains("connection: close"), "{response}");
+        assert!(started.elapsed() > MAX_CONNECTION_AGE);
+        assert_eq!(stream.read(&mut [0]).await.expect("the end of the connection"), 0);
+    }
+}
