@@ -130,7 +130,8 @@ impl PlayerEventWriter {
                         target.member = customer.to_owned();
                     } else {
                         retries.pause().await?;
-                        target = self.target(&new, deadline, &mut retries).await?;
+                        let found = self.target(&new, deadline, &mut retries).await;
+                        target = found.map_err(|error| retries.outcome_of(error))?;
                     }
                 }
             }

@@ -65,10 +65,7 @@ impl Retries {
                     return Err(self.give_up());
                 }
             }
-            FailedAttempt::Final(StoreError::Unavailable { operation, cause }) if self.may_have_taken_effect => {
-                return Err(StoreError::OutcomeUnknown { operation, cause });
-            }
-            FailedAttempt::Final(error) => return Err(error),
+            FailedAttempt::Final(error) => return Err(self.outcome_of(error)),
         }
         self.pause().await
     }
@@ -85,13 +82,19 @@ impl Retries {
         Ok(())
     }
 
-    fn give_up(&self) -> StoreError {
-        let (operation, cause) = (self.operation, self.last.clone());
-        if self.may_have_taken_effect {
-            StoreError::OutcomeUnknown { operation, cause }
-        } else {
-            StoreError::Unavailable { operation, cause }
+    /// Converts an error that ends the write: if an attempt may have taken effect, an unavailable store leaves the outcome
+    /// unknown. Also for reads between attempts.
+    pub(crate) fn outcome_of(&self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Unavailable { operation, cause } if self.may_have_taken_effect => {
+                StoreError::OutcomeUnknown { operation, cause }
+            }
+            error => error,
         }
+    }
+
+    fn give_up(&self) -> StoreError {
+        self.outcome_of(StoreError::unavailable(self.operation, self.last.clone()))
     }
 }
 
@@ -131,6 +134,16 @@ mod tests {
         assert!(unknown(&give_up_after(vec![transient(true), transient(false)]).await));
         assert!(unknown(&give_up_after(vec![transient(true), refused()]).await));
         assert!(!unknown(&give_up_after(vec![transient(false), refused()]).await));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_read_after_an_uncertain_attempt_leaves_the_outcome_unknown() {
+        let mut retries = Retries::until(Instant::now() + Duration::from_secs(5), "test");
+        let failed_read = || StoreError::unavailable("read", Cause::TimedOut);
+        assert_eq!(retries.outcome_of(failed_read()), failed_read());
+        retries.after(transient(true)).await.expect("another attempt");
+        let unknown = StoreError::OutcomeUnknown { operation: "read", cause: Cause::TimedOut };
+        assert_eq!(retries.outcome_of(failed_read()), unknown);
     }
 
     #[tokio::test(start_paused = true)]
