@@ -1,6 +1,6 @@
 # To be sourced. What sam-deploy.sh, sam-local.sh and docker.sh share: the build, the checks, the requests.
 
-# Nobody's credentials, and no way to AWS: SAM asks it for the account's number at each start, and goes on without.
+# Dummy credentials, and no way to AWS: SAM asks it for the account's number at each start, and goes on without.
 unset AWS_PROFILE AWS_SESSION_TOKEN
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
