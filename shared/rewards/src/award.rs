@@ -1,6 +1,6 @@
 //! Awards: the points paid, the reasons, and the counters to increase.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     counter::Spend,
@@ -13,6 +13,7 @@ use crate::{
 pub struct Award<'c> {
     pub(crate) trace: Vec<Line<'c>>,
     pub(crate) spends: Vec<Spend<'c>>,
+    pub(crate) assumed: BTreeMap<String, u64>,
 }
 
 /// The outcome for one rule.
@@ -104,6 +105,30 @@ impl<'c> Award<'c> {
         &self.spends
     }
 
+    /// The counters that the evaluation read and that were not 0, by name. An evaluation of the same occurrence with
+    /// these counters, and all others 0, gives the same award.
+    #[must_use]
+    pub fn assumed(&self) -> &BTreeMap<String, u64> {
+        &self.assumed
+    }
+
+    /// The payments of offers that [`earned_json`](Self::earned_json) adds up to one number, by rule: those of offers
+    /// that share their unit, points type and kind with another offer of the trigger.
+    #[must_use]
+    pub fn combined_payments(&self) -> BTreeMap<&'c str, u64> {
+        let group = |line: &Line<'c>| match &line.rule.body {
+            RuleBody::Offer(offer) => Some((offer.book(), std::mem::discriminant(&offer.kind))),
+            RuleBody::Campaign(_) => None,
+        };
+        let mut answered = HashMap::<_, usize>::new();
+        for group in self.trace.iter().filter_map(group) {
+            *answered.entry(group).or_default() += 1;
+        }
+        let combined = |line: &&Line<'c>| group(line).is_some_and(|group| answered[&group] > 1);
+        let paid = self.trace.iter().filter(|line| line.points() > 0).filter(combined);
+        paid.map(|line| (&**line.rule.id(), line.points())).collect()
+    }
+
     /// The sum of all points, across units and points types.
     #[must_use]
     pub fn points(&self) -> u64 {
@@ -151,6 +176,7 @@ impl<'c> FromIterator<Award<'c>> for Award<'c> {
         for award in awards {
             all.trace.extend(award.trace);
             all.spends.extend(award.spends);
+            all.assumed.extend(award.assumed);
         }
         all.trace.sort_unstable_by(|a, b| a.rule.id.cmp(&b.rule.id));
         all

@@ -29,13 +29,13 @@ impl Catalog {
         let rules: Vec<_> = self.rules_for(occurrence.trigger).collect();
         let mut trace = vec![None; rules.len()];
         let mut base = BasePoints::new();
-        let mut spends = Vec::new();
+        let mut award = Award::default();
         for base_offers in [true, false] {
             for (index, &rule) in rules.iter().enumerate().filter(|(_, rule)| rule.is_base() == base_offers) {
                 let verdict = self
                     .applies(rule, occurrence, member)
                     .and_then(|()| due(rule, &base))
-                    .and_then(|due| pay(rule, due, usage, &mut spends))
+                    .and_then(|due| pay(rule, due, usage, &mut award))
                     .unwrap_or_else(Verdict::NotPaid);
                 let line = Line { rule, verdict };
                 if let RuleBody::Offer(offer) = &rule.body
@@ -46,7 +46,8 @@ impl Catalog {
                 trace[index] = Some(line);
             }
         }
-        Award { trace: trace.into_iter().flatten().collect(), spends }
+        award.trace = trace.into_iter().flatten().collect();
+        award
     }
 
     /// Checks whether a rule applies, without regard to limits.
@@ -93,7 +94,7 @@ fn due<'c>(rule: &Rule, base: &BasePoints<'_>) -> Result<u64, Reason<'c>> {
 
 /// Pays what is due, as far as the rule's limits permit. If any limit is exhausted, nothing is paid and no counter is
 /// increased.
-fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, spends: &mut Vec<Spend<'c>>) -> Result<Verdict<'c>, Reason<'c>> {
+fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, award: &mut Award<'c>) -> Result<Verdict<'c>, Reason<'c>> {
     let limits = [
         (Counter::MemberUses, rule.limits.uses_per_member, 1, Reason::MemberUsesReached),
         (Counter::TotalUses, rule.limits.uses_in_total, 1, Reason::TotalUsesReached),
@@ -103,7 +104,11 @@ fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, spends: &mut Vec<Spend<'c>>)
     let mut spent = Vec::new();
     for (counter, limit, wanted, reached) in limits {
         let Some(limit) = limit else { continue };
-        let seen = usage.used(&counter.name(&rule.id));
+        let name = counter.name(&rule.id);
+        let seen = usage.used(&name);
+        if seen > 0 {
+            award.assumed.insert(name, seen);
+        }
         let left = limit.saturating_sub(seen);
         if left == 0 {
             return Err(reached);
@@ -114,7 +119,7 @@ fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, spends: &mut Vec<Spend<'c>>)
         }
         spent.push(Spend { rule: &rule.id, counter, amount, limit, seen, exact: amount < wanted });
     }
-    spends.append(&mut spent);
+    award.spends.append(&mut spent);
     Ok(Verdict::Paid { points, due })
 }
 
@@ -289,6 +294,35 @@ mod tests {
             let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
             assert_eq!(award.trace()[0].verdict, verdict, "{fields:?}");
         }
+    }
+
+    #[test]
+    fn an_award_follows_from_the_counters_that_it_assumed() {
+        let catalog = Catalog::from_json(
+            r#"{"businessUnits":{"U":"enabled"},"offers":[
+                {"id":"BASE","unit":"U","kind":"base","reward":{"flat":10},"limits":{"pointsPerMember":25}},
+                {"id":"ONCE","unit":"U","kind":"bonus","reward":{"flat":1},"limits":{"usesPerMember":1}},
+                {"id":"TEN","unit":"U","kind":"bonus","reward":{"flat":2},"limits":{"usesInTotal":10}},
+                {"id":"ELSEWHERE","unit":"U","kind":"bonus","reward":{"flat":2},"channels":["APP"],
+                 "limits":{"usesInTotal":10}}]}"#,
+        )
+        .expect("a catalog");
+        let (trigger, at, data) = (Trigger::Action("APP_CHECKIN"), Timestamp::from_millis(0), OpenData::new());
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        let mut usage = Usage::default();
+        for (name, used) in [("sum#BASE", 20), ("use#ONCE", 1), ("cap#TEN", 0), ("cap#ELSEWHERE", 3), ("pts#U", 7)] {
+            usage.set(name, used);
+        }
+        let award = catalog.evaluate(&occurrence, Member::default(), &usage);
+        let assumed: Vec<_> = award.assumed().iter().map(|(name, used)| (name.as_str(), *used)).collect();
+        assert_eq!(assumed, [("sum#BASE", 20), ("use#ONCE", 1)]);
+        let mut again = Usage::default();
+        for (name, used) in award.assumed() {
+            again.set(name, *used);
+        }
+        assert_eq!(catalog.evaluate(&occurrence, Member::default(), &again), award);
+        // Two bonus offers may have paid the 2 bonus points, and only one offer the base points.
+        assert_eq!(award.combined_payments().into_iter().collect::<Vec<_>>(), [("TEN", 2)]);
     }
 
     #[test]
