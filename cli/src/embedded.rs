@@ -12,7 +12,7 @@ use clap::Args;
 use dynoxide::Database;
 use punchcard_store::{Store, Tables};
 
-use crate::{failure::Failure, in_process::InProcess, tables};
+use crate::{failure::Failure, in_process::InProcess, output::notice, tables};
 
 /// The prefix of table names, as in a stack named `punchcard`.
 pub const TABLE_PREFIX: &str = "punchcard-";
@@ -103,15 +103,18 @@ fn holds_nothing_else(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Creates missing tables and returns the store.
+/// Creates missing tables and indexes, and returns the store. Prints each index that a store of an earlier version
+/// lacked.
 ///
 /// # Errors
 /// The tables cannot be created.
 pub async fn store(client: InProcess) -> Result<Store, Failure> {
     let store = client.store(TABLE_PREFIX);
     let tables = Tables::new(&store);
-    for (name, key) in tables::of_template()? {
-        tables.create(&name, &key).await?;
+    for table in tables::of_template()? {
+        for index in tables.create(&table).await? {
+            notice(format_args!("upgraded the store: added index {index} to table {}", table.name));
+        }
     }
     Ok(store)
 }

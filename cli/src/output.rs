@@ -41,6 +41,12 @@ pub fn write(text: fmt::Arguments<'_>) {
     state.write(&mut io::stdout().lock(), text);
 }
 
+/// Writes a line to standard error, for people. Scripts read standard output.
+pub fn notice(text: fmt::Arguments<'_>) {
+    // Standard error may be closed; the command succeeds without it.
+    writeln!(io::stderr(), "punchcard: {text}").ok();
+}
+
 /// Reports whether all output was written. A closed pipe is not an error.
 ///
 /// # Errors

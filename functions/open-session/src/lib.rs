@@ -30,7 +30,8 @@ impl Handler for OpenSession {
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         let admitted = self.admission.bearer(call, Scope::Activities).await?;
-        let rules = self.rules.of(admitted.catalog).await?;
+        let catalog = self.rules.of(admitted.catalog).await?;
+        let rules = &catalog.rules;
 
         let faults = Faults::default();
         let session = call.parse(&faults, |body| SessionRequest::parse(body, rules.default_channel()))?;

@@ -9,7 +9,6 @@ use punchcard_models::{
     idempotency::{IdempotencyKey, PayloadDigest},
     ids::{ActivityId, CorrelationId},
     json,
-    member::MemberId,
     session::SessionOwner,
 };
 use punchcard_rewards::{Award, Member, Occurrence, Trigger};
@@ -45,7 +44,8 @@ impl Handler for SendActivity {
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         let admitted = self.admission.bearer(call, Scope::Activities).await?;
-        let rules = self.rules.of(admitted.catalog).await?;
+        let catalog = self.rules.of(admitted.catalog).await?;
+        let rules = &catalog.rules;
 
         let body = call.body("application/json")?;
         let correlation_id: CorrelationId = call.path_id("correlation_id", |id| id.parse().ok())?;
@@ -78,9 +78,10 @@ impl Handler for SendActivity {
         let new = NewActivity {
             id: &id,
             correlation_id: &correlation_id,
-            member: &MemberId::of(owner.as_ref(), &correlation_id),
+            owner: owner.as_ref(),
             activity: &activity,
             payload: key.as_ref().map(|_| PayloadDigest::of(&activity.to_json())),
+            catalog_version: catalog.version,
             now: call.now,
         };
         let recorded = self.activities.record(new, call.deadline, |usage| match &owner {

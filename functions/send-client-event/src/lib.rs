@@ -29,7 +29,8 @@ impl Handler for SendClientEvent {
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         let admitted = self.admission.bearer(call, Scope::ClientEvents).await?;
-        let rules = self.rules.of(admitted.catalog).await?;
+        let catalog = self.rules.of(admitted.catalog).await?;
+        let rules = &catalog.rules;
 
         let faults = Faults::default();
         let customer = auth::customer(call, &faults);

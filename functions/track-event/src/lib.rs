@@ -40,7 +40,8 @@ impl Handler for TrackEvent {
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
         let admitted = self.admission.api_key(call).await?;
-        let rules = self.rules.of(admitted.catalog).await?;
+        let catalog = self.rules.of(admitted.catalog).await?;
+        let rules = &catalog.rules;
 
         let faults = Faults::default();
         let request = call.parse(&faults, |body| PlayerEvents::parse(body, rules.channel_merging()))?;
@@ -58,9 +59,10 @@ impl Handler for TrackEvent {
             payload: PayloadDigest::of(&request.to_json(address.as_ref())),
             unused: !rules.rewards_enabled(),
             response: RESPONSE,
+            catalog_version: catalog.version,
             now: call.now,
         };
-        let evaluate = |usage: &Usage| awards(&rules, &request, call, usage);
+        let evaluate = |usage: &Usage| awards(rules, &request, call, usage);
         match self.events.record(new, call.deadline, evaluate).await? {
             PlayerEventsRecorded::New => {
                 metrics::accepted(request.events.len());

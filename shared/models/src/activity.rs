@@ -8,9 +8,9 @@ use std::{
 use crate::{
     channel,
     data::{Datum, OpenData, Scalar},
-    fault::{FaultKind, Noted},
+    fault::{FaultKind, Faults, Noted},
     ids::LoyaltyId,
-    json::{At, MAX_TEXT, Value},
+    json::{self, At, MAX_TEXT, Value},
     settings::UnitStatus,
     timestamp::Timestamp,
 };
@@ -125,6 +125,12 @@ impl Activity {
     }
 }
 
+/// Reads further data from [`Activity::extended_data_to_json`], or returns `None` if the text is anything else.
+#[must_use]
+pub fn extended_data_from_json(text: &str) -> Option<OpenData> {
+    json::parse(text.as_bytes(), &Faults::default(), parse_extended_data).ok()
+}
+
 fn string(text: &str) -> Value<'_> {
     Value::String(Cow::Borrowed(text))
 }
@@ -160,7 +166,6 @@ fn parse_extended_data(at: At<'_, '_>) -> Result<OpenData, Noted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fault::Faults, json};
 
     const WHEN: &str = "2024-10-01T07:00:00Z";
 

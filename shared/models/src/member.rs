@@ -1,11 +1,15 @@
 //! Members: the owners of balances.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use crate::{
-    ids::{AccountId, CorrelationId, PlayerId},
+    ids::{AccountId, CorrelationId, InvalidId, PlayerId},
     session::SessionOwner,
 };
+
+const ACCOUNT: &str = "acct#";
+const CORRELATION: &str = "corr#";
+const PLAYER: &str = "player#";
 
 /// The owner of a balance.
 ///
@@ -36,9 +40,43 @@ impl MemberId {
 impl fmt::Display for MemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            MemberId::Account(id) => write!(f, "acct#{id}"),
-            MemberId::Correlation(id) => write!(f, "corr#{id}"),
-            MemberId::Player(id) => write!(f, "player#{id}"),
+            MemberId::Account(id) => write!(f, "{ACCOUNT}{id}"),
+            MemberId::Correlation(id) => write!(f, "{CORRELATION}{id}"),
+            MemberId::Player(id) => write!(f, "{PLAYER}{id}"),
+        }
+    }
+}
+
+/// Text that is not a member's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InvalidMemberId;
+
+impl fmt::Display for InvalidMemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "must be {ACCOUNT}, {CORRELATION} or {PLAYER} and a valid id")
+    }
+}
+
+impl std::error::Error for InvalidMemberId {}
+
+impl From<InvalidId> for InvalidMemberId {
+    fn from(_: InvalidId) -> Self {
+        InvalidMemberId
+    }
+}
+
+impl FromStr for MemberId {
+    type Err = InvalidMemberId;
+
+    fn from_str(key: &str) -> Result<Self, InvalidMemberId> {
+        if let Some(id) = key.strip_prefix(ACCOUNT) {
+            Ok(MemberId::Account(id.parse()?))
+        } else if let Some(id) = key.strip_prefix(CORRELATION) {
+            Ok(MemberId::Correlation(id.parse()?))
+        } else if let Some(id) = key.strip_prefix(PLAYER) {
+            Ok(MemberId::Player(id.parse()?))
+        } else {
+            Err(InvalidMemberId)
         }
     }
 }
@@ -47,6 +85,16 @@ impl fmt::Display for MemberId {
 mod tests {
     use super::*;
     use crate::session::Account;
+
+    #[test]
+    fn a_key_is_read_as_it_is_written() {
+        for key in ["acct#A-1001", "corr#c:1", "player#acct#1"] {
+            assert_eq!(key.parse::<MemberId>().map(|member| member.to_string()).as_deref(), Ok(key));
+        }
+        for key in ["A-1001", "loy#1", "acct#", "corr#a#b", ""] {
+            assert!(key.parse::<MemberId>().is_err(), "{key}");
+        }
+    }
 
     #[test]
     fn a_correlation_id_without_a_session_is_apart_from_the_account_of_that_name() {

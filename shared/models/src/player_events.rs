@@ -5,9 +5,9 @@ use std::{borrow::Cow, collections::HashSet};
 use crate::{
     address::AddressDigest,
     data::{self, OpenData},
-    fault::{FaultKind, Noted},
+    fault::{FaultKind, Faults, Noted},
     ids::{self, MAX_ID, PlayerId},
-    json::{At, MAX_TEXT, Members, Value},
+    json::{self, At, MAX_TEXT, Members, Value},
     settings::ChannelMerging,
 };
 
@@ -84,6 +84,14 @@ impl PlayerEvents {
     }
 }
 
+impl PlayerEvent {
+    /// Reads events from [`PlayerEvents::events_to_json`], or returns `None` if the text is anything else.
+    #[must_use]
+    pub fn list_from_json(text: &str) -> Option<Vec<Self>> {
+        json::parse(text.as_bytes(), &Faults::default(), parse_events).ok()
+    }
+}
+
 /// Returns the name of the member that identifies the player. Segment's connector sends `playerId` instead.
 fn player_id_member(body: &Members<'_, '_>) -> &'static str {
     let has = |name: &str| body.with(name, |member| member.is_some_and(|at| *at.value != Value::Null));
@@ -119,7 +127,7 @@ fn parse_metadata(at: At<'_, '_>) -> Result<OpenData, Noted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{data::Datum, fault::Faults, idempotency::PayloadDigest, json};
+    use crate::{data::Datum, idempotency::PayloadDigest};
 
     fn parse(body: &str, merging: ChannelMerging) -> Result<PlayerEvents, Vec<String>> {
         let faults = Faults::default();
@@ -148,7 +156,15 @@ mod tests {
         assert_eq!(request.address, None);
         let names: Vec<_> = request.events.iter().map(|event| event.name.as_str()).collect();
         assert_eq!(names, ["b", "a"]);
-        assert_eq!(request.events_to_json().to_string(), r#"{"a":{},"b":{"l":["x",true],"n":1.5}}"#);
+        let stored = request.events_to_json().to_string();
+        assert_eq!(stored, r#"{"a":{},"b":{"l":["x",true],"n":1.5}}"#);
+        let mut read = PlayerEvent::list_from_json(&stored).expect("events");
+        read.sort_by_key(|event| names.iter().position(|name| *name == event.name));
+        for event in &mut read {
+            event.metadata.sort_by_key(|(key, _)| std::cmp::Reverse(key.clone()));
+        }
+        assert_eq!(read, request.events);
+        assert_eq!(PlayerEvent::list_from_json("[1]"), None);
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! Table `Activities`, key `activityId`: one item per activity, with its award.
 
-use aws_sdk_dynamodb::Client;
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use punchcard_models::{
-    activity::Activity,
+    activity::{Activity, extended_data_from_json},
+    data::OpenData,
     idempotency::PayloadDigest,
     ids::{ActivityId, CorrelationId},
     member::MemberId,
+    session::SessionOwner,
     timestamp::Timestamp,
 };
 use punchcard_rewards::{Award, Usage};
@@ -15,10 +19,12 @@ use uuid::Uuid;
 use crate::{
     Store,
     error::StoreError,
+    evaluation::{self, Basis, Evaluation, StoredOccurrence, StoredTrigger},
     item::{Attributes as _, Item, b, s},
     ledger::{Entry, Expect, Ledger, Record, Target, Written},
     member_write::points_attribute,
     retry::Retries,
+    sessions::ANONYMOUS,
 };
 
 const RECORD: &str = "record an activity";
@@ -31,12 +37,14 @@ pub struct NewActivity<'a> {
     pub id: &'a ActivityId,
     /// The correlation id in the request.
     pub correlation_id: &'a CorrelationId,
-    /// The member that owns the activity.
-    pub member: &'a MemberId,
+    /// The owner of the correlation id, if it has a session.
+    pub owner: Option<&'a SessionOwner>,
     /// The parsed request.
     pub activity: &'a Activity,
     /// The request's digest, if the id is derived from an Idempotency-Key.
     pub payload: Option<PayloadDigest>,
+    /// The version of the catalog that evaluates the activity.
+    pub catalog_version: u64,
     /// The arrival time.
     pub now: Timestamp,
 }
@@ -46,12 +54,16 @@ pub struct NewActivity<'a> {
 pub struct StoredActivity {
     /// The activity's id.
     pub activity_id: String,
+    /// The key of the member that owns the activity.
+    pub member_id: String,
     /// The action.
     pub action: String,
     /// The channel.
     pub channel: String,
     /// The time of the activity, in RFC 3339.
     pub when: String,
+    /// The arrival time, in RFC 3339.
+    pub received_at: String,
     /// The business unit of the request.
     pub business_unit: Option<String>,
     /// The loyalty id of the request.
@@ -62,6 +74,14 @@ pub struct StoredActivity {
     pub extended_data: Option<String>,
     /// The award as JSON: business unit → points type → base, bonus, targeted and total points.
     pub earned: String,
+    /// The points that offers paid, where `earned` does not tell them apart.
+    pub payments: BTreeMap<String, u64>,
+    /// The catalog version and counters that determined the award. `None` for activities recorded by version 0.1.0.
+    pub basis: Option<Basis>,
+    /// The loyalty id of the account that owns the activity.
+    account_loyalty_id: Option<String>,
+    /// True if the session was anonymous. The activity earns nothing.
+    anonymous: bool,
 }
 
 /// The outcome of recording an activity.
@@ -108,8 +128,8 @@ impl ActivityWriter {
         let build = || item(&new);
         let record = Record { table: &self.table, key: "activityId", item: &build, write_id: Uuid::new_v4() };
         let mut retries = Retries::until(deadline, RECORD);
-        let target =
-            Target { member: new.member.to_string(), expect: Expect::Anything, first: Item::new(), others: Vec::new() };
+        let member = MemberId::of(new.owner, new.correlation_id).to_string();
+        let target = Target { member, expect: Expect::Anything, first: Item::new(), others: Vec::new() };
         let entry = |usage: &Usage| {
             let award = evaluate(usage);
             let adds = award.earned().into_iter().flat_map(|(unit, types)| {
@@ -118,7 +138,8 @@ impl ActivityWriter {
                     .map(move |(points_type, earned)| (points_attribute(unit, points_type), earned.total()))
             });
             let adds = adds.collect();
-            let earned = Item::from([("earned".into(), s(award.earned_json()))]);
+            let mut earned = evaluation::attributes(new.catalog_version, &award);
+            earned.insert("earned".into(), s(award.earned_json()));
             Entry { earned, award, adds }
         };
         let corrupt = || StoreError::corrupt(RECORD, "a stored activity");
@@ -166,9 +187,43 @@ impl ActivityReader {
     }
 }
 
+impl StoredActivity {
+    /// Returns the input of the activity's evaluation, or `None` if the activity was recorded by version 0.1.0.
+    ///
+    /// # Errors
+    /// The activity cannot be read.
+    pub fn evaluation(&self) -> Result<Option<Evaluation>, StoreError> {
+        let Some(basis) = &self.basis else { return Ok(None) };
+        let read = || {
+            let member: MemberId = self.member_id.parse().ok()?;
+            let data = self.extended_data.as_deref().map(extended_data_from_json);
+            let occurrence = StoredOccurrence {
+                trigger: StoredTrigger::Action(self.action.clone()),
+                channel: Some(self.channel.clone()),
+                business_unit: self.business_unit.clone(),
+                at: Timestamp::from_text(&self.when)?,
+                data: data.unwrap_or(Some(OpenData::new()))?,
+            };
+            Some(Evaluation {
+                basis: basis.clone(),
+                account: match member {
+                    MemberId::Account(account) => Some(account),
+                    MemberId::Correlation(_) | MemberId::Player(_) => None,
+                },
+                loyalty_id: self.account_loyalty_id.as_deref().map(str::parse).transpose().ok()?,
+                occurrences: if self.anonymous { Vec::new() } else { vec![occurrence] },
+            })
+        };
+        read().map(Some).ok_or(StoreError::corrupt(READ, "a stored activity"))
+    }
+}
+
 fn item(new: &NewActivity<'_>) -> Item {
     let Activity { action, channel, when, business_unit, loyalty_id, note, extended_data: _ } = new.activity;
+    let account = new.owner.and_then(SessionOwner::account);
     let optional = [
+        ("accountLoyaltyId", account.map(|account| s(&account.loyalty_id))),
+        (ANONYMOUS, matches!(new.owner, Some(SessionOwner::Anonymous)).then_some(AttributeValue::Bool(true))),
         ("businessUnit", business_unit.as_ref().map(s)),
         ("loyaltyId", loyalty_id.as_ref().map(s)),
         ("note", note.as_ref().map(s)),
@@ -178,7 +233,7 @@ fn item(new: &NewActivity<'_>) -> Item {
     let mut item = Item::from([
         ("activityId".into(), s(new.id)),
         ("correlationId".into(), s(new.correlation_id)),
-        ("memberId".into(), s(new.member)),
+        ("memberId".into(), s(MemberId::of(new.owner, new.correlation_id))),
         ("action".into(), s(action)),
         ("channel".into(), s(channel)),
         ("when".into(), s(when)),
@@ -188,17 +243,23 @@ fn item(new: &NewActivity<'_>) -> Item {
     item
 }
 
-fn read(item: &Item) -> Option<StoredActivity> {
+pub(crate) fn read(item: &Item) -> Option<StoredActivity> {
     let text = |name: &str| item.text(name).map(str::to_owned);
     Some(StoredActivity {
         activity_id: text("activityId")?,
+        member_id: text("memberId")?,
         action: text("action")?,
         channel: text("channel")?,
         when: text("when")?,
+        received_at: text("receivedAt")?,
         business_unit: text("businessUnit"),
         loyalty_id: text("loyaltyId"),
         note: text("note"),
         extended_data: text("extendedData"),
         earned: text("earned")?,
+        payments: evaluation::payments(item),
+        basis: Basis::read(item),
+        account_loyalty_id: text("accountLoyaltyId"),
+        anonymous: item.contains_key(ANONYMOUS),
     })
 }

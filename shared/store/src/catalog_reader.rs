@@ -51,12 +51,21 @@ impl CallerReader {
     }
 }
 
+/// A version of the catalog.
+#[derive(Debug, Default)]
+pub struct AppliedCatalog {
+    /// The version number, or 0 if no catalog was applied.
+    pub version: u64,
+    /// Settings and rules.
+    pub rules: Catalog,
+}
+
 /// Reads settings and rules.
 #[derive(Debug)]
 pub struct RulesReader {
     client: Client,
     table: String,
-    cache: Mutex<Option<(CatalogVersion, Arc<Catalog>)>>,
+    cache: Mutex<Option<(CatalogVersion, Arc<AppliedCatalog>)>>,
 }
 
 impl RulesReader {
@@ -70,7 +79,7 @@ impl RulesReader {
     ///
     /// # Errors
     /// They cannot be read.
-    pub async fn of(&self, version: CatalogVersion) -> Result<Arc<Catalog>, StoreError> {
+    pub async fn of(&self, version: CatalogVersion) -> Result<Arc<AppliedCatalog>, StoreError> {
         // Locked during the read: waiting requests need the same version, and the read has a timeout.
         let mut cache = self.cache.lock().await;
         if let Some((cached, rules)) = &*cache
@@ -78,8 +87,11 @@ impl RulesReader {
         {
             return Ok(rules.clone());
         }
-        let json = read_rules_json(&self.client, &self.table, version).await?;
-        let rules = Arc::new(json.map(|(json, _)| parse_rules(&json)).transpose()?.unwrap_or_default());
+        let rules = match read_rules_json(&self.client, &self.table, version).await? {
+            Some((json, version)) => AppliedCatalog { version, rules: parse_rules(&json)? },
+            None => AppliedCatalog::default(),
+        };
+        let rules = Arc::new(rules);
         *cache = Some((version, rules.clone()));
         Ok(rules)
     }

@@ -19,6 +19,7 @@
 //! ```
 
 mod activities;
+mod activity_pages;
 mod admin;
 mod balances;
 mod cache;
@@ -30,6 +31,7 @@ mod conditional_write;
 mod config;
 mod digest_key;
 mod error;
+mod evaluation;
 mod item;
 mod ledger;
 mod member_write;
@@ -44,18 +46,22 @@ mod signing_keys;
 mod tables;
 
 pub use activities::{ActivityReader, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
+pub use activity_pages::{ActivityPage, ActivityPages, InvalidPosition, Position};
 pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller};
 pub use balances::{BalanceReader, Balances};
 pub use catalog::{Callers, CatalogVersion, Snapshot};
-pub use catalog_reader::{CallerReader, RulesReader};
+pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
 pub use client::Store;
 pub use client_events::{ClientEventWriter, Recorded};
 pub use config::ConfigError;
 pub use digest_key::DigestKeyReader;
 pub use error::{Cause, StoreError};
+pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
-pub use player_events::{NewPlayerEvents, Player, PlayerEventWriter, PlayerEventsRecorded, PlayerReader};
+pub use player_events::{
+    NewPlayerEvents, Player, PlayerEventWriter, PlayerEventsRecorded, PlayerReader, StoredPlayerEvents,
+};
 pub use sessions::{Opened, SessionReader, SessionWriter};
 pub use signing_keys::SigningKeyReader;
-pub use tables::{TableKey, Tables};
+pub use tables::{IndexDefinition, TableDefinition, TableKey, Tables};

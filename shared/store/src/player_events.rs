@@ -4,14 +4,14 @@
 //! In table `Members`, a player's item holds its totals or, for an alias, the key of its customer (`customer`). Items
 //! `mail#…` and `mob#…` map the keyed digest of an address to a customer.
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use punchcard_models::{
     address::AddressDigest,
     idempotency::{IdempotencyKey, PayloadDigest},
     ids::PlayerId,
     json::{self, Value},
     member::MemberId,
-    player_events::PlayerEvents,
+    player_events::{PlayerEvent, PlayerEvents},
     timestamp::Timestamp,
 };
 use punchcard_rewards::{Award, Usage};
@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::{
     Store,
     error::StoreError,
+    evaluation::{self, Basis, Evaluation, StoredOccurrence, StoredTrigger},
     item::{Attributes as _, Item, b, s},
     ledger::{CUSTOMER, Entry, Expect, Ledger, Record, Target, Written},
     read_items::read_items,
@@ -48,6 +49,8 @@ pub struct NewPlayerEvents<'a> {
     pub unused: bool,
     /// The response body, which retries get too.
     pub response: &'a str,
+    /// The version of the catalog that evaluates the events.
+    pub catalog_version: u64,
     /// The arrival time.
     pub now: Timestamp,
 }
@@ -99,22 +102,26 @@ impl PlayerEventWriter {
             Some(key) => format!("key#{}", &**key),
             None => format!("uuid#{}", Uuid::now_v7()),
         };
-        let build = || item(&new, &record_id);
-        let record = Record { table: &self.table, key: "recordId", item: &build, write_id: Uuid::new_v4() };
+        let write_id = Uuid::new_v4();
         let events = u64::try_from(new.request.events.len()).unwrap_or(u64::MAX);
         let entry = |usage: &Usage| {
             let awards = evaluate(usage);
-            let earned = Item::from([("earned".into(), s(earned_json(new.request, &awards)))]);
+            let names = new.request.events.iter().map(|event| event.name.as_str());
+            let earned = s(earned_by_event(names, &awards));
             let award: Award<'c> = awards.into_iter().collect();
+            let mut attributes = evaluation::attributes(new.catalog_version, &award);
+            attributes.insert("earned".into(), earned);
             let mut adds = vec![(EVENTS.to_owned(), events)];
             if award.points() > 0 {
                 adds.push((POINTS.to_owned(), award.points()));
             }
-            Entry { earned, award, adds }
+            Entry { earned: attributes, award, adds }
         };
         let mut retries = Retries::until(deadline, RECORD);
         let mut target = self.target(&new, deadline, &mut retries).await?;
         loop {
+            let build = || item(&new, &record_id, &target.member);
+            let record = Record { table: &self.table, key: "recordId", item: &build, write_id };
             match self.ledger.write(&record, &target, &mut retries, entry).await? {
                 Written::New(_) => return Ok(PlayerEventsRecorded::New),
                 Written::Exists(stored) if stored.bytes("payload") == Some(new.payload.as_bytes()) => {
@@ -184,6 +191,74 @@ impl PlayerEventWriter {
     }
 }
 
+/// A stored request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPlayerEvents {
+    /// The player, as sent.
+    pub player_id: String,
+    /// The record's id among the player's: `key#…` from an Idempotency-Key, or `uuid#…`.
+    pub record_id: String,
+    /// The key of the member that was credited.
+    pub member_id: String,
+    /// The events as JSON: name → metadata.
+    pub events: String,
+    /// The award as JSON: event → campaign → points.
+    pub earned: String,
+    /// True if rewards were disabled.
+    pub unused: bool,
+    /// The arrival time, in RFC 3339.
+    pub received_at: String,
+    /// The catalog version and counters that determined the award. `None` for requests recorded by version 0.1.0.
+    pub basis: Option<Basis>,
+}
+
+impl StoredPlayerEvents {
+    /// Returns the input of the request's evaluation, one occurrence for each event, or `None` if the request was
+    /// recorded by version 0.1.0.
+    ///
+    /// # Errors
+    /// The request cannot be read.
+    pub fn evaluation(&self) -> Result<Option<Evaluation>, StoreError> {
+        let Some(basis) = &self.basis else { return Ok(None) };
+        let read = || {
+            let at = Timestamp::from_text(&self.received_at)?;
+            let occurrence = |event: PlayerEvent| StoredOccurrence {
+                trigger: StoredTrigger::Event(event.name),
+                channel: None,
+                business_unit: None,
+                at,
+                data: event.metadata,
+            };
+            let events = PlayerEvent::list_from_json(&self.events)?;
+            let occurrences = events.into_iter().map(occurrence).collect();
+            Some(Evaluation { basis: basis.clone(), account: None, loyalty_id: None, occurrences })
+        };
+        read().map(Some).ok_or(StoreError::corrupt(READ, "stored player events"))
+    }
+
+    /// Formats the awards of this request's events as they are stored in [`earned`](Self::earned).
+    #[must_use]
+    pub fn earned_of(evaluation: &Evaluation, awards: &[Award<'_>]) -> String {
+        earned_by_event(evaluation.occurrences.iter().map(StoredOccurrence::name), awards)
+    }
+
+    #[expect(dead_code, reason = "used by the readers of records")]
+    pub(crate) fn read(item: &Item) -> Option<Self> {
+        let text = |name: &str| item.text(name).map(str::to_owned);
+        let player_id: PlayerId = item.text("playerId")?.parse().ok()?;
+        Some(StoredPlayerEvents {
+            member_id: text(CUSTOMER).unwrap_or_else(|| player_key(&player_id)),
+            player_id: player_id.to_string(),
+            record_id: text("recordId")?,
+            events: text("events")?,
+            earned: text("earned")?,
+            unused: item.contains_key("unused"),
+            received_at: text("receivedAt")?,
+            basis: Basis::read(item),
+        })
+    }
+}
+
 /// A player's totals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Player {
@@ -235,7 +310,7 @@ fn player_key(id: &PlayerId) -> String {
     MemberId::Player(id.clone()).to_string()
 }
 
-fn item(new: &NewPlayerEvents<'_>, record_id: &str) -> Item {
+fn item(new: &NewPlayerEvents<'_>, record_id: &str, credited: &str) -> Item {
     let mut item = Item::from([
         ("playerId".into(), s(&new.request.player_id)),
         ("recordId".into(), s(record_id)),
@@ -245,18 +320,21 @@ fn item(new: &NewPlayerEvents<'_>, record_id: &str) -> Item {
         ("receivedAt".into(), s(new.now)),
     ]);
     if new.unused {
-        item.insert("unused".into(), aws_sdk_dynamodb::types::AttributeValue::Bool(true));
+        item.insert("unused".into(), AttributeValue::Bool(true));
+    }
+    if credited != player_key(&new.request.player_id) {
+        item.insert(CUSTOMER.into(), s(credited));
     }
     item
 }
 
 /// Formats the awards by event and campaign, such as `{"place_order":{"BIG_ORDER":50}}`, without events that earned
 /// nothing.
-fn earned_json(request: &PlayerEvents, awards: &[Award<'_>]) -> String {
-    let earned = request.events.iter().zip(awards).filter(|(_, award)| award.points() > 0).map(|(event, award)| {
+fn earned_by_event<'e>(names: impl Iterator<Item = &'e str>, awards: &[Award<'_>]) -> String {
+    let earned = names.zip(awards).filter(|(_, award)| award.points() > 0).map(|(name, award)| {
         let paid = award.trace().iter().filter(|line| line.points() > 0);
         let paid = paid.map(|line| ((&**line.rule.id()).into(), json::whole_number(line.points())));
-        (event.name.as_str().into(), Value::Object(paid.collect()))
+        (name.into(), Value::Object(paid.collect()))
     });
     Value::Object(earned.collect()).to_string()
 }

@@ -7,7 +7,10 @@ use tokio::time::Instant;
 
 use crate::{error::StoreError, item::Item, retry::Retries};
 
-/// Reads up to 100 items with distinct keys, and returns those that exist in any order.
+/// Maximum number of items in one batch read.
+pub(crate) const MAX_READ_ITEMS: usize = 100;
+
+/// Reads up to [`MAX_READ_ITEMS`] items with distinct keys, and returns those that exist in any order.
 ///
 /// Reads are strongly consistent but not atomic: one item may be from before a transaction and another from after it.
 pub(crate) async fn read_items(

@@ -21,8 +21,8 @@ use crate::{
 
 const READ: &str = "read a session";
 const OPEN: &str = "open a session";
-/// The attribute that marks anonymous sessions.
-const ANONYMOUS: &str = "anonymous";
+/// The attribute that marks anonymous sessions, and activities that were sent in one.
+pub(crate) const ANONYMOUS: &str = "anonymous";
 
 /// Reads sessions.
 #[derive(Debug, Clone)]

@@ -35,8 +35,8 @@ impl Operator {
     /// Makes the tables, the catalog and the clients.
     pub(crate) async fn set_up(world: &Arc<World>) -> Self {
         let store = wire::safe_store(world);
-        for (name, key) in tables::of_template().expect("tables in the template") {
-            Tables::new(&store).create(&name, &key).await.expect("a table");
+        for table in tables::of_template().expect("tables in the template") {
+            Tables::new(&store).create(&table).await.expect("a table");
         }
         let admin = Admin::new(&store);
         let now = world.clock(0);

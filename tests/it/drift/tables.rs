@@ -21,7 +21,7 @@ const WITHOUT_DATA: [&str; 5] = [
 
 /// The name of each table's partition key, by the table's name without the stack's.
 pub fn partition_keys() -> BTreeMap<String, String> {
-    tables::of_template().expect("tables").into_iter().map(|(name, key)| (name, key.hash)).collect()
+    tables::of_template().expect("tables").into_iter().map(|table| (table.name, table.key.hash)).collect()
 }
 
 /// `DeletionPolicy` is for a deleted stack or resource, `UpdateReplacePolicy` for a change that replaces the resource,

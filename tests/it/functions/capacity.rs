@@ -1,5 +1,6 @@
 //! The capacity units that a request consumes, which determine its cost.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -80,11 +81,11 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
 
     let activity = |action: &str| json!({"action": action, "channel": "APP", "when": "2023-10-01T07:00:00Z"});
     let what = "an activity that earns";
-    assert_eq!(metered.activity(what, 200, "c/activities/1", activity("APP_CHECKIN")).await, (4.0, 1.0));
+    assert_eq!(metered.activity(what, 200, "c/activities/1", activity("APP_CHECKIN")).await, (5.0, 1.0));
     let mut limited = activity("APP_CHECKIN");
     limited["when"] = json!("2024-10-01T07:00:00Z");
     let what = "an activity that earns, with a total limit";
-    assert_eq!(metered.activity(what, 200, "c/activities/2", limited).await, (6.0, 1.0));
+    assert_eq!(metered.activity(what, 200, "c/activities/2", limited).await, (7.0, 1.0));
     let what = "an activity, again";
     metered.activity(what, 400, "c/activities/1", activity("APP_CHECKIN")).await;
 
@@ -98,7 +99,7 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
 }
 
 #[tokio::test]
-async fn an_activity_that_earns_nothing_takes_one_unit() {
+async fn an_activity_that_earns_nothing_takes_the_record_and_its_index_entry() {
     let mut metered = Metered::start().await;
     // The demo's offers answer to every action of an enabled unit, so the programme is disabled.
     let source = punchcard_rewards::yaml::read("rewards: disabled").expect("a catalog");
@@ -107,5 +108,56 @@ async fn an_activity_that_earns_nothing_takes_one_unit() {
     metered.app.restart().await;
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
     let what = "an activity that earns nothing";
-    assert_eq!(metered.activity(what, 200, "c/activities/1", activity).await, (1.0, 1.0));
+    assert_eq!(metered.activity(what, 200, "c/activities/1", activity).await, (2.0, 1.0));
+}
+
+/// DynamoDB charges a write by the kilobyte.
+const UNIT_BYTES: usize = 1024;
+
+/// The attributes from which an award is derived again.
+const DERIVED_FROM: [&str; 4] = ["accountLoyaltyId", "catalogVersion", "counters", "payments"];
+
+fn attribute_bytes((name, value): (&String, &AttributeValue)) -> usize {
+    name.len()
+        + match value {
+            AttributeValue::S(text) | AttributeValue::N(text) => text.len(),
+            AttributeValue::B(bytes) => bytes.as_ref().len(),
+            AttributeValue::M(members) => 3 + members.iter().map(|member| 1 + attribute_bytes(member)).sum::<usize>(),
+            AttributeValue::Bool(_) => 1,
+            other => panic!("{name}: {other:?}"),
+        }
+}
+
+#[tokio::test]
+async fn a_typical_record_takes_one_unit() {
+    let app = App::start().await;
+    let bearer = format!("Bearer {}", activities_token(&app).await);
+    let headers = [("authorization", bearer.as_str())];
+    let session = json!({"correlationId": "9f0d6ac0-7d61-4a4a-8a4a-6a1f3c1e2d11", "channel": "APP"});
+    assert_eq!(app.post("/client/users/A-1001/sessions", &headers, &session).await.status, 200);
+    for _ in 0..3 {
+        let survey = json!({
+            "action": "SURVEY_RESPONSE", "channel": "APP", "when": "2024-10-01T07:00:00Z", "note": "Store survey 42",
+            "extendedData": [{"name": "surveyId", "value": "spring-2024"}, {"name": "score", "value": 9}],
+        });
+        let path = "/client/users/9f0d6ac0-7d61-4a4a-8a4a-6a1f3c1e2d11/activities";
+        assert_eq!(app.post(path, &headers, &survey).await.status, 200);
+    }
+    for number in 0..4 {
+        let order = json!({"playerUniqueId": "9f0d6ac0-7d61-4a4a-8a4a-6a1f3c1e2d11", "events": {
+            "place_order": {"total_amount": 120.5, "category": ["electronics", "cosmetics"]}, "review": {}}});
+        let key = format!("9f0d6ac0-7d61-4a4a-8a4a-6a1f3c1e2d{number:02}");
+        let headers = [("apikey", "demo-api-key"), ("idempotency-key", key.as_str())];
+        assert_eq!(app.post("/integrations/event", &headers, &order).await.status, 200);
+    }
+    for (table, most_derived_from) in [("Activities", 160), ("PlayerEvents", 60)] {
+        for item in app.items(table).await {
+            let bytes: usize = item.iter().map(attribute_bytes).sum();
+            let derived_from = item.iter().filter(|(name, _)| DERIVED_FROM.contains(&name.as_str()));
+            let derived_from: usize = derived_from.map(attribute_bytes).sum();
+            println!("{table:14} {bytes:>4} bytes, of which {derived_from} to derive the award again");
+            assert!(bytes <= UNIT_BYTES && derived_from <= most_derived_from, "{table}: {bytes}, {derived_from}");
+            assert!(item.contains_key("catalogVersion"), "{table}");
+        }
+    }
 }

@@ -302,7 +302,7 @@ async fn the_store_alone_answers_the_sdk_with_its_tables_made() {
     let mut expected: Vec<_> = punchcard::tables::of_template()
         .expect("the template")
         .into_iter()
-        .map(|(name, _)| format!("punchcard-{name}"))
+        .map(|table| format!("punchcard-{}", table.name))
         .collect();
     expected.sort();
     assert_eq!(listed, expected);

@@ -117,8 +117,8 @@ impl App {
             (Some(server), endpoint, punchcard::embedded::TABLE_PREFIX.to_owned())
         };
         let store = Store::local(&endpoint, &prefix);
-        for (name, key) in tables::of_template().expect("tables in the template") {
-            Tables::new(&store).create(&name, &key).await.expect("a table");
+        for table in tables::of_template().expect("tables in the template") {
+            Tables::new(&store).create(&table).await.expect("a table");
         }
         demo::set_up(&Admin::new(&store), punchcard_runtime::now()).await.expect("the demo");
         Self::on(endpoint, prefix, server).await

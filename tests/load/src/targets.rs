@@ -88,9 +88,9 @@ pub fn targets(settings: &BTreeMap<Which, Vec<Figures>>) -> Vec<Target> {
         (name::ONE_SAME, 1.0),
         (name::BATCH_25, 25.0),
         (name::BATCH_100, 100.0),
-        (name::EARNS, 4.0),
-        (name::CAPPED, 6.0),
-        (name::EARNS_NOTHING, 1.0),
+        (name::EARNS, 5.0),
+        (name::CAPPED, 7.0),
+        (name::EARNS_NOTHING, 2.0),
     ] {
         let written = of(Which::Embedded, case).and_then(|figures| figures.units_written);
         target(case, "units written", true, units, written);

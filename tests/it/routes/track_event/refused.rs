@@ -277,8 +277,8 @@ async fn a_store_error_is_503_and_invites_a_retry() {
     }
     assert!(app.items("Members").await.is_empty());
     // A request that is answered 5xx may be sent again as it stands.
-    for (name, key) in tables::of_template().expect("tables") {
-        punchcard_store::Tables::new(&app.store).create(&name, &key).await.expect("a table");
+    for table in tables::of_template().expect("tables") {
+        punchcard_store::Tables::new(&app.store).create(&table).await.expect("a table");
     }
     let again = app.track_once("a key", FIRST_EXAMPLE).await;
     assert_tracked(&again);

@@ -1,0 +1,145 @@
+//! The stored input of an evaluation, from which the award of a record can be derived again.
+//!
+//! Records hold the version of the catalog and the counters that were not 0. Both are absent in records of version
+//! 0.1.0, whose awards cannot be derived.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use punchcard_models::{
+    data::OpenData,
+    ids::{AccountId, LoyaltyId},
+    timestamp::Timestamp,
+};
+use punchcard_rewards::{Award, Catalog, Member, Occurrence, Trigger, Usage};
+
+use crate::item::{Attributes as _, Item, n};
+
+const CATALOG_VERSION: &str = "catalogVersion";
+const COUNTERS: &str = "counters";
+const PAYMENTS: &str = "payments";
+
+/// Everything that determined the awards of a record, except the catalog.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The catalog and the counters.
+    pub basis: Basis,
+    /// The account that the member is, if it is one.
+    pub account: Option<AccountId>,
+    /// The account's loyalty id.
+    pub loyalty_id: Option<LoyaltyId>,
+    /// The evaluated activity or events. Empty if the record earns nothing whatever the catalog.
+    pub occurrences: Vec<StoredOccurrence>,
+}
+
+/// The catalog version and the counters that an evaluation used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Basis {
+    /// The version of the catalog. 0 if none was applied.
+    pub catalog_version: u64,
+    /// The counters that the evaluation assumed.
+    pub usage: Usage,
+}
+
+/// A stored activity, or one stored event of a player.
+#[derive(Debug, Clone)]
+pub struct StoredOccurrence {
+    /// The action or the name of the event.
+    pub trigger: StoredTrigger,
+    /// The activity's channel.
+    pub channel: Option<String>,
+    /// The activity's business unit.
+    pub business_unit: Option<String>,
+    /// The time to which windows apply.
+    pub at: Timestamp,
+    /// The fields to which conditions apply.
+    pub data: OpenData,
+}
+
+/// An owned [`Trigger`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredTrigger {
+    /// The action of an activity.
+    Action(String),
+    /// The name of a player event.
+    Event(String),
+}
+
+impl Evaluation {
+    /// Evaluates the occurrences again, with the catalog of the record's version. Returns one award for each.
+    #[must_use]
+    pub fn awards<'c>(&self, catalog: &'c Catalog) -> Vec<Award<'c>> {
+        let award = |occurrence: &StoredOccurrence| {
+            catalog.evaluate(&occurrence.as_occurrence(), self.member(), &self.basis.usage)
+        };
+        self.occurrences.iter().map(award).collect()
+    }
+
+    /// The member as offers target it.
+    #[must_use]
+    pub fn member(&self) -> Member<'_> {
+        Member { account: self.account.as_ref(), loyalty: self.loyalty_id.as_ref() }
+    }
+}
+
+impl StoredOccurrence {
+    /// The action or the name of the event.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match &self.trigger {
+            StoredTrigger::Action(name) | StoredTrigger::Event(name) => name,
+        }
+    }
+
+    /// The occurrence as it is evaluated.
+    #[must_use]
+    pub fn as_occurrence(&self) -> Occurrence<'_> {
+        Occurrence {
+            trigger: match &self.trigger {
+                StoredTrigger::Action(action) => Trigger::Action(action),
+                StoredTrigger::Event(name) => Trigger::Event(name),
+            },
+            channel: self.channel.as_deref(),
+            business_unit: self.business_unit.as_deref(),
+            at: self.at,
+            data: &self.data,
+        }
+    }
+}
+
+impl Basis {
+    /// Reads the basis of a record. Returns `None` for records of version 0.1.0.
+    pub(crate) fn read(item: &Item) -> Option<Self> {
+        let catalog_version = item.number(CATALOG_VERSION)?;
+        let mut usage = Usage::default();
+        for (counter, used) in numbers(item, COUNTERS) {
+            usage.set(counter, used);
+        }
+        Some(Basis { catalog_version, usage })
+    }
+}
+
+/// The payments of a record by rule, where the sums do not tell them apart.
+pub(crate) fn payments(item: &Item) -> BTreeMap<String, u64> {
+    numbers(item, PAYMENTS).collect()
+}
+
+/// The attributes from which an award can be derived again.
+pub(crate) fn attributes(catalog_version: u64, award: &Award<'_>) -> Item {
+    let mut attributes = Item::from([(CATALOG_VERSION.into(), n(catalog_version))]);
+    let counters = award.assumed().iter().map(|(name, used)| (name.as_str(), *used));
+    attributes.extend(map(COUNTERS, counters));
+    attributes.extend(map(PAYMENTS, award.combined_payments()));
+    attributes
+}
+
+/// A map attribute, unless it would be empty.
+fn map<'a>(name: &str, numbers: impl IntoIterator<Item = (&'a str, u64)>) -> Option<(String, AttributeValue)> {
+    let numbers: Item = numbers.into_iter().map(|(name, number)| (name.to_owned(), n(number))).collect();
+    (!numbers.is_empty()).then(|| (name.to_owned(), AttributeValue::M(numbers)))
+}
+
+fn numbers<'i>(item: &'i Item, name: &str) -> impl Iterator<Item = (String, u64)> + use<'i> {
+    let map = item.get(name).and_then(|map| map.as_m().ok());
+    map.into_iter().flatten().filter_map(|(name, number)| Some((name.clone(), number.as_n().ok()?.parse().ok()?)))
+}
