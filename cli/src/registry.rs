@@ -5,6 +5,7 @@ use get_activity::GetActivity;
 use get_balances::GetBalances;
 use get_player::GetPlayer;
 use issue_token::IssueToken;
+use list_activities::ListActivities;
 use open_session::OpenSession;
 use punchcard_http::Route;
 use punchcard_runtime::{Handler, Service};
@@ -15,13 +16,14 @@ use start_session::StartSession;
 use track_event::TrackEvent;
 
 /// All handlers.
-pub static HANDLERS: [Registered; 9] = [
+pub static HANDLERS: [Registered; 10] = [
     Registered::new::<StartSession>(),
     Registered::new::<SendClientEvent>(),
     Registered::new::<IssueToken>(),
     Registered::new::<OpenSession>(),
     Registered::new::<SendActivity>(),
     Registered::new::<GetActivity>(),
+    Registered::new::<ListActivities>(),
     Registered::new::<GetBalances>(),
     Registered::new::<TrackEvent>(),
     Registered::new::<GetPlayer>(),

@@ -5,10 +5,8 @@ use punchcard_models::{
     access::Scope,
     ids::{ActivityId, CorrelationId},
 };
-use punchcard_runtime::{Admission, Failure, Handler};
-use punchcard_store::{ActivityReader, Store, StoredActivity};
-use serde::Serialize;
-use serde_json::value::RawValue;
+use punchcard_runtime::{Admission, Failure, Handler, body::StoredActivityBody};
+use punchcard_store::{ActivityReader, Store};
 
 /// Reads activities.
 #[derive(Debug)]
@@ -30,39 +28,7 @@ impl Handler for GetActivity {
         let correlation_id = call.path_id("correlation_id", |id| id.parse::<CorrelationId>().ok())?;
         let id = call.path_id("activity_id", |id| id.parse::<ActivityId>().ok())?;
         let found = self.activities.get(&id, &correlation_id).await?;
-        reply(&found.ok_or(Error::NotFound("Activity not found"))?)
+        let stored = found.ok_or(Error::NotFound("Activity not found"))?;
+        Ok(Reply::ok(&StoredActivityBody::of(&stored)?))
     }
-}
-
-fn reply(stored: &StoredActivity) -> Result<Reply, Failure> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Body<'a> {
-        activity_id: &'a str,
-        r#type: &'a str,
-        earned: &'a RawValue,
-        action: &'a str,
-        channel: &'a str,
-        when: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        business_unit: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        loyalty_id: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        note: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        extended_data: Option<&'a RawValue>,
-    }
-    Ok(Reply::ok(&Body {
-        activity_id: &stored.activity_id,
-        r#type: &stored.action,
-        earned: serde_json::from_str(&stored.earned)?,
-        action: &stored.action,
-        channel: &stored.channel,
-        when: &stored.when,
-        business_unit: stored.business_unit.as_deref(),
-        loyalty_id: stored.loyalty_id.as_deref(),
-        note: stored.note.as_deref(),
-        extended_data: stored.extended_data.as_deref().map(serde_json::from_str).transpose()?,
-    }))
 }

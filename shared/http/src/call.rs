@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     body::{self, NotUtf8},
     error::Error,
+    reply::DRY_RUN,
 };
 
 /// A request being handled.
@@ -44,6 +45,23 @@ impl<'r> Call<'r> {
     #[must_use]
     pub fn path_parameter(&self, name: &str) -> Option<&str> {
         self.request.path_parameters_ref().and_then(|parameters| parameters.first(name))
+    }
+
+    /// Returns a decoded parameter of the query, the first if it is repeated. An empty one counts as absent.
+    #[must_use]
+    pub fn query_parameter(&self, name: &str) -> Option<Cow<'r, str>> {
+        let query = self.request.uri().query().unwrap_or_default().as_bytes();
+        let (_, value) = form_urlencoded::parse(query).find(|(found, _)| found == name)?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// Returns true if the request asks for a dry run: `Prefer: dry-run` (RFC 7240).
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        let lists = self.request.headers().get_all("prefer").into_iter().filter_map(|list| list.to_str().ok());
+        let preferences = lists.flat_map(|list| list.split(','));
+        let names = preferences.filter_map(|preference| preference.split([';', '=']).next());
+        names.into_iter().any(|name| name.trim().eq_ignore_ascii_case(DRY_RUN))
     }
 
     /// Parses an id in the path.

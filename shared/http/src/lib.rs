@@ -14,6 +14,7 @@
 pub mod auth;
 mod body;
 mod call;
+pub mod cursor;
 mod dialect;
 mod error;
 mod reply;

@@ -10,10 +10,16 @@ use uuid::Uuid;
 /// The response header with the request id, which log lines include too.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
+/// The preference for a dry run (RFC 7240).
+pub(crate) const DRY_RUN: &str = "dry-run";
+
 /// The headers of every response.
 const HEADERS: [(&str, &str); 13] = [
     ("access-control-allow-origin", "*"),
-    ("access-control-expose-headers", "Allow, Idempotent-Replayed, Retry-After, WWW-Authenticate, x-amzn-RequestId"),
+    (
+        "access-control-expose-headers",
+        "Allow, Idempotent-Replayed, Preference-Applied, Retry-After, WWW-Authenticate, x-amzn-RequestId",
+    ),
     ("cache-control", "no-cache, no-store, must-revalidate"),
     (
         "content-security-policy",
@@ -37,7 +43,7 @@ const PREFLIGHT: [(&str, &str); 3] = [
     ("access-control-allow-methods", "GET, POST, OPTIONS"),
     (
         "access-control-allow-headers",
-        "Authorization, APIKey, Content-Encoding, Content-Type, Idempotency-Key, Lang, SecretKey, X-GB-TOKEN, \
+        "Authorization, APIKey, Content-Encoding, Content-Type, Idempotency-Key, Lang, Prefer, SecretKey, X-GB-TOKEN, \
          X-Identifier-Type, x-cdlx-request-id, x-gb-agent, x-mock-data, x-source-customer-id",
     ),
     ("access-control-max-age", "86400"),
@@ -90,6 +96,12 @@ impl Reply {
     #[must_use]
     pub fn replayed(self) -> Self {
         self.with_header(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))
+    }
+
+    /// Marks the response as that of a dry run, which wrote nothing.
+    #[must_use]
+    pub fn of_dry_run(self) -> Self {
+        self.with_header(HeaderName::from_static("preference-applied"), HeaderValue::from_static(DRY_RUN))
     }
 
     /// Adds a header.

@@ -63,6 +63,14 @@ pub static GET_ACTIVITY: Route = Route {
     paths: &["/client/users/{correlation_id}/activities/{activity_id}"],
 };
 
+/// `GET /client/users/{correlation_id}/activities`
+pub static LIST_ACTIVITIES: Route = Route {
+    function: "list-activities",
+    dialect: Dialect::Activities,
+    method: Method::GET,
+    paths: &["/client/users/{correlation_id}/activities"],
+};
+
 /// `GET /client/users/{correlation_id}/balances`
 pub static GET_BALANCES: Route = Route {
     function: "get-balances",
@@ -96,13 +104,14 @@ pub static GET_PLAYER: Route = Route {
 };
 
 /// All routes. The first route of a path also handles the methods that no route of the path supports.
-pub static ROUTES: [&Route; 9] = [
+pub static ROUTES: [&Route; 10] = [
     &START_SESSION,
     &SEND_CLIENT_EVENT,
     &ISSUE_TOKEN,
     &OPEN_SESSION,
     &SEND_ACTIVITY,
     &GET_ACTIVITY,
+    &LIST_ACTIVITIES,
     &GET_BALANCES,
     &TRACK_EVENT,
     &GET_PLAYER,
@@ -149,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_allowed_methods_are_those_of_all_routes_of_the_path() {
-        assert_eq!(SEND_ACTIVITY.allow("/client/users/c-1/activities"), "POST");
+        assert_eq!(SEND_ACTIVITY.allow("/client/users/c-1/activities"), "GET, POST");
         assert_eq!(SEND_ACTIVITY.allow("/client/users/c-1/activities/a-1"), "GET, POST");
         assert_eq!(GET_ACTIVITY.allow("/client/users/c-1/activities/a-1"), "GET, POST");
         assert_eq!(GET_ACTIVITY.allow("/prod/client/users/c-1/activities/a-1"), "GET");

@@ -30,6 +30,7 @@
 //! ```
 
 mod admission;
+pub mod body;
 mod clock;
 mod failure;
 mod handler;

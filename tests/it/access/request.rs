@@ -70,7 +70,7 @@ impl Route {
         };
         let has_id = self.path.contains("{activity_id}");
         let (body, status) = match self.endpoint.function {
-            "start-session" | "issue-token" | "get-balances" => (Value::Null, 200),
+            "start-session" | "issue-token" | "list-activities" | "get-balances" => (Value::Null, 200),
             "send-client-event" => (event(&id(EVENT)), either(409, 200)),
             "open-session" => (json!({"correlationId": id("c-1"), "channel": "APP"}), 200),
             "send-activity" => (activity(), if has_id { either(400, 200) } else { 200 }),

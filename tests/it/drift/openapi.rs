@@ -43,6 +43,7 @@ const STORIES: &[&[(&str, &str, u16)]] = &[
         ("send-activity", "CheckIn", 200),
         ("send-activity", "CheckIn", 400),
         ("get-activity", "CheckIn", 200),
+        ("list-activities", "", 200),
         ("get-balances", "", 200),
     ],
     &[("send-activity", "Survey", 200), ("get-activity", "Survey", 200)],

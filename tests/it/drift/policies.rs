@@ -10,6 +10,7 @@ use super::{argument, find, list, members, template_functions, text, texts};
 #[derive(Debug)]
 pub struct Statement {
     pub actions: BTreeSet<String>,
+    /// Tables, and indexes as `Table/index/Name`.
     pub tables: BTreeSet<String>,
     /// The partition keys that it is limited to; empty if to none.
     pub keys: BTreeSet<Keys>,
@@ -62,8 +63,10 @@ fn statement(node: &Yaml) -> Statement {
         assert!(name.chars().all(char::is_alphabetic), "{action} is not one action");
     }
     let resource = &node["Resource"];
-    let arn = argument(resource, "GetAtt").and_then(Yaml::as_str);
-    let table = arn.and_then(|arn| arn.strip_suffix(".Arn")).unwrap_or_else(|| panic!("{resource:?} is no table"));
+    let table = argument(resource, "GetAtt").and_then(Yaml::as_str).and_then(|arn| arn.strip_suffix(".Arn"));
+    let index =
+        || argument(resource, "Sub").and_then(Yaml::as_str)?.strip_prefix("${").map(|arn| arn.replace(".Arn}", ""));
+    let table = table.map(str::to_owned).or_else(index).unwrap_or_else(|| panic!("{resource:?} is no table"));
     let mut keys = BTreeSet::new();
     for (operator, condition) in members(node, &["Condition"]) {
         for (variable, values) in members(condition, &[]) {
@@ -79,7 +82,7 @@ fn statement(node: &Yaml) -> Statement {
             }));
         }
     }
-    Statement { actions, tables: BTreeSet::from([table.to_owned()]), keys }
+    Statement { actions, tables: BTreeSet::from([table]), keys }
 }
 
 /// Other kinds of items of these tables are no business of a function: the private keys, other programmes' members.

@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// The cases of each function, in the order in which they have to be sent, and what each is answered.
-const CASES: [(&str, &[(&str, u16)]); 9] = [
+const CASES: [(&str, &[(&str, u16)]); 10] = [
     ("start-session", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     (
         "send-client-event",
@@ -36,6 +36,7 @@ const CASES: [(&str, &[(&str, u16)]); 9] = [
         &[("happy", 200), ("duplicate", 400), ("without-id", 200), ("invalid", 400), ("unauthorised", 401)],
     ),
     ("get-activity", &[("happy", 200), ("not-found", 404), ("invalid", 400), ("unauthorised", 401)]),
+    ("list-activities", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("get-balances", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("track-event", &[("happy", 200), ("duplicate", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("get-player", &[("happy", 200), ("invalid", 404), ("unauthorised", 401)]),
@@ -105,7 +106,12 @@ async fn over_http(event: &Value, app: &App) -> Answer {
         Some(true) => BASE64_STANDARD.decode(body).expect("base64"),
         _ => body.as_bytes().to_owned(),
     };
-    app.send(method, event["rawPath"].as_str().expect("a path"), &headers, body).await
+    let path = event["rawPath"].as_str().expect("a path");
+    let path = match event["rawQueryString"].as_str() {
+        None | Some("") => path.to_owned(),
+        Some(query) => format!("{path}?{query}"),
+    };
+    app.send(method, &path, &headers, body).await
 }
 
 /// A body without what is another in every answer.

@@ -77,7 +77,11 @@ fn uses((operation, parameters): &(String, Value), prefix: &str, keys: &BTreeMap
         "Query" => {
             let condition = parameters["KeyConditionExpression"].as_str().expect("a condition");
             let values = &parameters["ExpressionAttributeValues"];
-            vec![used("Query", &parameters["TableName"], &|key| {
+            let table = match (parameters["TableName"].as_str(), parameters["IndexName"].as_str()) {
+                (Some(table), Some(index)) => json!(format!("{table}/index/{index}")),
+                _ => parameters["TableName"].clone(),
+            };
+            vec![used("Query", &table, &|key| {
                 let mut terms = condition.split(" AND ").filter_map(|term| term.split_once(" = "));
                 terms.find(|(name, _)| *name == key).and_then(|(_, value)| text(&values[value]))
             })]

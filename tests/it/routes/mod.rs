@@ -4,6 +4,7 @@ mod get_activity;
 mod get_balances;
 mod get_player;
 mod issue_token;
+mod list_activities;
 mod open_session;
 mod send_activity;
 mod send_client_event;

@@ -185,13 +185,14 @@ pub fn growth() -> Vec<Case> {
 }
 
 /// All functions.
-const FUNCTIONS: [&str; 9] = [
+const FUNCTIONS: [&str; 10] = [
     "start-session",
     "send-client-event",
     "issue-token",
     "open-session",
     "send-activity",
     "get-activity",
+    "list-activities",
     "get-balances",
     "track-event",
     "get-player",

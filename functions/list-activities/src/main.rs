@@ -1,0 +1,5 @@
+//! Lambda entry point of `list-activities`.
+
+fn main() -> Result<(), lambda_http::Error> {
+    punchcard_runtime::run::<list_activities::ListActivities>()
+}
