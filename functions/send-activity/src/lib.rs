@@ -11,7 +11,7 @@ use punchcard_models::{
     json,
     session::SessionOwner,
 };
-use punchcard_rewards::{Award, Member, Occurrence, Trigger};
+use punchcard_rewards::{Award, Member, Occurrence, Trigger, Usage};
 use punchcard_runtime::{Admission, Failure, Handler, metrics};
 use punchcard_store::{
     ActivityRecorded, ActivityWriter, NewActivity, RulesReader, SessionReader, Store, StoredActivity,
@@ -84,23 +84,32 @@ impl Handler for SendActivity {
             catalog_version: catalog.version,
             now: call.now,
         };
-        let recorded = self.activities.record(new, call.deadline, |usage| match &owner {
+        let evaluate = |usage: &Usage| match &owner {
             Some(SessionOwner::Anonymous) => Award::default(),
             Some(SessionOwner::Account(_)) | None => rules.evaluate(&occurrence, member, usage),
-        });
-        match (recorded.await?, key) {
-            (ActivityRecorded::New(stored), _) => {
-                metrics::accepted(1);
-                reply(&stored)
-            }
-            (ActivityRecorded::TooLarge, _) => Err(Error::TooLargeToStore.into()),
-            (ActivityRecorded::Exists { .. }, None) => Err(Error::AlreadyExists("ActivityID already exists").into()),
-            (ActivityRecorded::Exists { stored, same_payload: true }, Some(_)) => {
-                metrics::duplicate(1);
-                Ok(reply(&stored)?.replayed())
-            }
-            (ActivityRecorded::Exists { same_payload: false, .. }, Some(_)) => Err(Error::KeyReused.into()),
+        };
+        if call.is_dry_run() {
+            let previewed = self.activities.preview(new, call.deadline, evaluate).await?;
+            return Ok(answer(previewed, key.is_some())?.of_dry_run());
         }
+        let recorded = self.activities.record(new, call.deadline, evaluate).await?;
+        match &recorded {
+            ActivityRecorded::New(_) => metrics::accepted(1),
+            ActivityRecorded::Exists { same_payload: true, .. } if key.is_some() => metrics::duplicate(1),
+            ActivityRecorded::Exists { .. } | ActivityRecorded::TooLarge => {}
+        }
+        answer(recorded, key.is_some())
+    }
+}
+
+/// Renders the outcome of a request, which may have an Idempotency-Key instead of an id.
+fn answer(recorded: ActivityRecorded, keyed: bool) -> Result<Reply, Failure> {
+    match recorded {
+        ActivityRecorded::New(stored) => reply(&stored),
+        ActivityRecorded::TooLarge => Err(Error::TooLargeToStore.into()),
+        ActivityRecorded::Exists { .. } if !keyed => Err(Error::AlreadyExists("ActivityID already exists").into()),
+        ActivityRecorded::Exists { stored, same_payload: true } => Ok(reply(&stored)?.replayed()),
+        ActivityRecorded::Exists { same_payload: false, .. } => Err(Error::KeyReused.into()),
     }
 }
 

@@ -63,18 +63,27 @@ impl Handler for TrackEvent {
             now: call.now,
         };
         let evaluate = |usage: &Usage| awards(rules, &request, call, usage);
-        match self.events.record(new, call.deadline, evaluate).await? {
-            PlayerEventsRecorded::New => {
-                metrics::accepted(request.events.len());
-                Ok(Reply::json_text(StatusCode::OK, RESPONSE.to_owned()))
-            }
-            PlayerEventsRecorded::Replay(response) => {
-                metrics::duplicate(1);
-                Ok(Reply::json_text(StatusCode::OK, response).replayed())
-            }
-            PlayerEventsRecorded::KeyReused => Err(Error::KeyReused.into()),
-            PlayerEventsRecorded::TooLarge => Err(Error::TooLargeToStore.into()),
+        if call.is_dry_run() {
+            let previewed = self.events.preview(new, call.deadline, evaluate).await?;
+            return Ok(answer(previewed, |earned| format!(r#"{{"earned":{earned}}}"#))?.of_dry_run());
         }
+        let recorded = self.events.record(new, call.deadline, evaluate).await?;
+        match &recorded {
+            PlayerEventsRecorded::New { .. } => metrics::accepted(request.events.len()),
+            PlayerEventsRecorded::Replay(_) => metrics::duplicate(1),
+            PlayerEventsRecorded::KeyReused | PlayerEventsRecorded::TooLarge => {}
+        }
+        answer(recorded, |_| RESPONSE.to_owned())
+    }
+}
+
+/// Renders the outcome of a request. `body` is that of a new one, given its award as JSON.
+fn answer(recorded: PlayerEventsRecorded, body: impl FnOnce(&str) -> String) -> Result<Reply, Failure> {
+    match recorded {
+        PlayerEventsRecorded::New { earned } => Ok(Reply::json_text(StatusCode::OK, body(&earned))),
+        PlayerEventsRecorded::Replay(response) => Ok(Reply::json_text(StatusCode::OK, response).replayed()),
+        PlayerEventsRecorded::KeyReused => Err(Error::KeyReused.into()),
+        PlayerEventsRecorded::TooLarge => Err(Error::TooLargeToStore.into()),
     }
 }
 

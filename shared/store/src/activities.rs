@@ -21,7 +21,7 @@ use crate::{
     error::StoreError,
     evaluation::{self, Basis, Evaluation, StoredOccurrence, StoredTrigger},
     item::{Attributes as _, Item, b, s},
-    ledger::{Entry, Expect, Ledger, Record, Target, Written},
+    ledger::{Entry, Expect, Ledger, Mode, Record, Target, Written},
     member_write::points_attribute,
     retry::Retries,
     sessions::ANONYMOUS,
@@ -111,8 +111,7 @@ impl ActivityWriter {
     /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        let ledger = Ledger::new(store.writes.clone(), store.table("Members"));
-        ActivityWriter { ledger, table: store.table("Activities") }
+        ActivityWriter { ledger: Ledger::new(store), table: store.table("Activities") }
     }
 
     /// Records an activity and credits the award that `evaluate` computes, in one write.
@@ -125,25 +124,37 @@ impl ActivityWriter {
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Award<'c>,
     ) -> Result<ActivityRecorded, StoreError> {
+        self.run(Mode::Write, new, deadline, evaluate).await
+    }
+
+    /// Returns what [`record`](Self::record) would return, and writes nothing.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn preview<'c>(
+        &self,
+        new: NewActivity<'_>,
+        deadline: Instant,
+        evaluate: impl Fn(&Usage) -> Award<'c>,
+    ) -> Result<ActivityRecorded, StoreError> {
+        self.run(Mode::Preview, new, deadline, evaluate).await
+    }
+
+    async fn run<'c>(
+        &self,
+        mode: Mode,
+        new: NewActivity<'_>,
+        deadline: Instant,
+        evaluate: impl Fn(&Usage) -> Award<'c>,
+    ) -> Result<ActivityRecorded, StoreError> {
         let build = || item(&new);
-        let record = Record { table: &self.table, key: "activityId", item: &build, write_id: Uuid::new_v4() };
-        let mut retries = Retries::until(deadline, RECORD);
+        let record = Record { table: &self.table, key: &["activityId"], item: &build, write_id: Uuid::new_v4() };
         let member = MemberId::of(new.owner, new.correlation_id).to_string();
         let target = Target { member, expect: Expect::Anything, first: Item::new(), others: Vec::new() };
-        let entry = |usage: &Usage| {
-            let award = evaluate(usage);
-            let adds = award.earned().into_iter().flat_map(|(unit, types)| {
-                types
-                    .into_iter()
-                    .map(move |(points_type, earned)| (points_attribute(unit, points_type), earned.total()))
-            });
-            let adds = adds.collect();
-            let mut earned = evaluation::attributes(new.catalog_version, &award);
-            earned.insert("earned".into(), s(award.earned_json()));
-            Entry { earned, award, adds }
-        };
+        let mut retries = Retries::until(deadline, RECORD);
+        let entry = |usage: &Usage| entry(new.catalog_version, evaluate(usage));
         let corrupt = || StoreError::corrupt(RECORD, "a stored activity");
-        match self.ledger.write(&record, &target, &mut retries, entry).await? {
+        match self.ledger.run(mode, &record, &target, &mut retries, entry).await? {
             Written::New(earned) => {
                 let mut stored = item(&new);
                 stored.extend(earned);
@@ -159,6 +170,17 @@ impl ActivityWriter {
             }
         }
     }
+}
+
+/// Turns an award into the attributes and the additions of one attempt.
+fn entry(catalog_version: u64, award: Award<'_>) -> Entry<'_> {
+    let adds = award.earned().into_iter().flat_map(|(unit, types)| {
+        types.into_iter().map(move |(points_type, earned)| (points_attribute(unit, points_type), earned.total()))
+    });
+    let adds = adds.collect();
+    let mut earned = evaluation::attributes(catalog_version, &award);
+    earned.insert("earned".into(), s(award.earned_json()));
+    Entry { earned, award, adds }
 }
 
 /// Reads activities.

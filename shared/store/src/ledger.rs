@@ -4,7 +4,7 @@
 //! write verify that. A failed condition returns the existing item, and the next attempt evaluates with its counters.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,13 +14,16 @@ use aws_sdk_dynamodb::{
     types::{ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
 };
 use punchcard_rewards::{Award, Counter, Spend, Usage};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    Store,
     conditional_write::{Transacted, new_item, put_new, transact},
     error::{FailedAttempt, StoreError},
     item::{Attributes as _, Item, MAX_ITEM_BYTES, b, n, s, size_bytes},
     member_write::MemberWrite,
+    read_items::{MAX_READ_ITEMS, read_items},
     retry::Retries,
 };
 
@@ -34,7 +37,8 @@ const USED: &str = "used";
 /// Writes records together with members.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    client: Client,
+    reads: Client,
+    writes: Client,
     members: String,
     /// The last known uses of total limits. Uses only grow, so exhausted limits are detected before the write.
     totals: Mutex<HashMap<String, u64>>,
@@ -43,12 +47,21 @@ pub(crate) struct Ledger {
 /// A record to write. Its key must be new.
 pub(crate) struct Record<'a> {
     pub table: &'a str,
-    /// Any attribute of the table's key.
-    pub key: &'static str,
+    /// The attributes of the table's key.
+    pub key: &'static [&'static str],
     /// Builds the item for each attempt, because the SDK consumes it.
     pub item: &'a (dyn Fn() -> Item + Sync),
     /// A random id of this call. Identifies a record written by an earlier attempt whose response was lost.
     pub write_id: Uuid,
+}
+
+/// The effect on the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Writes.
+    Write,
+    /// Only reads, for a dry run.
+    Preview,
 }
 
 /// The member to credit, and the conditions and items that go with it.
@@ -104,16 +117,35 @@ enum Attempt {
     MemberMoved(Item),
     TotalMoved(String, Item),
     OtherExists(Item),
-    TooLarge,
 }
 
 impl Ledger {
-    pub(crate) fn new(client: Client, members: String) -> Self {
-        Ledger { client, members, totals: Mutex::default() }
+    pub(crate) fn new(store: &Store) -> Self {
+        Ledger {
+            reads: store.reads.clone(),
+            writes: store.writes.clone(),
+            members: store.table("Members"),
+            totals: Mutex::default(),
+        }
+    }
+
+    /// Writes a record and credits its award, or previews that.
+    pub(crate) async fn run<'c>(
+        &self,
+        mode: Mode,
+        record: &Record<'_>,
+        target: &Target,
+        retries: &mut Retries,
+        evaluate: impl Fn(&Usage) -> Entry<'c>,
+    ) -> Result<Written, StoreError> {
+        match mode {
+            Mode::Write => self.write(record, target, retries, evaluate).await,
+            Mode::Preview => self.preview(record, target, retries, evaluate).await,
+        }
     }
 
     /// Writes a record and credits its award atomically, exactly once.
-    pub(crate) async fn write<'c>(
+    async fn write<'c>(
         &self,
         record: &Record<'_>,
         target: &Target,
@@ -129,11 +161,11 @@ impl Ledger {
             let mut item = (record.item)();
             item.insert("writeId".into(), b(record.write_id.as_bytes()));
             item.extend(earned.clone());
-            if size_bytes(&item) > MAX_ITEM_BYTES {
+            if is_too_large(&item, target, &award) {
                 return Ok(Written::TooLarge);
             }
             let attempt = if adds.is_empty() && award.spends().is_empty() {
-                let put = put_new(&self.client, operation, record.table, record.key, item).await;
+                let put = put_new(&self.writes, operation, record.table, record.key[0], item).await;
                 put.map(|exists| exists.map_or(Attempt::Done, Attempt::RecordExists))
             } else {
                 let member = MemberWrite { target, known: known_member.as_ref(), adds };
@@ -148,17 +180,12 @@ impl Ledger {
                     return Ok(Written::New(item));
                 }
                 Ok(Attempt::RecordExists(item)) => return Ok(Written::Exists(item)),
-                Ok(Attempt::TooLarge) => return Ok(Written::TooLarge),
                 Ok(Attempt::OtherExists(item)) => return Ok(Written::MemberChanged(item)),
                 Ok(Attempt::MemberMoved(item)) if target.expect == Expect::New || item.contains_key(CUSTOMER) => {
                     return Ok(Written::MemberChanged(item));
                 }
                 Ok(Attempt::MemberMoved(item)) => {
-                    for (name, value) in &item {
-                        if let Some(used) = value.as_n().ok().and_then(|used| used.parse().ok()) {
-                            usage.set(name.as_str(), used);
-                        }
-                    }
+                    set_counters(&mut usage, &item);
                     known_member = Some(item);
                 }
                 Ok(Attempt::TotalMoved(name, item)) => {
@@ -181,6 +208,65 @@ impl Ledger {
                 at_once = true;
             }
         }
+    }
+
+    /// Evaluates a record as [`write`](Self::write) would, and writes nothing.
+    ///
+    /// The reads are not atomic. If nothing is written between them, the outcome is that of a write.
+    async fn preview<'c>(
+        &self,
+        record: &Record<'_>,
+        target: &Target,
+        retries: &Retries,
+        evaluate: impl Fn(&Usage) -> Entry<'c>,
+    ) -> Result<Written, StoreError> {
+        let (operation, deadline) = (retries.operation(), retries.deadline());
+        let mut item = (record.item)();
+        let key = record.key.iter().filter_map(|name| item.get_key_value(*name));
+        let key = key.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let get = self.reads.get_item().table_name(record.table).set_key(Some(key)).consistent_read(true);
+        if let Some(exists) = get.send().await.map_err(|error| StoreError::read(operation, &error))?.item {
+            return Ok(Written::Exists(exists));
+        }
+        let others = target.others.iter().filter_map(|other| other.text("memberId").map(str::to_owned));
+        let keys = std::iter::once(target.member.clone()).chain(others).collect();
+        let mut usage = Usage::default();
+        for item in self.read(operation, keys, deadline).await? {
+            let is_member = item.text("memberId") == Some(&target.member);
+            if !is_member || target.expect == Expect::New || item.contains_key(CUSTOMER) {
+                return Ok(Written::MemberChanged(item));
+            }
+            set_counters(&mut usage, &item);
+        }
+        let mut known_totals = BTreeSet::new();
+        loop {
+            let Entry { earned, award, .. } = evaluate(&usage);
+            let totals = award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses).map(Spend::name);
+            let unknown: Vec<_> = totals.filter(|name| !known_totals.contains(name)).collect();
+            if unknown.is_empty() {
+                item.extend(earned.clone());
+                let too_large = is_too_large(&item, target, &award);
+                return Ok(if too_large { Written::TooLarge } else { Written::New(earned) });
+            }
+            for names in unknown.chunks(MAX_READ_ITEMS) {
+                for total in self.read(operation, names.to_vec(), deadline).await? {
+                    let name = total.text("memberId").ok_or(StoreError::corrupt(operation, "a total limit"))?;
+                    let used = total.number(USED).ok_or(StoreError::corrupt(operation, "a total limit"))?;
+                    usage.set(name, used);
+                }
+            }
+            known_totals.extend(unknown);
+        }
+    }
+
+    async fn read(
+        &self,
+        operation: &'static str,
+        members: Vec<String>,
+        deadline: Instant,
+    ) -> Result<Vec<Item>, StoreError> {
+        let keys = members.iter().map(|member| Item::from([("memberId".into(), s(member))])).collect();
+        read_items(&self.reads, operation, &self.members, keys, deadline).await
     }
 
     fn known_totals(&self) -> Usage {
@@ -208,7 +294,7 @@ impl Ledger {
         let others = member.target.others.clone();
         // The record comes first, because its failed condition takes precedence.
         let mut writes = vec![
-            new_item(operation, record.table, record.key, item).map_err(FailedAttempt::Final)?,
+            new_item(operation, record.table, record.key[0], item).map_err(FailedAttempt::Final)?,
             member.write(&self.members, &own).map_err(invalid)?,
         ];
         for other in others {
@@ -218,10 +304,7 @@ impl Ledger {
         for spend in &totals {
             writes.push(self.spend_total(spend).map_err(invalid)?);
         }
-        if writes.len() > MAX_TRANSACTION_ITEMS {
-            return Ok(Attempt::TooLarge);
-        }
-        Ok(match transact(&self.client, operation, writes).await? {
+        Ok(match transact(&self.writes, operation, writes).await? {
             Transacted::Done => Attempt::Done,
             Transacted::ConditionFailed(0, item) => Attempt::RecordExists(item),
             Transacted::ConditionFailed(1, item) => Attempt::MemberMoved(item),
@@ -243,4 +326,20 @@ impl Ledger {
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
+}
+
+/// Sets the counters of a member's item.
+fn set_counters(usage: &mut Usage, member: &Item) {
+    for (name, value) in member {
+        if let Some(used) = value.as_n().ok().and_then(|used| used.parse().ok()) {
+            usage.set(name.as_str(), used);
+        }
+    }
+}
+
+/// Returns true if a record exceeds DynamoDB's item size, or its award one transaction: the record, the member, the
+/// others and the total limits.
+fn is_too_large(record: &Item, target: &Target, award: &Award<'_>) -> bool {
+    let totals = award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses).count();
+    size_bytes(record) > MAX_ITEM_BYTES || 2 + target.others.len() + totals > MAX_TRANSACTION_ITEMS
 }

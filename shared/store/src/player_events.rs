@@ -23,7 +23,7 @@ use crate::{
     error::StoreError,
     evaluation::{self, Basis, Evaluation, StoredOccurrence, StoredTrigger},
     item::{Attributes as _, Item, b, s},
-    ledger::{CUSTOMER, Entry, Expect, Ledger, Record, Target, Written},
+    ledger::{CUSTOMER, Entry, Expect, Ledger, Mode, Record, Target, Written},
     read_items::read_items,
     retry::Retries,
 };
@@ -59,7 +59,10 @@ pub struct NewPlayerEvents<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlayerEventsRecorded {
     /// The request was recorded.
-    New,
+    New {
+        /// The award as JSON: event → campaign → points.
+        earned: String,
+    },
     /// The request was already recorded. Carries its response.
     Replay(String),
     /// The Idempotency-Key was used with another payload.
@@ -81,9 +84,8 @@ impl PlayerEventWriter {
     /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        let members = store.table("Members");
-        let ledger = Ledger::new(store.writes.clone(), members.clone());
-        PlayerEventWriter { ledger, reads: store.reads.clone(), table: store.table("PlayerEvents"), members }
+        let (table, members) = (store.table("PlayerEvents"), store.table("Members"));
+        PlayerEventWriter { ledger: Ledger::new(store), reads: store.reads.clone(), table, members }
     }
 
     /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes for its
@@ -97,33 +99,46 @@ impl PlayerEventWriter {
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Vec<Award<'c>>,
     ) -> Result<PlayerEventsRecorded, StoreError> {
+        self.run(Mode::Write, new, deadline, evaluate).await
+    }
+
+    /// Returns what [`record`](Self::record) would return, and writes nothing.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn preview<'c>(
+        &self,
+        new: NewPlayerEvents<'_>,
+        deadline: Instant,
+        evaluate: impl Fn(&Usage) -> Vec<Award<'c>>,
+    ) -> Result<PlayerEventsRecorded, StoreError> {
+        self.run(Mode::Preview, new, deadline, evaluate).await
+    }
+
+    async fn run<'c>(
+        &self,
+        mode: Mode,
+        new: NewPlayerEvents<'_>,
+        deadline: Instant,
+        evaluate: impl Fn(&Usage) -> Vec<Award<'c>>,
+    ) -> Result<PlayerEventsRecorded, StoreError> {
         // All attempts use the same id, so that a repeated attempt is not recorded twice.
         let record_id = match new.key {
             Some(key) => format!("key#{}", &**key),
             None => format!("uuid#{}", Uuid::now_v7()),
         };
         let write_id = Uuid::new_v4();
-        let events = u64::try_from(new.request.events.len()).unwrap_or(u64::MAX);
-        let entry = |usage: &Usage| {
-            let awards = evaluate(usage);
-            let names = new.request.events.iter().map(|event| event.name.as_str());
-            let earned = s(earned_by_event(names, &awards));
-            let award: Award<'c> = awards.into_iter().collect();
-            let mut attributes = evaluation::attributes(new.catalog_version, &award);
-            attributes.insert("earned".into(), earned);
-            let mut adds = vec![(EVENTS.to_owned(), events)];
-            if award.points() > 0 {
-                adds.push((POINTS.to_owned(), award.points()));
-            }
-            Entry { earned: attributes, award, adds }
-        };
+        let entry = |usage: &Usage| entry(&new, evaluate(usage));
         let mut retries = Retries::until(deadline, RECORD);
         let mut target = self.target(&new, deadline, &mut retries).await?;
         loop {
             let build = || item(&new, &record_id, &target.member);
-            let record = Record { table: &self.table, key: "recordId", item: &build, write_id };
-            match self.ledger.write(&record, &target, &mut retries, entry).await? {
-                Written::New(_) => return Ok(PlayerEventsRecorded::New),
+            let record = Record { table: &self.table, key: &["playerId", "recordId"], item: &build, write_id };
+            match self.ledger.run(mode, &record, &target, &mut retries, entry).await? {
+                Written::New(attributes) => {
+                    let earned = attributes.text("earned").ok_or(StoreError::corrupt(RECORD, "an award"))?;
+                    return Ok(PlayerEventsRecorded::New { earned: earned.to_owned() });
+                }
                 Written::Exists(stored) if stored.bytes("payload") == Some(new.payload.as_bytes()) => {
                     let response = stored.text("response").ok_or(StoreError::corrupt(RECORD, "a stored response"))?;
                     return Ok(PlayerEventsRecorded::Replay(response.to_owned()));
@@ -308,6 +323,20 @@ impl PlayerReader {
 
 fn player_key(id: &PlayerId) -> String {
     MemberId::Player(id.clone()).to_string()
+}
+
+/// Turns the awards of a request's events into the attributes and the additions of one attempt.
+fn entry<'c>(new: &NewPlayerEvents<'_>, awards: Vec<Award<'c>>) -> Entry<'c> {
+    let names = new.request.events.iter().map(|event| event.name.as_str());
+    let earned = s(earned_by_event(names, &awards));
+    let award: Award<'c> = awards.into_iter().collect();
+    let mut attributes = evaluation::attributes(new.catalog_version, &award);
+    attributes.insert("earned".into(), earned);
+    let mut adds = vec![(EVENTS.to_owned(), u64::try_from(new.request.events.len()).unwrap_or(u64::MAX))];
+    if award.points() > 0 {
+        adds.push((POINTS.to_owned(), award.points()));
+    }
+    Entry { earned: attributes, award, adds }
 }
 
 fn item(new: &NewPlayerEvents<'_>, record_id: &str, credited: &str) -> Item {

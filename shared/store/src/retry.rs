@@ -46,6 +46,11 @@ impl Retries {
         self.operation
     }
 
+    /// Returns the time at which the operation must end.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Waits before retrying a failed attempt.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 pub mod activities;
 pub mod app;
 pub mod binaries;
+pub mod chance;
 pub mod description;
 pub mod lambda;
 pub mod logs;

@@ -93,6 +93,14 @@ impl App {
         self.items("PlayerEvents").await.iter().map(|record| json(record, "earned")).collect()
     }
 
+    /// The stored earnings of one recorded request.
+    pub async fn player_record(&self, player: &str, record_id: &str) -> Value {
+        let get = self.dynamo().get_item().table_name(format!("{}PlayerEvents", self.prefix));
+        let get = get.key("playerId", AttributeValue::S(player.to_owned()));
+        let found = get.key("recordId", AttributeValue::S(record_id.to_owned())).send().await.expect("read");
+        json(&found.item.expect("a record"), "earned")
+    }
+
     /// The numbers of records and of members.
     pub async fn stored(&self) -> (usize, usize) {
         (self.items("PlayerEvents").await.len(), self.items("Members").await.len())

@@ -4,7 +4,10 @@ use futures_util::{StreamExt as _, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::activities::{Programme, activity, assert_error, assert_headers, assert_invalid, with};
+use crate::support::{
+    activities::{Programme, activity, assert_error, assert_headers, assert_invalid, with},
+    chance::Chance,
+};
 
 #[tokio::test]
 async fn a_member_without_points_or_records_has_no_balances() {
@@ -56,23 +59,6 @@ async fn an_invalid_request_is_refused_with_its_reason() {
     }
 }
 
-/// Numbers that look random and are the same in every run (`SplitMix64`).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).expect("small")
-    }
-
-    fn of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
-        choices[self.below(choices.len())]
-    }
-}
-
 /// Something that a client may do.
 enum Deed {
     Open { account: &'static str, correlation_id: &'static str },
@@ -113,7 +99,7 @@ async fn run(programme: &Programme, deed: Deed) {
 async fn a_balance_is_the_sum_of_what_its_activities_earned_after_any_interleaving() {
     for seed in 1..=4 {
         let programme = &Programme::start().await;
-        let mut chance = Chance(seed);
+        let mut chance = Chance::new(seed);
         let deeds: Vec<_> = (0..120).map(|_| deed(&mut chance)).collect();
         stream::iter(deeds).for_each_concurrent(16, |deed| run(programme, deed)).await;
 

@@ -1,6 +1,7 @@
 //! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: responses, refusals and earnings. Requests with
-//! an Idempotency-Key are in `keyed`, concurrent ones in `parallel`.
+//! an Idempotency-Key are in `keyed`, concurrent ones in `parallel`, dry runs in `dry_run`.
 
+mod dry_run;
 mod keyed;
 mod many_limits;
 mod parallel;

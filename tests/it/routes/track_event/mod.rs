@@ -2,6 +2,7 @@
 
 mod accepted;
 mod campaigns;
+mod dry_run;
 mod keyed;
 mod merging;
 mod refused;
