@@ -4,8 +4,8 @@ use std::{borrow::Cow, cmp::Ordering, fmt};
 
 /// A decimal number `±digits × 10^exponent`, normalised: equal numbers are equal values.
 ///
-/// It has any size that JSON text can express, which no fixed-width decimal type has. It is only compared and
-/// displayed, so it has no arithmetic.
+/// It has any size that JSON text can express, which no fixed-width decimal type has. Its only arithmetic is exact sums
+/// and differences of numbers of ordinary size.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decimal<'a> {
     negative: bool,
@@ -80,6 +80,65 @@ impl<'a> Decimal<'a> {
     #[must_use]
     pub fn is_integer(&self) -> bool {
         self.exponent >= 0
+    }
+
+    /// Returns the number of decimals: 2 for 1.25, and 0 for a whole number.
+    #[must_use]
+    pub fn decimals(&self) -> u64 {
+        if self.exponent < 0 { self.exponent.unsigned_abs() } else { 0 }
+    }
+
+    /// Returns the distance between neighbouring numbers of so many decimals: 0.01 for 2.
+    #[must_use]
+    pub fn step(decimals: u64) -> Decimal<'static> {
+        let exponent = i64::try_from(decimals).map_or(i64::MIN / 2, i64::wrapping_neg);
+        Decimal { negative: false, digits: Cow::Borrowed("1"), exponent }
+    }
+
+    /// Returns the exact sum, or `None` if it needs more digits than ordinary numbers have.
+    #[must_use]
+    pub fn checked_add(&self, other: &Decimal<'_>) -> Option<Decimal<'static>> {
+        let exponent = self.exponent.min(other.exponent);
+        let sum = self.scaled_to(exponent)?.checked_add(other.scaled_to(exponent)?)?;
+        let text = sum.to_string();
+        let number = Decimal::from_json(&text).into_owned();
+        let shifted = number.exponent.checked_add(exponent)?;
+        Some(if number.digits.is_empty() { number } else { Decimal { exponent: shifted, ..number } })
+    }
+
+    /// Returns the exact difference, or `None` if it needs more digits than ordinary numbers have.
+    #[must_use]
+    pub fn checked_sub(&self, other: &Decimal<'_>) -> Option<Decimal<'static>> {
+        self.checked_add(&other.negated())
+    }
+
+    /// Returns the number with the opposite sign.
+    #[must_use]
+    pub fn negated(&self) -> Decimal<'_> {
+        let digits = Cow::Borrowed(&*self.digits);
+        Decimal { negative: !self.negative && !digits.is_empty(), digits, exponent: self.exponent }
+    }
+
+    /// Returns the number without its sign.
+    #[must_use]
+    pub fn abs(&self) -> Decimal<'_> {
+        if self.negative { self.negated() } else { Decimal { digits: Cow::Borrowed(&*self.digits), ..*self } }
+    }
+
+    /// Returns true for a number below zero.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// Returns the number as a multiple of a power of ten, which is at most its exponent.
+    fn scaled_to(&self, exponent: i64) -> Option<i128> {
+        if self.digits.is_empty() {
+            return Some(0);
+        }
+        let scale = 10i128.checked_pow(u32::try_from(self.exponent.checked_sub(exponent)?).ok()?)?;
+        let magnitude = self.digits.parse::<i128>().ok()?.checked_mul(scale)?;
+        Some(if self.negative { -magnitude } else { magnitude })
     }
 
     /// Returns the same number, independent of the text that it was read from.
@@ -172,6 +231,27 @@ mod tests {
 
     fn decimal(text: &str) -> Decimal<'_> {
         Decimal::parse(text).expect("a number")
+    }
+
+    #[test]
+    fn sums_and_differences_are_exact() {
+        for (a, b, sum, difference) in [
+            ("100", "80", "180", "20"),
+            ("0.1", "0.2", "0.3", "-0.1"),
+            ("1e2", "-100", "0", "200"),
+            ("0", "0", "0", "0"),
+            ("0", "-2.5", "-2.5", "2.5"),
+            ("9007199254740993", "1", "9007199254740994", "9007199254740992"),
+            ("1.50", "0.25", "1.75", "1.25"),
+        ] {
+            let number = |text| Decimal::parse(text).expect("a number");
+            assert_eq!(number(a).checked_add(&number(b)), Some(number(sum)), "{a} + {b}");
+            assert_eq!(number(a).checked_sub(&number(b)), Some(number(difference)), "{a} - {b}");
+        }
+        let (huge, one) = (Decimal::parse("1e300").expect("a number"), Decimal::from(1));
+        assert_eq!(huge.checked_add(&one), None);
+        assert_eq!(Decimal::parse("1e-300").expect("a number").checked_sub(&huge), None);
+        assert_eq!((Decimal::step(2).to_string(), Decimal::step(0).to_string()), ("0.01".to_owned(), "1".to_owned()));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::{
-    counter::Spend,
+    condition::Test,
+    counter::{Counter, Spend},
     offer::OfferKind,
     rule::{Rule, RuleBody},
 };
@@ -60,17 +61,31 @@ pub enum Reason<'c> {
     ConditionNotMet {
         /// The field that the condition tests.
         field: &'c str,
+        /// The first test that the field does not meet.
+        test: &'c Test,
     },
     /// The reward is a share of base points, and no base points were paid.
     NoBasePoints,
     /// The share of the base points is less than one point.
     LessThanOnePoint,
-    /// The limit `usesPerMember` is reached.
-    MemberUsesReached,
-    /// The limit `usesInTotal` is reached.
-    TotalUsesReached,
-    /// The limit `pointsPerMember` is reached.
-    MemberPointsReached,
+    /// A limit is reached: the first in the order of uses per member, uses in total, points per member.
+    LimitReached {
+        /// The limit.
+        limit: Limit,
+        /// The points that the rule would have paid.
+        due: u64,
+    },
+}
+
+/// A limit and the value of its counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// The counter.
+    pub counter: Counter,
+    /// The highest value that the counter may reach.
+    pub limit: u64,
+    /// The value that the evaluation assumed.
+    pub used: u64,
 }
 
 /// The points of one type that a business unit's offers pay.

@@ -15,19 +15,29 @@ use crate::parse::{MAX_ITEMS, only};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Condition {
     pub field: String,
-    tests: Vec<Test>,
+    pub tests: Vec<Test>,
 }
 
+/// One test of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
+pub enum Test {
+    /// Equal to a value.
     Eq(Scalar),
+    /// Different from a value.
     Ne(Scalar),
+    /// Less than a number.
     Lt(Decimal<'static>),
+    /// At most a number.
     Le(Decimal<'static>),
+    /// Greater than a number.
     Gt(Decimal<'static>),
+    /// At least a number.
     Ge(Decimal<'static>),
+    /// One of several values.
     In(Vec<Scalar>),
+    /// A list with a value, or text with a part.
     Contains(Scalar),
+    /// Present or absent.
     Exists(bool),
 }
 
@@ -52,13 +62,17 @@ impl Condition {
         Ok(Condition { field: field?, tests })
     }
 
-    /// Returns true if the data meets all tests. `null` counts as absent, and an absent field meets only `exists:
-    /// false`.
-    pub fn is_met_by(&self, data: &OpenData) -> bool {
-        let datum = data.iter().find(|(name, _)| *name == self.field).map(|(_, datum)| datum);
-        let datum = datum.filter(|datum| **datum != Datum::One(Scalar::Null));
-        self.tests.iter().all(|test| test.is_met_by(datum))
+    /// Returns the first test that the data does not meet. An absent field meets only `exists: false`.
+    pub fn unmet_by(&self, data: &OpenData) -> Option<&Test> {
+        let datum = datum(data, &self.field);
+        self.tests.iter().find(|test| !test.is_met_by(datum))
     }
+}
+
+/// Returns a field's value. `null` counts as absent.
+pub(crate) fn datum<'d>(data: &'d OpenData, field: &str) -> Option<&'d Datum> {
+    let datum = data.iter().find(|(name, _)| name == field).map(|(_, datum)| datum);
+    datum.filter(|datum| **datum != Datum::One(Scalar::Null))
 }
 
 impl Test {
@@ -76,7 +90,34 @@ impl Test {
         }
     }
 
-    fn is_met_by(&self, datum: Option<&Datum>) -> bool {
+    /// The test's name in the catalog.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Test::Eq(_) => "eq",
+            Test::Ne(_) => "ne",
+            Test::Lt(_) => "lt",
+            Test::Le(_) => "le",
+            Test::Gt(_) => "gt",
+            Test::Ge(_) => "ge",
+            Test::In(_) => "in",
+            Test::Contains(_) => "contains",
+            Test::Exists(_) => "exists",
+        }
+    }
+
+    /// The value in the catalog with which the field is compared.
+    #[must_use]
+    pub fn wanted(&self) -> Value<'_> {
+        match self {
+            Test::Eq(value) | Test::Ne(value) | Test::Contains(value) => value.to_json(),
+            Test::Lt(bound) | Test::Le(bound) | Test::Gt(bound) | Test::Ge(bound) => Value::Number(bound.clone()),
+            Test::In(values) => Value::Array(values.iter().map(Scalar::to_json).collect()),
+            Test::Exists(wanted) => Value::Bool(*wanted),
+        }
+    }
+
+    pub(crate) fn is_met_by(&self, datum: Option<&Datum>) -> bool {
         match (self, datum) {
             (Test::Exists(wanted), datum) => *wanted == datum.is_some(),
             (Test::Contains(part), Some(Datum::Many(values))) => values.iter().any(|value| same(value, part)),
@@ -144,7 +185,7 @@ mod tests {
 
     fn met(tests: &str, value: &str) -> bool {
         let condition = condition(&format!(r#"{{"field":"x",{tests}}}"#)).expect("a condition");
-        condition.is_met_by(&vec![("y".to_owned(), datum("1")), ("x".to_owned(), datum(value))])
+        condition.unmet_by(&vec![("y".to_owned(), datum("1")), ("x".to_owned(), datum(value))]).is_none()
     }
 
     #[test]
@@ -209,7 +250,7 @@ mod tests {
             (r#""exists":false,"ne":1"#, false),
         ] {
             let condition = condition(&format!(r#"{{"field":"x",{tests}}}"#)).expect("a condition");
-            assert_eq!(condition.is_met_by(&OpenData::new()), is_met, "{tests}");
+            assert_eq!(condition.unmet_by(&OpenData::new()).is_none(), is_met, "{tests}");
         }
     }
 

@@ -24,6 +24,16 @@ impl Counter {
         };
         format!("{prefix}#{rule}")
     }
+
+    /// The name of the counter's limit in the catalog.
+    #[must_use]
+    pub fn limit_name(self) -> &'static str {
+        match self {
+            Counter::MemberUses => "usesPerMember",
+            Counter::TotalUses => "usesInTotal",
+            Counter::MemberPoints => "pointsPerMember",
+        }
+    }
 }
 
 /// The amount that a paying rule adds to one of its counters.

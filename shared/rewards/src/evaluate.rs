@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use punchcard_models::settings::UnitStatus;
-
 use crate::{
-    award::{Award, Line, Reason, Verdict},
+    award::{Award, Limit, Line, Reason, Verdict},
     catalog::Catalog,
+    condition::Condition,
     counter::{Counter, Spend},
     occurrence::{Member, Occurrence},
     offer::OfferKind,
@@ -55,8 +54,7 @@ impl Catalog {
         let check = |met: bool, reason: Reason<'c>| if met { Ok(()) } else { Err(reason) };
         check(self.rewards_enabled(), Reason::RewardsDisabled)?;
         if let RuleBody::Offer(offer) = &rule.body {
-            let enabled = self.business_units().get(&offer.unit) == Some(&UnitStatus::Enabled);
-            check(enabled, Reason::UnitDisabled)?;
+            check(self.has_enabled(offer), Reason::UnitDisabled)?;
             check(occurrence.business_unit.is_none_or(|unit| unit == offer.unit), Reason::OtherUnit)?;
             let among = |channels: &BTreeSet<String>| occurrence.channel.is_some_and(|here| channels.contains(here));
             check(offer.channels.as_ref().is_none_or(among), Reason::OtherChannel)?;
@@ -68,8 +66,9 @@ impl Catalog {
         }
         check(rule.window.from.is_none_or(|from| from <= occurrence.at), Reason::BeforeWindow)?;
         check(rule.window.until.is_none_or(|until| occurrence.at < until), Reason::AfterWindow)?;
-        match rule.conditions.iter().find(|condition| !condition.is_met_by(occurrence.data)) {
-            Some(condition) => Err(Reason::ConditionNotMet { field: &condition.field }),
+        let unmet = |condition: &'c Condition| Some((condition, condition.unmet_by(occurrence.data)?));
+        match rule.conditions.iter().find_map(unmet) {
+            Some((condition, test)) => Err(Reason::ConditionNotMet { field: &condition.field, test }),
             None => Ok(()),
         }
     }
@@ -96,13 +95,13 @@ fn due<'c>(rule: &Rule, base: &BasePoints<'_>) -> Result<u64, Reason<'c>> {
 /// increased.
 fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, award: &mut Award<'c>) -> Result<Verdict<'c>, Reason<'c>> {
     let limits = [
-        (Counter::MemberUses, rule.limits.uses_per_member, 1, Reason::MemberUsesReached),
-        (Counter::TotalUses, rule.limits.uses_in_total, 1, Reason::TotalUsesReached),
-        (Counter::MemberPoints, rule.limits.points_per_member, due, Reason::MemberPointsReached),
+        (Counter::MemberUses, rule.limits.uses_per_member, 1),
+        (Counter::TotalUses, rule.limits.uses_in_total, 1),
+        (Counter::MemberPoints, rule.limits.points_per_member, due),
     ];
     let mut points = due;
     let mut spent = Vec::new();
-    for (counter, limit, wanted, reached) in limits {
+    for (counter, limit, wanted) in limits {
         let Some(limit) = limit else { continue };
         let name = counter.name(&rule.id);
         let seen = usage.used(&name);
@@ -111,7 +110,7 @@ fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, award: &mut Award<'c>) -> Re
         }
         let left = limit.saturating_sub(seen);
         if left == 0 {
-            return Err(reached);
+            return Err(Reason::LimitReached { limit: Limit { counter, limit, used: seen }, due });
         }
         let amount = wanted.min(left);
         if counter == Counter::MemberPoints {
@@ -134,6 +133,13 @@ mod tests {
     use super::*;
     use crate::rule::Trigger;
 
+    fn name(reason: Reason<'_>) -> String {
+        match reason {
+            Reason::LimitReached { limit, .. } => format!("{:?} {} of {}", limit.counter, limit.used, limit.limit),
+            other => format!("{other:?}"),
+        }
+    }
+
     /// The verdicts of unit U's offers on two check-ins, one after the other.
     fn verdicts(offers: &str) -> [Vec<String>; 2] {
         let catalog = Catalog::from_json(&format!(r#"{{"businessUnits":{{"U":"enabled"}},"offers":[{offers}]}}"#))
@@ -148,7 +154,7 @@ mod tests {
             usage.add(&award);
             let said = |line: &Line<'_>| match line.verdict {
                 Verdict::Paid { points, due } => format!("{} {points}/{due}", line.rule.id()),
-                Verdict::NotPaid(reason) => format!("{} {reason:?}", line.rule.id()),
+                Verdict::NotPaid(reason) => format!("{} {}", line.rule.id(), name(reason)),
             };
             award.trace().iter().map(said).collect()
         })
@@ -181,7 +187,7 @@ mod tests {
     fn a_share_is_one_of_what_base_offers_paid_within_their_limits() {
         let offers = r#"{"id":"ALL","unit":"U","kind":"bonus","reward":{"percentage":100},"limits":{"usesInTotal":9}},
                {"id":"BASE","unit":"U","kind":"base","reward":{"flat":10},"limits":{"pointsPerMember":4}}"#;
-        assert_eq!(verdicts(offers), [["ALL 4/4", "BASE 4/10"], ["ALL NoBasePoints", "BASE MemberPointsReached"]]);
+        assert_eq!(verdicts(offers), [["ALL 4/4", "BASE 4/10"], ["ALL NoBasePoints", "BASE MemberPoints 4 of 4"]]);
     }
 
     #[test]
@@ -190,7 +196,7 @@ mod tests {
                {"id":"HALF","unit":"U","kind":"bonus","reward":{"percentage":50},"limits":{"usesPerMember":1}}"#;
         assert_eq!(
             verdicts(offers),
-            [["BASE 1/1", "HALF LessThanOnePoint"], ["BASE MemberUsesReached", "HALF NoBasePoints"]]
+            [["BASE 1/1", "HALF LessThanOnePoint"], ["BASE MemberUses 1 of 1", "HALF NoBasePoints"]]
         );
     }
 
@@ -208,19 +214,23 @@ mod tests {
         }
         let award = catalog.evaluate(&occurrence, Member::default(), &usage);
         let spends = award.spends().iter().map(|spend| (spend.name(), spend.amount, spend.exact)).collect();
-        (format!("{:?}", award.trace()[0].verdict), spends)
+        let verdict = match award.trace()[0].verdict {
+            Verdict::Paid { points, due } => format!("{points}/{due}"),
+            Verdict::NotPaid(reason) => name(reason),
+        };
+        (verdict, spends)
     }
 
     #[test]
     fn a_rule_with_an_exhausted_limit_increases_none_of_its_counters() {
         let limits = r#""usesPerMember":3,"usesInTotal":4,"pointsPerMember":12"#;
         for (exhausted, reason) in [
-            (("use#ONE", 3), "MemberUsesReached"),
-            (("cap#ONE", 4), "TotalUsesReached"),
-            (("sum#ONE", 12), "MemberPointsReached"),
-            (("sum#ONE", 13), "MemberPointsReached"),
+            (("use#ONE", 3), "MemberUses 3 of 3"),
+            (("cap#ONE", 4), "TotalUses 4 of 4"),
+            (("sum#ONE", 12), "MemberPoints 12 of 12"),
+            (("sum#ONE", 13), "MemberPoints 13 of 12"),
         ] {
-            assert_eq!(outcome(limits, &[exhausted]), (format!("NotPaid({reason})"), vec![]), "{exhausted:?}");
+            assert_eq!(outcome(limits, &[exhausted]), (reason.to_owned(), vec![]), "{exhausted:?}");
         }
     }
 
@@ -229,9 +239,9 @@ mod tests {
         let limits = r#""usesPerMember":1,"usesInTotal":1,"pointsPerMember":1"#;
         let all = [("use#ONE", 1), ("cap#ONE", 1), ("sum#ONE", 1)];
         for (used, reason) in
-            [(&all[..], "MemberUsesReached"), (&all[1..], "TotalUsesReached"), (&all[2..], "MemberPointsReached")]
+            [(&all[..], "MemberUses 1 of 1"), (&all[1..], "TotalUses 1 of 1"), (&all[2..], "MemberPoints 1 of 1")]
         {
-            assert_eq!(outcome(limits, used).0, format!("NotPaid({reason})"));
+            assert_eq!(outcome(limits, used).0, reason);
         }
     }
 
@@ -239,7 +249,7 @@ mod tests {
     fn the_last_payment_within_a_points_limit_still_counts_as_one_use() {
         let limits = r#""usesPerMember":3,"usesInTotal":4,"pointsPerMember":12"#;
         let (verdict, spends) = outcome(limits, &[("use#ONE", 2), ("cap#ONE", 3), ("sum#ONE", 10)]);
-        assert_eq!(verdict, "Paid { points: 2, due: 5 }");
+        assert_eq!(verdict, "2/5");
         let spends: Vec<_> = spends.iter().map(|(name, amount, exact)| (name.as_str(), *amount, *exact)).collect();
         assert_eq!(spends, [("use#ONE", 1, false), ("cap#ONE", 1, false), ("sum#ONE", 2, true)]);
     }
@@ -281,18 +291,18 @@ mod tests {
                 "conditions":[{"field":"x","eq":"1"},{"field":"y","eq":"1"}]}]}"#,
         )
         .expect("a catalog");
-        for (fields, verdict) in [
-            (&["x", "y"][..], Verdict::Paid { points: 5, due: 5 }),
-            (&["x"], Verdict::NotPaid(Reason::ConditionNotMet { field: "y" })),
-            (&["y"], Verdict::NotPaid(Reason::ConditionNotMet { field: "x" })),
-            (&[], Verdict::NotPaid(Reason::ConditionNotMet { field: "x" })),
-        ] {
+        for (fields, unmet) in [(&["x", "y"][..], None), (&["x"], Some("y")), (&["y"], Some("x")), (&[], Some("x"))] {
             let one = || Datum::One(Scalar::String("1".to_owned()));
             let data: OpenData = fields.iter().map(|name| ((*name).to_owned(), one())).collect();
             let (trigger, at) = (Trigger::Event("e"), Timestamp::from_millis(0));
             let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
             let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
-            assert_eq!(award.trace()[0].verdict, verdict, "{fields:?}");
+            let field = match award.trace()[0].verdict {
+                Verdict::NotPaid(Reason::ConditionNotMet { field, .. }) => Some(field),
+                Verdict::Paid { points: 5, due: 5 } => None,
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(field, unmet, "{fields:?}");
         }
     }
 

@@ -43,6 +43,7 @@ mod catalog;
 mod condition;
 mod counter;
 mod evaluate;
+mod explain;
 mod limits;
 mod occurrence;
 mod offer;
@@ -55,9 +56,11 @@ mod window;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 
-pub use award::{Award, Earned, Line, Reason, Verdict};
+pub use award::{Award, Earned, Limit, Line, Reason, Verdict};
 pub use catalog::{BUILT_IN_ACTIONS, Catalog};
+pub use condition::Test;
 pub use counter::{Counter, Spend};
+pub use explain::{Change, Edit, Explanation};
 pub use limits::MAX_LIMIT;
 pub use occurrence::{Member, Occurrence};
 pub use parse::MAX_ITEMS;

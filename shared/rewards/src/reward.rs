@@ -49,6 +49,12 @@ impl Reward {
         }
     }
 
+    /// The share of the base points as a decimal: 0.55 for 550,000 millionths.
+    pub fn share_of_base(millionths: u64) -> Decimal<'static> {
+        let text = format!("{}.{:06}", millionths / MILLION, millionths % MILLION);
+        Decimal::parse(&text).map_or_else(|| Decimal::from(0), Decimal::into_owned)
+    }
+
     /// The points paid given the base points, rounded down.
     pub fn points(self, base: u64) -> u64 {
         match self {

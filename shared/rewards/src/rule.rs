@@ -66,6 +66,13 @@ impl Rule {
         matches!(&self.body, RuleBody::Offer(Offer { kind: OfferKind::Base(_), .. }))
     }
 
+    pub(crate) fn offer(&self) -> Option<&Offer> {
+        match &self.body {
+            RuleBody::Offer(offer) => Some(offer),
+            RuleBody::Campaign(_) => None,
+        }
+    }
+
     pub(crate) fn parse_offer(at: At<'_, '_>, known: &mut Known) -> Result<Self, Noted> {
         const MEMBERS: [&str; 12] = [
             "id",

@@ -8,7 +8,7 @@ use punchcard_models::{
     timestamp::Timestamp,
 };
 use punchcard_rewards::{
-    BUILT_IN_ACTIONS, Catalog, Counter, Earned, Member, Occurrence, Reason, Spend, Trigger, Usage, Verdict,
+    BUILT_IN_ACTIONS, Catalog, Counter, Earned, Limit, Member, Occurrence, Reason, Spend, Trigger, Usage, Verdict,
     yaml::{self, DEMO},
 };
 
@@ -75,6 +75,11 @@ fn loyalty(unit: &str, base: u64, bonus: u64, targeted: u64) -> (String, Earned)
 
 const fn paid(points: u64) -> Verdict<'static> {
     Verdict::Paid { points, due: points }
+}
+
+/// The verdict of a rule that has used its limit up.
+const fn reached(counter: Counter, limit: u64, due: u64) -> Verdict<'static> {
+    Verdict::NotPaid(Reason::LimitReached { limit: Limit { counter, limit, used: limit }, due })
 }
 
 #[test]
@@ -148,7 +153,7 @@ fn a_survey_pays_its_bonus_twice() {
         assert_eq!(survey.earned(&demo, &mut usage), [loyalty("ABC", 3, 0, 0), loyalty("XYZ", 10, bonus, 0)]);
     }
     let (verdicts, _) = survey.judged(&demo, &mut usage);
-    assert!(verdicts.contains(&("XYZ_SURVEY".to_owned(), Verdict::NotPaid(Reason::MemberUsesReached))));
+    assert!(verdicts.contains(&("XYZ_SURVEY".to_owned(), reached(Counter::MemberUses, 2, 5))));
 }
 
 #[test]
@@ -172,7 +177,7 @@ fn the_targeted_account_gets_its_percentage_rounded_down_and_at_the_limit_what_i
         assert_eq!(activity.earned(&demo, &mut usage), [loyalty("XYZ", 10, 0, targeted)]);
     }
     let (verdicts, _) = activity.judged(&demo, &mut usage);
-    assert!(verdicts.contains(&("XYZ_VIP".to_owned(), Verdict::NotPaid(Reason::MemberPointsReached))));
+    assert!(verdicts.contains(&("XYZ_VIP".to_owned(), reached(Counter::MemberPoints, 8, 5))));
     for account in [None, Some("A-1002"), Some("a-1001")] {
         let other = Activity { account, ..Activity::of("APP_CHECKIN") };
         assert_eq!(other.verdict(&demo, "XYZ_VIP"), Verdict::NotPaid(Reason::NotTargeted));
@@ -239,7 +244,7 @@ fn the_launch_pays_a_hundred_times_in_all() {
     let bonuses: Vec<_> = (0..102).map(|_| checkin.earned(&demo, &mut usage)[0].1.bonus).collect();
     assert_eq!(bonuses, [&[7; 100][..], &[0, 0]].concat());
     let (verdicts, _) = checkin.judged(&demo, &mut usage);
-    assert!(verdicts.contains(&("ABC_LAUNCH".to_owned(), Verdict::NotPaid(Reason::TotalUsesReached))));
+    assert!(verdicts.contains(&("ABC_LAUNCH".to_owned(), reached(Counter::TotalUses, 100, 7))));
 }
 
 #[test]

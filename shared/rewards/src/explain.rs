@@ -1,0 +1,262 @@
+//! Explanations: for every rule that an occurrence triggers, the points paid, the reason with the values compared, and
+//! the smallest change that would have paid.
+//!
+//! An explanation is an evaluation with its trace. It follows from the catalog, the occurrence and the counters alone,
+//! so it can be given for a stored record at any time.
+
+mod change;
+mod sentence;
+
+use punchcard_models::{
+    json::{Value, whole_number},
+    settings::UnitStatus,
+};
+
+pub use change::{Change, Edit};
+
+use crate::{
+    award::{Award, Limit, Line, Reason, Verdict},
+    catalog::Catalog,
+    condition::datum,
+    occurrence::{Member, Occurrence},
+    offer::{Offer, OfferKind},
+    reward::Reward,
+    rule::{Rule, RuleBody},
+    usage::Usage,
+};
+
+/// Maximum length of the JSON of a value that an explanation shows, in characters.
+const MAX_SHOWN_CHARS: usize = 256;
+
+/// The outcome for one rule, with everything that it followed from.
+#[derive(Debug, Clone)]
+pub struct Explanation<'a> {
+    rule: &'a Rule,
+    verdict: Verdict<'a>,
+    occurrence: Occurrence<'a>,
+    /// The points limit that left only a part of the reward.
+    reduced_by: Option<Limit>,
+    /// The base points paid in the offer's unit and points type.
+    base_points: u64,
+    change: Option<Change<'a>>,
+}
+
+impl Catalog {
+    /// Explains the award of an occurrence, with one explanation for each rule that the trigger selects, ordered by
+    /// rule id.
+    #[must_use]
+    pub fn explain<'a>(
+        &'a self,
+        occurrence: &Occurrence<'a>,
+        member: Member<'a>,
+        usage: &Usage,
+    ) -> Vec<Explanation<'a>> {
+        let award = self.evaluate(occurrence, member, usage);
+        let explanation = |line: &Line<'a>| Explanation {
+            rule: line.rule,
+            verdict: line.verdict,
+            occurrence: *occurrence,
+            reduced_by: reduced_by(&award, line),
+            base_points: base_points(&award, line.rule),
+            change: change::smallest(self, line, occurrence, member, usage),
+        };
+        award.trace().iter().map(explanation).collect()
+    }
+
+    pub(crate) fn has_enabled(&self, offer: &Offer) -> bool {
+        self.business_units().get(&offer.unit) == Some(&UnitStatus::Enabled)
+    }
+}
+
+fn reduced_by(award: &Award<'_>, line: &Line<'_>) -> Option<Limit> {
+    let spend = award.spends().iter().find(|spend| spend.exact && spend.rule == line.rule.id())?;
+    Some(Limit { counter: spend.counter, limit: spend.limit, used: spend.seen })
+}
+
+fn base_points(award: &Award<'_>, rule: &Rule) -> u64 {
+    let RuleBody::Offer(offer) = &rule.body else { return 0 };
+    let same_book = |line: &&Line<'_>| match &line.rule.body {
+        RuleBody::Offer(other) => line.rule.is_base() && other.book() == offer.book(),
+        RuleBody::Campaign(_) => false,
+    };
+    award.trace().iter().filter(same_book).map(Line::points).sum()
+}
+
+impl<'a> Explanation<'a> {
+    /// The rule.
+    #[must_use]
+    pub fn rule(&self) -> &'a Rule {
+        self.rule
+    }
+
+    /// The points paid.
+    #[must_use]
+    pub fn paid(&self) -> u64 {
+        match self.verdict {
+            Verdict::Paid { points, .. } => points,
+            Verdict::NotPaid(_) => 0,
+        }
+    }
+
+    /// The points that the rule would have paid without its limits. 0 if it does not apply.
+    #[must_use]
+    pub fn due(&self) -> u64 {
+        match self.verdict {
+            Verdict::Paid { due, .. } | Verdict::NotPaid(Reason::LimitReached { due, .. }) => due,
+            Verdict::NotPaid(_) => 0,
+        }
+    }
+
+    /// The reason's name.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self.verdict {
+            Verdict::Paid { points, due } if points < due => "PAID_IN_PART",
+            Verdict::Paid { .. } => "PAID",
+            Verdict::NotPaid(reason) => match reason {
+                Reason::RewardsDisabled => "REWARDS_DISABLED",
+                Reason::UnitDisabled => "UNIT_DISABLED",
+                Reason::OtherUnit => "OTHER_UNIT",
+                Reason::OtherChannel => "OTHER_CHANNEL",
+                Reason::NotTargeted => "NOT_TARGETED",
+                Reason::BeforeWindow => "BEFORE_WINDOW",
+                Reason::AfterWindow => "AFTER_WINDOW",
+                Reason::ConditionNotMet { .. } => "CONDITION_NOT_MET",
+                Reason::NoBasePoints => "NO_BASE_POINTS",
+                Reason::LessThanOnePoint => "LESS_THAN_ONE_POINT",
+                Reason::LimitReached { .. } => "LIMIT_REACHED",
+            },
+        }
+    }
+
+    /// The smallest change of the occurrence with which the rule would have paid, if there is one.
+    #[must_use]
+    pub fn change(&self) -> Option<&Change<'a>> {
+        self.change.as_ref()
+    }
+
+    /// The explanation as JSON: `{"offer","unit","kind","paid","due","reason","detail"}`, `campaign` instead of the
+    /// first three for a campaign, and `change` if there is one, with the limits `within` which it would have paid.
+    #[must_use]
+    pub fn to_json(&self) -> Value<'_> {
+        let id = text(self.rule.id());
+        let mut members = match &self.rule.body {
+            RuleBody::Campaign(_) => vec![("campaign", id)],
+            RuleBody::Offer(offer) => {
+                vec![("offer", id), ("unit", text(&offer.unit)), ("kind", text(offer.kind.name()))]
+            }
+        };
+        members.extend([
+            ("paid", whole_number(self.paid())),
+            ("due", whole_number(self.due())),
+            ("reason", text(self.reason())),
+            ("detail", object(self.detail())),
+        ]);
+        if let Some(change) = &self.change {
+            members.push(("change", change.to_json()));
+            if !change.within.is_empty() {
+                let within = change.within.iter().map(|(counter, limit)| (counter.limit_name(), whole_number(*limit)));
+                members.push(("within", object(within.collect())));
+            }
+        }
+        object(members)
+    }
+
+    /// The values that were compared.
+    fn detail(&self) -> Vec<(&'static str, Value<'_>)> {
+        let reason = match self.verdict {
+            Verdict::Paid { .. } => return self.reduced_by.map_or_else(Vec::new, Limit::detail),
+            Verdict::NotPaid(reason) => reason,
+        };
+        let offer = self.rule.offer();
+        match reason {
+            Reason::RewardsDisabled | Reason::NotTargeted => Vec::new(),
+            Reason::UnitDisabled => offer.map(|offer| ("unit", text(&offer.unit))).into_iter().collect(),
+            Reason::OtherUnit => {
+                let wanted = offer.map(|offer| ("wanted", text(&offer.unit)));
+                wanted.into_iter().chain([("found", optional(self.occurrence.business_unit))]).collect()
+            }
+            Reason::OtherChannel => {
+                let channels = offer.and_then(|offer| offer.channels.as_ref());
+                let wanted = channels.map(|wanted| Value::Array(wanted.iter().map(|name| text(name)).collect()));
+                let wanted = wanted.map(|wanted| ("wanted", wanted));
+                wanted.into_iter().chain([("found", optional(self.occurrence.channel))]).collect()
+            }
+            Reason::BeforeWindow => self.window_detail(self.rule.window.from.map(|from| ("from", from))),
+            Reason::AfterWindow => self.window_detail(self.rule.window.until.map(|until| ("until", until))),
+            Reason::ConditionNotMet { field, test } => {
+                let mut members = vec![("field", text(field)), ("test", text(test.name())), ("wanted", test.wanted())];
+                match datum(self.occurrence.data, field) {
+                    Some(found) => members.push(("found", shown(found.to_json()))),
+                    None => members.extend([("found", Value::Null), ("absent", Value::Bool(true))]),
+                }
+                members
+            }
+            Reason::NoBasePoints | Reason::LessThanOnePoint => {
+                let mut members = vec![("basePoints", whole_number(self.base_points))];
+                members.extend(offer.and_then(|offer| offer.kind.share()).map(|share| ("share", share)));
+                members
+            }
+            Reason::LimitReached { limit, .. } => limit.detail(),
+        }
+    }
+
+    fn window_detail(
+        &self,
+        bound: Option<(&'static str, punchcard_models::timestamp::Timestamp)>,
+    ) -> Vec<(&'static str, Value<'_>)> {
+        let moment = |(name, at): (&'static str, _)| (name, Value::String(format!("{at}").into()));
+        bound.into_iter().chain([("found", self.occurrence.at)]).map(moment).collect()
+    }
+}
+
+impl Limit {
+    fn detail(self) -> Vec<(&'static str, Value<'static>)> {
+        vec![
+            ("which", text(self.counter.limit_name())),
+            ("limit", whole_number(self.limit)),
+            ("used", whole_number(self.used)),
+        ]
+    }
+}
+
+impl OfferKind {
+    fn name(&self) -> &'static str {
+        match self {
+            OfferKind::Base(_) => "base",
+            OfferKind::Bonus(_) => "bonus",
+            OfferKind::Targeted(..) => "targeted",
+        }
+    }
+
+    /// The share of the base points that the offer pays, if its reward is one: 0.55 for `percentage: 55`.
+    fn share(&self) -> Option<Value<'static>> {
+        match self {
+            OfferKind::Bonus(Reward::OfBase { millionths }) | OfferKind::Targeted(Reward::OfBase { millionths }, _) => {
+                Some(Value::Number(Reward::share_of_base(*millionths)))
+            }
+            OfferKind::Base(_) | OfferKind::Bonus(Reward::Flat(_)) | OfferKind::Targeted(Reward::Flat(_), _) => None,
+        }
+    }
+}
+
+fn text(text: &str) -> Value<'_> {
+    Value::String(text.into())
+}
+
+fn optional(value: Option<&str>) -> Value<'_> {
+    value.map_or(Value::Null, text)
+}
+
+fn object<'v>(members: Vec<(&'static str, Value<'v>)>) -> Value<'v> {
+    Value::Object(members.into_iter().map(|(name, value)| (name.into(), value)).collect())
+}
+
+/// Shortens a long value to the start of its JSON.
+fn shown(value: Value<'_>) -> Value<'_> {
+    let json = value.to_string();
+    match json.char_indices().nth(MAX_SHOWN_CHARS) {
+        None => value,
+        Some((end, _)) => Value::String(format!("{}…", &json[..end]).into()),
+    }
+}
