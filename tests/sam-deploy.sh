@@ -40,7 +40,7 @@ punchcard() { target/debug/punchcard "$@" --stack "$stack" --endpoint "$endpoint
 template=.aws-sam/build/without-sums.yaml
 echo "sam deploy, without $(of_stack template .aws-sam/build/template.yaml "$template") …"
 deploy
-check "sam deploy" "10 functions [256], 6 tables" "$(state)"
+check "sam deploy" "11 functions [256], 6 tables" "$(state)"
 url="$endpoint/_aws/execute-api/$(of_stack routes "$stack")/\$default"
 
 body="$(punchcard catalog apply shared/rewards/demo.yaml --yes)"
@@ -62,7 +62,7 @@ call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
 
 echo "sam deploy, with more memory …"
 deploy MemorySize=512
-check "sam deploy, an update" "10 functions [512], 6 tables" "$(state)"
+check "sam deploy, an update" "11 functions [512], 6 tables" "$(state)"
 tokens "$url" shop-app "$secret"
 kept "$url" "$api_key"
 activity_kept

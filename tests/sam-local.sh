@@ -71,6 +71,7 @@ cases=(
   open-session.{happy:200,duplicate:200,conflict:409,invalid:400,unauthorised:401}
   send-activity.{happy:200,duplicate:400,without-id:200,dry-run:200,invalid:400,unauthorised:401}
   get-activity.{happy:200,not-found:404,invalid:400,unauthorised:401}
+  explain-activity.{happy:200,not-found:404,invalid:400,unauthorised:401}
   list-activities.{happy:200,invalid:400,unauthorised:401}
   get-balances.{happy:200,invalid:400,unauthorised:401}
   track-event.{happy:200,duplicate:200,dry-run:200,invalid:400,unauthorised:401}

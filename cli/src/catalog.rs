@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, builder::RangedU64ValueParser};
 use punchcard_models::{fault::Faults, json};
 use punchcard_rewards::{
     Catalog,
     yaml::{self, Source},
 };
+use punchcard_store::{Annotation, AppliedRules, AppliedVersion};
 use serde_json::json;
 
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     set_up,
 };
 
-/// Check, apply and show settings and rules
+/// Check, apply, show and compare settings and rules
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(subcommand)]
@@ -39,19 +40,67 @@ enum Command {
         file: PathBuf,
     },
     /// Show the changes and apply a catalog. Fails if another catalog was applied in the meantime
-    #[command(after_help = "Examples:\n  punchcard catalog apply catalog.yaml --stack loyalty\n  \
+    #[command(
+        after_help = "Examples:\n  punchcard catalog apply catalog.yaml --stack loyalty --note \"summer offers\"\n  \
         punchcard catalog apply catalog.yaml --stack loyalty --profile production --region eu-west-1\n  \
-        punchcard catalog apply catalog.yaml --stack loyalty --yes --json")]
+        punchcard catalog apply catalog.yaml --stack loyalty --yes --json"
+    )]
     Apply {
         /// Catalog file in YAML
         file: PathBuf,
-        /// Apply without confirmation
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        how: Applying,
     },
-    /// Print the current catalog as JSON, which is valid YAML
-    #[command(after_help = "Example:\n  punchcard catalog show --stack loyalty > catalog.yaml")]
-    Show,
+    /// Print a catalog as JSON, which is valid YAML
+    #[command(after_help = "Examples:\n  punchcard catalog show --stack loyalty > catalog.yaml\n  \
+        punchcard catalog show --stack loyalty --version 7")]
+    Show {
+        /// Version to print [default: the current one]
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+    },
+    /// List the applied catalogs, newest first: when, by whom, and the note
+    #[command(after_help = "Example:\n  punchcard catalog history --stack loyalty --limit 5")]
+    History {
+        /// Maximum number of versions
+        #[arg(long, value_name = "N", default_value_t = 50, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+        limit: usize,
+    },
+    /// Show the changes from one version to another
+    #[command(after_help = "Example:\n  punchcard catalog diff 6 7 --stack loyalty")]
+    Diff {
+        /// Version to start from
+        from: u64,
+        /// Version to compare with
+        to: u64,
+    },
+    /// Apply an earlier version again, as a new version
+    #[command(after_help = "Example:\n  punchcard catalog rollback 6 --stack loyalty")]
+    Rollback {
+        /// Version to apply
+        version: u64,
+        #[command(flatten)]
+        how: Applying,
+    },
+}
+
+/// Options of commands that apply a catalog
+#[derive(Debug, Args)]
+struct Applying {
+    /// Apply without confirmation
+    #[arg(long)]
+    yes: bool,
+    /// Note for the history
+    #[arg(long, value_name = "TEXT", value_parser = note)]
+    note: Option<String>,
+}
+
+const MAX_NOTE_CHARS: usize = 500;
+
+fn note(text: &str) -> Result<String, String> {
+    let note = text.trim();
+    let fits = !note.is_empty() && note.chars().nth(MAX_NOTE_CHARS).is_none() && !note.chars().any(char::is_control);
+    if fits { Ok(note.to_owned()) } else { Err(format!("must have 1 to {MAX_NOTE_CHARS} characters on one line")) }
 }
 
 /// Runs the command.
@@ -59,18 +108,21 @@ enum Command {
 /// # Errors
 /// The file cannot be read or is not a valid catalog, or a store call failed.
 pub async fn run(options: Options) -> Result<(), Failure> {
-    let target = &options.target;
-    match options.command {
-        Command::Check { file } => check(&file, target.json),
-        Command::Apply { file, yes } => {
+    let Options { command, target } = options;
+    let in_json = target.json;
+    match command {
+        Command::Check { file } => check(&file, in_json),
+        Command::Apply { file, how } => {
+            // Read first, so that an invalid catalog is reported without a connection.
             let source = read(&file)?;
-            let operator = target.open().await?;
-            let done = apply(&source, yes, &operator, target.json).await;
-            done.map_err(|failure| operator.explain(failure))
+            let new = Document { catalog: source.catalog(), json: source.to_json() };
+            target.run(async |operator| apply(new, how, operator, in_json).await).await
         }
-        Command::Show => {
-            let operator = target.open().await?;
-            show(&operator).await.map_err(|failure| operator.explain(failure))
+        Command::Show { version } => target.run(async |operator| show(version, operator).await).await,
+        Command::History { limit } => target.run(async |operator| history(limit, operator, in_json).await).await,
+        Command::Diff { from, to } => target.run(async |operator| diff(from, to, operator, in_json).await).await,
+        Command::Rollback { version, how } => {
+            target.run(async |operator| rollback(version, how, operator, in_json).await).await
         }
     }
 }
@@ -91,26 +143,24 @@ fn check(file: &Path, in_json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn apply(source: &Source, yes: bool, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+async fn apply(new: Document<'_>, how: Applying, operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let applied = with_spinner("reading the catalog", operator.admin.rules()).await?;
     let (seen, json) = applied.map_or((0, None), |rules| (rules.version, Some(rules.json)));
     let before = json.as_deref().map(parse).transpose()?.unwrap_or_default();
-    let difference = Difference::of(
-        Document { catalog: &before, json: json.as_deref().unwrap_or("{}") },
-        Document { catalog: source.catalog(), json: source.to_json() },
-    );
+    let difference = Difference::of(Document { catalog: &before, json: json.as_deref().unwrap_or("{}") }, new);
     // If no catalog was applied yet, an empty one is applied too, to create version 1.
     let changed = !difference.is_empty() || json.is_none();
     if !in_json {
         output::write(format_args!("{difference}"));
     }
-    if changed && !yes && !confirmed()? {
+    if changed && !how.yes && !confirmed()? {
         return Err(Failure::NotConfirmed);
     }
     let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let version = if changed {
-        let applying = operator.admin.apply_rules(source.to_json(), seen, now);
+        let annotation = Annotation { note: how.note, applied_by: operator.identity().await };
+        let applying = operator.admin.apply_rules(new.json, seen, &annotation, now);
         with_spinner("applying the catalog", applying).await.map_err(|error| Failure::of_admin(error, ""))?
     } else {
         seen
@@ -122,6 +172,58 @@ async fn apply(source: &Source, yes: bool, operator: &Operator, in_json: bool) -
         (false, false) => say!("No changes. The current version is {version}."),
     }
     Ok(())
+}
+
+async fn rollback(version: u64, how: Applying, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let rules = version_of(operator, version).await?;
+    let catalog = parse(&rules.json)?;
+    let note = how.note.or_else(|| Some(format!("rollback to version {version}")));
+    apply(Document { catalog: &catalog, json: &rules.json }, Applying { note, ..how }, operator, in_json).await
+}
+
+async fn diff(from: u64, to: u64, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let (from, to) = (version_of(operator, from).await?, version_of(operator, to).await?);
+    let (before, after) = (parse(&from.json)?, parse(&to.json)?);
+    let difference =
+        Difference::of(Document { catalog: &before, json: &from.json }, Document { catalog: &after, json: &to.json });
+    if in_json {
+        say!(r#"{{"from":{},"to":{},"changes":{}}}"#, from.version, to.version, difference.to_json());
+    } else if difference.is_empty() {
+        say!("No changes.");
+    } else {
+        output::write(format_args!("{difference}"));
+    }
+    Ok(())
+}
+
+async fn history(limit: usize, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let versions = with_spinner("reading the history", operator.admin.versions(limit)).await?;
+    if in_json {
+        let versions = versions.iter().map(|applied| {
+            json!({
+                "version": applied.version,
+                "appliedAt": applied.applied_at,
+                "appliedBy": applied.annotation.applied_by,
+                "note": applied.annotation.note,
+            })
+        });
+        say!("{}", versions.collect::<serde_json::Value>());
+        return Ok(());
+    }
+    if versions.is_empty() {
+        say!("No catalog was applied.");
+    }
+    for AppliedVersion { version, applied_at, annotation } in &versions {
+        let by = annotation.applied_by.as_deref().map(|by| format!("  by {by}")).unwrap_or_default();
+        let note = annotation.note.as_deref().map(|note| format!("  {note}")).unwrap_or_default();
+        say!("{version:>6}  {applied_at}{by}{note}");
+    }
+    Ok(())
+}
+
+async fn version_of(operator: &Operator, version: u64) -> Result<AppliedRules, Failure> {
+    let rules = with_spinner("reading the catalog", operator.admin.version(version)).await;
+    rules.map_err(|error| Failure::of_admin(error, ""))
 }
 
 fn parse(json: &str) -> Result<Catalog, Failure> {
@@ -142,8 +244,11 @@ fn confirmed() -> Result<bool, Failure> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-async fn show(operator: &Operator) -> Result<(), Failure> {
-    let rules = with_spinner("reading the catalog", operator.admin.rules_json()).await?;
+async fn show(version: Option<u64>, operator: &Operator) -> Result<(), Failure> {
+    let rules = match version {
+        Some(version) => Some(version_of(operator, version).await?.json),
+        None => with_spinner("reading the catalog", operator.admin.rules_json()).await?,
+    };
     output::write(format_args!("{}", rules.map_or_else(|| "{}\n".to_owned(), |json| pretty(&json))));
     Ok(())
 }

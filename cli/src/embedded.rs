@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use dynoxide::Database;
-use punchcard_store::{Store, Tables};
+use punchcard_store::{Admin, Store, Tables};
 
 use crate::{failure::Failure, in_process::InProcess, output::notice, tables};
 
@@ -103,8 +103,7 @@ fn holds_nothing_else(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Creates missing tables and indexes, and returns the store. Prints each index that a store of an earlier version
-/// lacked.
+/// Creates missing tables and returns the store. A store of an earlier version is upgraded, and each step is printed.
 ///
 /// # Errors
 /// The tables cannot be created.
@@ -115,6 +114,9 @@ pub async fn store(client: InProcess) -> Result<Store, Failure> {
         for index in tables.create(&table).await? {
             notice(format_args!("upgraded the store: added index {index} to table {}", table.name));
         }
+    }
+    if let Some(version) = Admin::new(&store).adopt_rules(punchcard_runtime::now()).await? {
+        notice(format_args!("upgraded the store: moved catalog version {version} into the history"));
     }
     Ok(store)
 }

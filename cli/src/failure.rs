@@ -64,6 +64,9 @@ pub enum Failure {
     /// A name is already in use.
     #[error("{0} already exists; names cannot be reused, even after revocation")]
     NameTaken(String),
+    /// There is no such version of the catalog.
+    #[error("there is no version {0} of the catalog; `punchcard catalog history` lists the versions")]
+    UnknownVersion(u64),
     /// No client or API key has this name.
     #[error("there is no client or API key named {0}; see `punchcard client list`")]
     UnknownCaller(String),
@@ -97,6 +100,7 @@ impl Failure {
         match error {
             AdminError::Superseded => Failure::Superseded,
             AdminError::UnknownCaller => Failure::UnknownCaller(caller.to_owned()),
+            AdminError::UnknownVersion(version) => Failure::UnknownVersion(version),
             AdminError::Store(error) => Failure::Store(error),
         }
     }

@@ -52,6 +52,15 @@ enum Backend {
 }
 
 impl Target {
+    /// Opens the store, runs a command on it, and explains its failure.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or the command failed.
+    pub async fn run(&self, command: impl AsyncFnOnce(&Operator) -> Result<(), Failure>) -> Result<(), Failure> {
+        let operator = self.open().await?;
+        command(&operator).await.map_err(|failure| operator.explain(failure))
+    }
+
     /// Opens the store. Never creates one, so that a mistyped directory is an error.
     ///
     /// # Errors
@@ -76,6 +85,14 @@ impl Target {
 }
 
 impl Operator {
+    /// Returns the one who runs the command: the ARN of the AWS credentials, or the local user. `None` if unknown.
+    pub async fn identity(&self) -> Option<String> {
+        match &self.backend {
+            Backend::Stack(stack) => stack.identity().await,
+            Backend::Data => std::env::var("USER").ok().filter(|user| !user.is_empty()),
+        }
+    }
+
     /// Adds an explanation to a store error if its cause is the endpoint, the credentials, the region or the stack.
     #[must_use]
     pub fn explain(&self, failure: Failure) -> Failure {

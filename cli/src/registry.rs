@@ -1,5 +1,6 @@
 //! The list of all handlers, for the server, the fault simulator and the tests.
 
+use explain_activity::ExplainActivity;
 use futures_util::future::{BoxFuture, join_all};
 use get_activity::GetActivity;
 use get_balances::GetBalances;
@@ -16,7 +17,7 @@ use start_session::StartSession;
 use track_event::TrackEvent;
 
 /// All handlers.
-pub static HANDLERS: [Registered; 10] = [
+pub static HANDLERS: [Registered; 11] = [
     Registered::new::<StartSession>(),
     Registered::new::<SendClientEvent>(),
     Registered::new::<IssueToken>(),
@@ -24,6 +25,7 @@ pub static HANDLERS: [Registered; 10] = [
     Registered::new::<SendActivity>(),
     Registered::new::<GetActivity>(),
     Registered::new::<ListActivities>(),
+    Registered::new::<ExplainActivity>(),
     Registered::new::<GetBalances>(),
     Registered::new::<TrackEvent>(),
     Registered::new::<GetPlayer>(),

@@ -2,7 +2,7 @@
 
 use punchcard_models::timestamp::Timestamp;
 use punchcard_rewards::yaml::Source;
-use punchcard_store::Admin;
+use punchcard_store::{Admin, Annotation};
 use ring::rand::SecureRandom as _;
 
 use crate::failure::Failure;
@@ -29,7 +29,10 @@ pub async fn apply(admin: &Admin, source: &Source, now: Timestamp) -> Result<(),
     if seen.version > 0 && seen.rules == *source.catalog() {
         return Ok(());
     }
-    admin.apply_rules(source.to_json(), seen.version, now).await.map_err(|error| Failure::of_admin(error, ""))?;
+    admin
+        .apply_rules(source.to_json(), seen.version, &Annotation::default(), now)
+        .await
+        .map_err(|error| Failure::of_admin(error, ""))?;
     Ok(())
 }
 

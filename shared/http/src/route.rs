@@ -71,6 +71,14 @@ pub static LIST_ACTIVITIES: Route = Route {
     paths: &["/client/users/{correlation_id}/activities"],
 };
 
+/// `GET /client/users/{correlation_id}/activities/{activity_id}/explanation`
+pub static EXPLAIN_ACTIVITY: Route = Route {
+    function: "explain-activity",
+    dialect: Dialect::Activities,
+    method: Method::GET,
+    paths: &["/client/users/{correlation_id}/activities/{activity_id}/explanation"],
+};
+
 /// `GET /client/users/{correlation_id}/balances`
 pub static GET_BALANCES: Route = Route {
     function: "get-balances",
@@ -104,7 +112,7 @@ pub static GET_PLAYER: Route = Route {
 };
 
 /// All routes. The first route of a path also handles the methods that no route of the path supports.
-pub static ROUTES: [&Route; 10] = [
+pub static ROUTES: [&Route; 11] = [
     &START_SESSION,
     &SEND_CLIENT_EVENT,
     &ISSUE_TOKEN,
@@ -112,6 +120,7 @@ pub static ROUTES: [&Route; 10] = [
     &SEND_ACTIVITY,
     &GET_ACTIVITY,
     &LIST_ACTIVITIES,
+    &EXPLAIN_ACTIVITY,
     &GET_BALANCES,
     &TRACK_EVENT,
     &GET_PLAYER,

@@ -1,6 +1,6 @@
 //! Awards: the points paid, the reasons, and the counters to increase.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::{
     condition::Test,
@@ -125,23 +125,6 @@ impl<'c> Award<'c> {
     #[must_use]
     pub fn assumed(&self) -> &BTreeMap<String, u64> {
         &self.assumed
-    }
-
-    /// The payments of offers that [`earned_json`](Self::earned_json) adds up to one number, by rule: those of offers
-    /// that share their unit, points type and kind with another offer of the trigger.
-    #[must_use]
-    pub fn combined_payments(&self) -> BTreeMap<&'c str, u64> {
-        let group = |line: &Line<'c>| match &line.rule.body {
-            RuleBody::Offer(offer) => Some((offer.book(), std::mem::discriminant(&offer.kind))),
-            RuleBody::Campaign(_) => None,
-        };
-        let mut answered = HashMap::<_, usize>::new();
-        for group in self.trace.iter().filter_map(group) {
-            *answered.entry(group).or_default() += 1;
-        }
-        let combined = |line: &&Line<'c>| group(line).is_some_and(|group| answered[&group] > 1);
-        let paid = self.trace.iter().filter(|line| line.points() > 0).filter(combined);
-        paid.map(|line| (&**line.rule.id(), line.points())).collect()
     }
 
     /// The sum of all points, across units and points types.

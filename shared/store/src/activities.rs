@@ -1,7 +1,5 @@
 //! Table `Activities`, key `activityId`: one item per activity, with its award.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use punchcard_models::{
     activity::{Activity, extended_data_from_json},
@@ -74,8 +72,6 @@ pub struct StoredActivity {
     pub extended_data: Option<String>,
     /// The award as JSON: business unit → points type → base, bonus, targeted and total points.
     pub earned: String,
-    /// The points that offers paid, where `earned` does not tell them apart.
-    pub payments: BTreeMap<String, u64>,
     /// The catalog version and counters that determined the award. `None` for activities recorded by version 0.1.0.
     pub basis: Option<Basis>,
     /// The loyalty id of the account that owns the activity.
@@ -279,7 +275,6 @@ pub(crate) fn read(item: &Item) -> Option<StoredActivity> {
         note: text("note"),
         extended_data: text("extendedData"),
         earned: text("earned")?,
-        payments: evaluation::payments(item),
         basis: Basis::read(item),
         account_loyalty_id: text("accountLoyaltyId"),
         anonymous: item.contains_key(ANONYMOUS),

@@ -1,6 +1,6 @@
 //! Operator access to table `Catalog`. Functions only read it.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     Client as Dynamo,
@@ -16,11 +16,12 @@ use tokio::time::Instant;
 use crate::{
     Store,
     catalog::{
-        API_KEY, CLIENT, CURRENT, CatalogVersion, DIGEST, HISTORY, OPEN, PRIVATE, PUBLIC_KEY, Snapshot, chunk_id,
-        parse_rules, read_callers, read_open, read_rules_json,
+        API_KEY, CLIENT, CURRENT, CatalogVersion, DIGEST, OPEN, OldRules, PRIVATE, PUBLIC_KEY, Snapshot, parse_rules,
+        part_item, read_callers, read_old_rules, read_open, read_rules_json,
     },
     conditional_write::{Transacted, new_item, put_new, transact},
     error::{FailedAttempt, StoreError},
+    history::{self, Annotation, AppliedVersion, read_version, read_versions},
     item::{Attributes as _, Item, b, n, s},
     retry::Retries,
 };
@@ -29,8 +30,6 @@ const WRITE: &str = "write the catalog";
 
 /// Time limit of one write, including retries.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
-/// Maximum size of a chunk's JSON in bytes, well below DynamoDB's item limit of 400 KB.
-const MAX_CHUNK_BYTES: usize = 300_000;
 
 /// Operator access to the catalog.
 #[derive(Debug, Clone)]
@@ -64,6 +63,9 @@ pub enum AdminError {
     /// Another catalog was applied concurrently.
     #[error("another catalog was applied concurrently")]
     Superseded,
+    /// There is no such version of the catalog.
+    #[error("there is no version {0} of the catalog")]
+    UnknownVersion(u64),
     /// No client or API key has this name.
     #[error("no client or API key has this name")]
     UnknownCaller,
@@ -210,34 +212,46 @@ impl Admin {
         Ok(self.rules().await?.map(|rules| rules.json))
     }
 
+    /// Returns up to `limit` applied versions, newest first.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn versions(&self, limit: usize) -> Result<Vec<AppliedVersion>, StoreError> {
+        read_versions(&self.reads, &self.table, limit).await
+    }
+
+    /// Returns the canonical JSON of a version.
+    ///
+    /// # Errors
+    /// The store call failed, there is no such version, or it is damaged.
+    pub async fn version(&self, version: u64) -> Result<AppliedRules, AdminError> {
+        let json = read_version(&self.reads, &self.table, version).await?;
+        json.map(|json| AppliedRules { version, json }).ok_or(AdminError::UnknownVersion(version))
+    }
+
     /// Applies settings and rules as the version after `seen`. Writes their chunks and the version marker in one
     /// transaction.
     ///
     /// # Errors
     /// The store call failed, or `seen` is not the current version.
-    pub async fn apply_rules(&self, json: &str, seen: u64, now: Timestamp) -> Result<u64, AdminError> {
+    pub async fn apply_rules(
+        &self,
+        json: &str,
+        seen: u64,
+        annotation: &Annotation,
+        now: Timestamp,
+    ) -> Result<u64, AdminError> {
+        self.adopt_rules(now).await?;
         let marker = read_callers(&self.reads, &self.table).await?.catalog;
-        let in_force = match marker {
-            CatalogVersion::Applied { version, .. } => version,
-            CatalogVersion::Unmarked => {
-                read_rules_json(&self.reads, &self.table, marker).await?.map_or(0, |(_, version)| version)
-            }
+        let current = match marker {
+            CatalogVersion::Applied { version } => version,
+            CatalogVersion::Unmarked => 0,
         };
-        if in_force != seen {
+        if current != seen {
             return Err(AdminError::Superseded);
         }
         let version = seen + 1;
-        let chunks = split(json);
-        let writes = || {
-            let mut writes = vec![self.marker(marker, version, chunks.len(), now)?];
-            for (index, chunk) in chunks.iter().enumerate() {
-                let mut item = part_item(HISTORY, &chunk_id(version, index), now);
-                item.insert("json".into(), s(*chunk));
-                writes.push(new_item(WRITE, &self.table, "id", item)?);
-            }
-            Ok(writes)
-        };
-        match self.transact(writes).await? {
+        match self.write_version(marker, version, json, annotation, now).await? {
             Transacted::Done => Ok(version),
             Transacted::ConditionFailed(..) => {
                 // An earlier attempt whose response was lost, or a catalog applied concurrently.
@@ -247,18 +261,48 @@ impl Admin {
         }
     }
 
-    /// Writes the marker of the current version, on condition that it is still `seen`.
-    fn marker(
+    /// Moves rules stored by version 0.1.0 into the history, under their version number. Returns the version if there
+    /// were any.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn adopt_rules(&self, now: Timestamp) -> Result<Option<u64>, StoreError> {
+        let marker = read_callers(&self.reads, &self.table).await?.catalog;
+        if marker != CatalogVersion::Unmarked {
+            return Ok(None);
+        }
+        let Some(OldRules { version, json }) = read_old_rules(&self.reads, &self.table).await? else {
+            return Ok(None);
+        };
+        // A failed condition means that another process adopted them, or applied a catalog, at the same time.
+        self.write_version(marker, version, &json, &Annotation::default(), now).await?;
+        Ok(Some(version))
+    }
+
+    /// Writes a version and its marker, on condition that the current marker is still `seen`.
+    async fn write_version(
         &self,
         seen: CatalogVersion,
         version: u64,
-        chunks: usize,
+        json: &str,
+        annotation: &Annotation,
         now: Timestamp,
-    ) -> Result<TransactWriteItem, StoreError> {
+    ) -> Result<Transacted, StoreError> {
+        self.transact(|| {
+            let mut writes = vec![self.marker(seen, version, now)?];
+            for chunk in history::chunks(version, json, annotation, now) {
+                writes.push(new_item(WRITE, &self.table, "id", chunk)?);
+            }
+            Ok(writes)
+        })
+        .await
+    }
+
+    /// Writes the marker of the current version, on condition that it is still `seen`.
+    fn marker(&self, seen: CatalogVersion, version: u64, now: Timestamp) -> Result<TransactWriteItem, StoreError> {
         let mut item = part_item(OPEN, CURRENT, now);
         item.insert("version".into(), n(version));
-        item.insert("chunks".into(), n(chunks));
-        let CatalogVersion::Applied { version: seen, .. } = seen else {
+        let CatalogVersion::Applied { version: seen } = seen else {
             return new_item(WRITE, &self.table, "id", item);
         };
         let put = Put::builder()
@@ -331,21 +375,4 @@ fn caller(item: &Item) -> Option<Caller> {
         created_at: item.text("createdAt")?.to_owned(),
         revoked_at: item.text("revokedAt").map(str::to_owned),
     })
-}
-
-fn part_item(part: &str, id: &str, now: Timestamp) -> Item {
-    HashMap::from([("part".into(), s(part)), ("id".into(), s(id)), ("createdAt".into(), s(now))])
-}
-
-/// Splits text at character boundaries into chunks of at most [`MAX_CHUNK_BYTES`].
-fn split(text: &str) -> Vec<&str> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while rest.len() > MAX_CHUNK_BYTES {
-        let (piece, more) = rest.split_at(rest.floor_char_boundary(MAX_CHUNK_BYTES));
-        pieces.push(piece);
-        rest = more;
-    }
-    pieces.push(rest);
-    pieces
 }

@@ -3,7 +3,7 @@
 //! | part | id | item |
 //! |---|---|---|
 //! | `open` | `client#…`, `apikey#…`, `key#…` | an API client, an API key, a public key |
-//! | `open` | `current` | the current catalog version and its number of chunks |
+//! | `open` | `current` | the current catalog version |
 //! | `history` | `VERSION#CHUNK` | an immutable chunk of an applied catalog's JSON |
 //! | `private` | key id | a private signing key |
 //! | `digest` | `current` | the key for digests of e-mail addresses and mobile numbers |
@@ -15,11 +15,13 @@ use aws_sdk_dynamodb::Client as Dynamo;
 use punchcard_models::{
     access::{Access, ApiKey, Client, Scope, SecretDigest},
     ids::ClientId,
+    timestamp::Timestamp,
 };
 use punchcard_rewards::Catalog;
 
 use crate::{
     error::StoreError,
+    history,
     item::{Attributes as _, Item, s},
 };
 
@@ -46,8 +48,6 @@ pub enum CatalogVersion {
     Applied {
         /// The version number, starting at 1.
         version: u64,
-        /// The number of items that the catalog is split into.
-        chunks: usize,
     },
 }
 
@@ -71,13 +71,13 @@ pub struct Snapshot {
     pub version: u64,
 }
 
-/// Returns the id of a chunk in the history. Zero-padded, so that ids sort by version and chunk.
-pub(crate) fn chunk_id(version: u64, chunk: usize) -> String {
-    format!("{version:010}#{chunk:04}")
-}
-
 /// Reads the items of a part, optionally only those whose ids meet a condition, with strong consistency.
-async fn query(client: &Dynamo, table: &str, part: &str, ids: Option<(&str, &str)>) -> Result<Vec<Item>, StoreError> {
+pub(crate) async fn query(
+    client: &Dynamo,
+    table: &str,
+    part: &str,
+    ids: Option<(&str, &str)>,
+) -> Result<Vec<Item>, StoreError> {
     let mut query =
         client.query().table_name(table).expression_attribute_values(":part", s(part)).consistent_read(true);
     query = match ids {
@@ -127,29 +127,31 @@ pub(crate) async fn read_callers(client: &Dynamo, table: &str) -> Result<Callers
 }
 
 fn read_version(item: &Item) -> Option<CatalogVersion> {
-    Some(CatalogVersion::Applied { version: item.number("version")?, chunks: item.number("chunks")? })
+    Some(CatalogVersion::Applied { version: item.number("version")? })
 }
 
-/// Returns a catalog's JSON and version, or `None` if no catalog was applied.
+/// Returns the current catalog's JSON and version, or `None` if no catalog was applied.
 pub(crate) async fn read_rules_json(
     client: &Dynamo,
     table: &str,
     version: CatalogVersion,
 ) -> Result<Option<(String, u64)>, StoreError> {
-    let CatalogVersion::Applied { version, chunks } = version else {
-        return read_old_rules_json(client, table).await;
+    let CatalogVersion::Applied { version, .. } = version else {
+        return Ok(read_old_rules(client, table).await?.map(|old| (old.json, old.version)));
     };
-    let items = query(client, table, HISTORY, Some(("begins_with(id, :id)", &format!("{version:010}#")))).await?;
-    let json: Option<String> = items.iter().map(|chunk| chunk.text("json")).collect();
-    match json {
-        Some(json) if items.len() == chunks => Ok(Some((json, version))),
-        _ => Err(StoreError::corrupt(READ, "the chunks of a catalog")),
-    }
+    let json = history::read_version(client, table, version).await?;
+    json.map(|json| Some((json, version))).ok_or(StoreError::corrupt(READ, "the current catalog"))
+}
+
+/// Rules stored by version 0.1.0.
+pub(crate) struct OldRules {
+    pub version: u64,
+    pub json: String,
 }
 
 /// Reads rules stored by version 0.1.0. It overwrote the chunks in one transaction, so a read of several pages can
 /// return chunks of two versions. Such a read is repeated.
-async fn read_old_rules_json(client: &Dynamo, table: &str) -> Result<Option<(String, u64)>, StoreError> {
+pub(crate) async fn read_old_rules(client: &Dynamo, table: &str) -> Result<Option<OldRules>, StoreError> {
     const READS: usize = 3;
     for _ in 0..READS {
         let items = query(client, table, OPEN, Some(("begins_with(id, :id)", OLD_RULES))).await?;
@@ -159,11 +161,16 @@ async fn read_old_rules_json(client: &Dynamo, table: &str) -> Result<Option<(Str
         let count: usize = first.number("chunks").ok_or_else(corrupt)?;
         let chunks = items.get(..count).unwrap_or_default();
         if count > 0 && chunks.len() == count && chunks.iter().all(|chunk| chunk.number("version") == Some(version)) {
-            let json: Option<String> = chunks.iter().map(|chunk| chunk.text("json")).collect();
-            return Ok(Some((json.ok_or_else(corrupt)?, version)));
+            let json = chunks.iter().map(|chunk| chunk.text("json")).collect::<Option<_>>();
+            return Ok(Some(OldRules { version, json: json.ok_or_else(corrupt)? }));
         }
     }
     Err(StoreError::corrupt(READ, "rules of mixed versions"))
+}
+
+/// Builds an item of a part.
+pub(crate) fn part_item(part: &str, id: &str, now: Timestamp) -> Item {
+    Item::from([("part".into(), s(part)), ("id".into(), s(id)), ("createdAt".into(), s(now))])
 }
 
 pub(crate) fn parse_rules(json: &str) -> Result<Catalog, StoreError> {

@@ -1,9 +1,10 @@
 //! The stored input of an evaluation, from which the award of a record can be derived again.
 //!
-//! Records hold the version of the catalog and the counters that were not 0. Both are absent in records of version
-//! 0.1.0, whose awards cannot be derived.
+//! Records hold the version of the catalog and the counters that were not 0. Together with the request they determine
+//! the award, so it need not be stored by rule. Both are absent in records of version 0.1.0, whose awards cannot be
+//! derived.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use punchcard_models::{
@@ -11,13 +12,16 @@ use punchcard_models::{
     ids::{AccountId, LoyaltyId},
     timestamp::Timestamp,
 };
-use punchcard_rewards::{Award, Catalog, Member, Occurrence, Trigger, Usage};
+use punchcard_rewards::{Award, Catalog, Explanation, Member, Occurrence, Trigger, Usage};
 
-use crate::item::{Attributes as _, Item, n};
+use crate::{
+    error::StoreError,
+    history::HistoryReader,
+    item::{Attributes as _, Item, n},
+};
 
 const CATALOG_VERSION: &str = "catalogVersion";
 const COUNTERS: &str = "counters";
-const PAYMENTS: &str = "payments";
 
 /// Everything that determined the awards of a record, except the catalog.
 #[derive(Debug, Clone)]
@@ -75,6 +79,24 @@ impl Evaluation {
         self.occurrences.iter().map(award).collect()
     }
 
+    /// Explains the awards again, with the catalog of the record's version. Returns one list for each occurrence.
+    #[must_use]
+    pub fn explanations<'a>(&'a self, catalog: &'a Catalog) -> Vec<Vec<Explanation<'a>>> {
+        let explain = |occurrence: &'a StoredOccurrence| {
+            catalog.explain(&occurrence.as_occurrence(), self.member(), &self.basis.usage)
+        };
+        self.occurrences.iter().map(explain).collect()
+    }
+
+    /// Reads the catalog of the record's version.
+    ///
+    /// # Errors
+    /// The store call failed, or the version is missing or damaged.
+    pub async fn catalog(&self, history: &HistoryReader) -> Result<Arc<Catalog>, StoreError> {
+        let catalog = history.of(self.basis.catalog_version).await?;
+        catalog.ok_or(StoreError::corrupt("derive an award", "a missing version of the catalog"))
+    }
+
     /// The member as offers target it.
     #[must_use]
     pub fn member(&self) -> Member<'_> {
@@ -112,34 +134,19 @@ impl Basis {
     pub(crate) fn read(item: &Item) -> Option<Self> {
         let catalog_version = item.number(CATALOG_VERSION)?;
         let mut usage = Usage::default();
-        for (counter, used) in numbers(item, COUNTERS) {
-            usage.set(counter, used);
+        for (counter, used) in item.get(COUNTERS).and_then(|map| map.as_m().ok()).into_iter().flatten() {
+            usage.set(counter, used.as_n().ok()?.parse().ok()?);
         }
         Some(Basis { catalog_version, usage })
     }
 }
 
-/// The payments of a record by rule, where the sums do not tell them apart.
-pub(crate) fn payments(item: &Item) -> BTreeMap<String, u64> {
-    numbers(item, PAYMENTS).collect()
-}
-
 /// The attributes from which an award can be derived again.
 pub(crate) fn attributes(catalog_version: u64, award: &Award<'_>) -> Item {
     let mut attributes = Item::from([(CATALOG_VERSION.into(), n(catalog_version))]);
-    let counters = award.assumed().iter().map(|(name, used)| (name.as_str(), *used));
-    attributes.extend(map(COUNTERS, counters));
-    attributes.extend(map(PAYMENTS, award.combined_payments()));
+    if !award.assumed().is_empty() {
+        let counters = award.assumed().iter().map(|(name, used)| (name.clone(), n(used)));
+        attributes.insert(COUNTERS.into(), AttributeValue::M(counters.collect()));
+    }
     attributes
-}
-
-/// A map attribute, unless it would be empty.
-fn map<'a>(name: &str, numbers: impl IntoIterator<Item = (&'a str, u64)>) -> Option<(String, AttributeValue)> {
-    let numbers: Item = numbers.into_iter().map(|(name, number)| (name.to_owned(), n(number))).collect();
-    (!numbers.is_empty()).then(|| (name.to_owned(), AttributeValue::M(numbers)))
-}
-
-fn numbers<'i>(item: &'i Item, name: &str) -> impl Iterator<Item = (String, u64)> + use<'i> {
-    let map = item.get(name).and_then(|map| map.as_m().ok());
-    map.into_iter().flatten().filter_map(|(name, number)| Some((name.clone(), number.as_n().ok()?.parse().ok()?)))
 }

@@ -32,6 +32,7 @@ mod config;
 mod digest_key;
 mod error;
 mod evaluation;
+mod history;
 mod item;
 mod ledger;
 mod member_write;
@@ -57,6 +58,7 @@ pub use config::ConfigError;
 pub use digest_key::DigestKeyReader;
 pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};
+pub use history::{Annotation, AppliedVersion, HistoryReader};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
 pub use player_events::{

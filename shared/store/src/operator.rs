@@ -1,6 +1,6 @@
 //! Operator connections: credentials, region and endpoint are resolved like in the AWS CLI.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use aws_config::{
     BehaviorVersion, ConfigLoader, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
@@ -49,6 +49,9 @@ pub enum ConnectionError {
     },
 }
 
+/// Time limit for asking AWS who the operator is.
+const IDENTITY_LIMIT: Duration = Duration::from_secs(3);
+
 /// A store, with the settings that error messages mention.
 #[derive(Debug)]
 pub struct OperatorStore {
@@ -57,6 +60,8 @@ pub struct OperatorStore {
     prefix: String,
     region: String,
     endpoint: Option<String>,
+    /// Absent for a store outside AWS, which knows no identities, unless an endpoint of STS is configured.
+    identities: Option<aws_sdk_sts::Client>,
 }
 
 impl Store {
@@ -100,7 +105,10 @@ impl Store {
         if let Some(endpoint) = &endpoint {
             config = config.endpoint_url(endpoint);
         }
-        Ok(OperatorStore { store: Store::through(config, prefix), prefix: prefix.to_owned(), region, endpoint })
+        let knows_identities = endpoint.is_none() || std::env::var_os("AWS_ENDPOINT_URL_STS").is_some();
+        let identities = knows_identities.then(|| aws_sdk_sts::Client::new(&sdk));
+        let (store, prefix) = (Store::through(config, prefix), prefix.to_owned());
+        Ok(OperatorStore { store, prefix, region, endpoint, identities })
     }
 }
 
@@ -134,6 +142,12 @@ async fn with_options(
 }
 
 impl OperatorStore {
+    /// Returns the ARN of the operator's credentials, or `None` if AWS does not tell in time.
+    pub async fn identity(&self) -> Option<String> {
+        let asked = self.identities.as_ref()?.get_caller_identity().send();
+        tokio::time::timeout(IDENTITY_LIMIT, asked).await.ok()?.ok()?.arn
+    }
+
     /// Explains a failed store call, if the operator can act on its cause.
     #[must_use]
     pub fn explain(&self, error: &StoreError) -> Option<String> {

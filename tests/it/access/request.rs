@@ -74,7 +74,7 @@ impl Route {
             "send-client-event" => (event(&id(EVENT)), either(409, 200)),
             "open-session" => (json!({"correlationId": id("c-1"), "channel": "APP"}), 200),
             "send-activity" => (activity(), if has_id { either(400, 200) } else { 200 }),
-            "get-activity" | "get-player" => (Value::Null, either(200, 404)),
+            "get-activity" | "explain-activity" | "get-player" => (Value::Null, either(200, 404)),
             "track-event" => (json!({"playerUniqueId": id("player-1"), "events": {}}), 200),
             function => panic!("nothing is known of {function}"),
         };

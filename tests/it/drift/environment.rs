@@ -13,8 +13,9 @@ use saphyr::Yaml;
 use super::{members, property, template, template_functions, text, untagged};
 
 /// Variables that the code reads and the template leaves out, each with its reason.
-const NOT_IN_THE_TEMPLATE: [(&str, &str); 4] = [
+const NOT_IN_THE_TEMPLATE: [(&str, &str); 5] = [
     ("AWS_ENDPOINT_URL_DYNAMODB", "the SDK's own name of DYNAMODB_ENDPOINT, which the template has"),
+    ("AWS_ENDPOINT_URL_STS", "the SDK's own name, read by the operator's commands only"),
     ("AWS_REGION", "Lambda sets it, and refuses a template that does"),
     ("RUST_LOG", "unset means info; an operator sets it to look closer"),
     ("SSL_CERT_FILE", "for a DynamoDB that is not AWS's, in tests"),

@@ -40,9 +40,11 @@ const STORIES: &[&[(&str, &str, u16)]] = &[
     ],
     &[
         ("get-activity", "CheckIn", 404),
+        ("explain-activity", "", 404),
         ("send-activity", "CheckIn", 200),
         ("send-activity", "CheckIn", 400),
         ("get-activity", "CheckIn", 200),
+        ("explain-activity", "", 200),
         ("list-activities", "", 200),
         ("get-balances", "", 200),
     ],

@@ -2,13 +2,14 @@
 //!
 //! Requests carry their time of arrival, so that minutes pass at once.
 
+use futures_util::future::join_all;
 use lambda_http::{Body, Request, RequestExt as _};
 use punchcard::registry::HANDLERS;
 use punchcard_http::token::{self, Claims};
 use punchcard_models::{access::Scope, timestamp::Timestamp};
-use punchcard_rewards::yaml;
+use punchcard_rewards::{Catalog, yaml};
 use punchcard_runtime::{Arrived, Service, now};
-use punchcard_store::{Admin, Store};
+use punchcard_store::{Admin, HistoryReader, Store};
 use serde_json::{Value, json};
 
 use crate::support::{app::App, proxy::Proxy};
@@ -147,8 +148,30 @@ async fn a_catalog_of_version_0_1_0_is_read_until_another_is_applied() {
     apply(&app.store, yaml::DEMO).await;
     let snapshot = admin.snapshot().await.expect("a catalog");
     assert_eq!((snapshot.version, snapshot.rules.rewards_enabled()), (8, true));
+    // The record of the old version names it, so the version is kept.
+    let versions: Vec<_> = admin.versions(9).await.expect("versions").iter().map(|one| one.version).collect();
+    assert_eq!(versions[..2], [8, 7]);
+    assert_eq!(admin.version(7).await.expect("version 7").json, r#"{"rewards":"disabled","sections":["Old"]}"#);
     let response = service.respond(request(start, 61, &[("authorization", &token)], &activity())).await;
     assert_ne!(serde_json::from_slice::<Value>(response.body()).expect("JSON")["earned"], json!({}));
+}
+
+#[tokio::test]
+async fn rules_of_version_0_1_0_are_adopted_once() {
+    let app = App::start().await;
+    put_old_rules(&app, r#"{"rewards":"disabled","sections":["Old"]}"#, &[7, 7]).await;
+    let history = HistoryReader::new(&app.store);
+    let disabled = |catalog: &Catalog| !catalog.rewards_enabled();
+    // Readable under its number before and after.
+    assert!(history.of(7).await.expect("read").is_some_and(|catalog| disabled(&catalog)));
+    let admin = Admin::new(&app.store);
+    let adopted = join_all((0..8).map(|_| admin.adopt_rules(now()))).await;
+    assert!(adopted.iter().all(Result::is_ok), "{adopted:?}");
+    assert_eq!(admin.adopt_rules(now()).await, Ok(None));
+    let snapshot = admin.snapshot().await.expect("a catalog");
+    assert_eq!((snapshot.version, disabled(&snapshot.rules)), (7, true));
+    let read = HistoryReader::new(&app.store).of(7).await.expect("read");
+    assert!(read.is_some_and(|catalog| disabled(&catalog)));
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ async fn an_activity_that_earns_nothing_takes_the_record_and_its_index_entry() {
 const UNIT_BYTES: usize = 1024;
 
 /// The attributes from which an award is derived again.
-const DERIVED_FROM: [&str; 4] = ["accountLoyaltyId", "catalogVersion", "counters", "payments"];
+const DERIVED_FROM: [&str; 3] = ["accountLoyaltyId", "catalogVersion", "counters"];
 
 fn attribute_bytes((name, value): (&String, &AttributeValue)) -> usize {
     name.len()

@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// The cases of each function, in the order in which they have to be sent, and what each is answered.
-const CASES: [(&str, &[(&str, u16)]); 10] = [
+const CASES: [(&str, &[(&str, u16)]); 11] = [
     ("start-session", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     (
         "send-client-event",
@@ -43,6 +43,7 @@ const CASES: [(&str, &[(&str, u16)]); 10] = [
         ],
     ),
     ("get-activity", &[("happy", 200), ("not-found", 404), ("invalid", 400), ("unauthorised", 401)]),
+    ("explain-activity", &[("happy", 200), ("not-found", 404), ("invalid", 400), ("unauthorised", 401)]),
     ("list-activities", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("get-balances", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("track-event", &[("happy", 200), ("duplicate", 200), ("dry-run", 200), ("invalid", 400), ("unauthorised", 401)]),

@@ -2,12 +2,13 @@
 
 mod configuration;
 mod connection;
+mod history;
 mod output;
 
 use std::{io::Write as _, time::Duration};
 
 use futures_util::future::join_all;
-use punchcard_store::{Admin, AdminError};
+use punchcard_store::{Admin, AdminError, Annotation};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -225,7 +226,8 @@ async fn only_one_of_two_operators_with_the_same_version_applies_a_catalog() {
     let admin = Admin::new(&app.store);
     let seen = admin.snapshot().await.expect("a catalog").version;
     let catalogs: Vec<_> = (0..8).map(|number| format!("{{\"sections\":[\"S{number}\"]}}")).collect();
-    let applied = catalogs.iter().map(|json| admin.apply_rules(json, seen, punchcard_runtime::now()));
+    let annotation = Annotation::default();
+    let applied = catalogs.iter().map(|json| admin.apply_rules(json, seen, &annotation, punchcard_runtime::now()));
     let applied = join_all(applied).await;
     assert_eq!(applied.iter().filter(|applied| applied.is_ok()).count(), 1, "{applied:?}");
     let refused = applied.iter().filter(|applied| matches!(applied, Err(AdminError::Superseded)));
@@ -242,7 +244,7 @@ async fn a_catalog_of_several_chunks_is_read_whole_and_replaced_whole() {
     let mut seen = admin.snapshot().await.expect("a catalog").version;
     for count in [9_000, 3, 5_000] {
         let json = json(count);
-        seen = admin.apply_rules(&json, seen, punchcard_runtime::now()).await.expect("applied");
+        seen = admin.apply_rules(&json, seen, &Annotation::default(), punchcard_runtime::now()).await.expect("applied");
         let read = admin.snapshot().await.expect("a catalog");
         assert_eq!((read.version, read.rules.sections().len()), (seen, count));
         assert_eq!(admin.rules_json().await.expect("a catalog").as_deref(), Some(json.as_str()));

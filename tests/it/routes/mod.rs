@@ -1,5 +1,6 @@
 //! One module for each function, named after it.
 
+mod explain_activity;
 mod get_activity;
 mod get_balances;
 mod get_player;

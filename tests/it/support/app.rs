@@ -206,6 +206,22 @@ impl App {
         Admin::new(&self.store).revoke(name, punchcard_runtime::now()).await.expect("a known caller");
     }
 
+    /// Sets an attribute of an item, as damage to the store would.
+    pub async fn set<const N: usize>(&self, table: &str, key: [(&str, &str); N], name: &str, value: AttributeValue) {
+        let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into();
+        let update = self.dynamo().update_item().table_name(format!("{}{table}", self.prefix)).set_key(Some(key));
+        let update = update.update_expression("SET #name = :value").condition_expression("attribute_exists(#name)");
+        let update = update.expression_attribute_names("#name", name).expression_attribute_values(":value", value);
+        update.send().await.expect("an item that has the attribute");
+    }
+
+    /// Removes an item, as damage to the store would.
+    pub async fn remove<const N: usize>(&self, table: &str, key: [(&str, &str); N]) {
+        let key = key.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into();
+        let delete = self.dynamo().delete_item().table_name(format!("{}{table}", self.prefix)).set_key(Some(key));
+        delete.send().await.expect("an item less");
+    }
+
     /// Every item of a table, for looking at what was stored. Tests may scan; the product never does.
     pub async fn items(&self, table: &str) -> Vec<std::collections::HashMap<String, AttributeValue>> {
         let items = self.dynamo().scan().table_name(format!("{}{table}", self.prefix)).consistent_read(true);

@@ -185,13 +185,14 @@ pub fn growth() -> Vec<Case> {
 }
 
 /// All functions.
-const FUNCTIONS: [&str; 10] = [
+const FUNCTIONS: [&str; 11] = [
     "start-session",
     "send-client-event",
     "issue-token",
     "open-session",
     "send-activity",
     "get-activity",
+    "explain-activity",
     "list-activities",
     "get-balances",
     "track-event",
