@@ -7,6 +7,8 @@ use punchcard_rewards::yaml::Problem;
 use punchcard_runtime::logs::InvalidRustLog;
 use punchcard_store::{AdminError, ConnectionError, StoreError};
 
+use crate::audit::AuditError;
+
 /// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -64,6 +66,12 @@ pub enum Failure {
     /// A name is already in use.
     #[error("{0} already exists; names cannot be reused, even after revocation")]
     NameTaken(String),
+    /// An audit found differences.
+    #[error("differences found: {0}")]
+    Differences(u64),
+    /// An audit could not be completed.
+    #[error("the audit is not complete: {0}")]
+    Audit(rusqlite::Error),
     /// There is no such version of the catalog.
     #[error("there is no version {0} of the catalog; `punchcard catalog history` lists the versions")]
     UnknownVersion(u64),
@@ -91,6 +99,15 @@ pub enum Failure {
     /// Another I/O error.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::Store(error) => Failure::Store(error),
+            AuditError::Sums(error) => Failure::Audit(error),
+        }
+    }
 }
 
 impl Failure {

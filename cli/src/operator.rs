@@ -41,8 +41,10 @@ pub struct Target {
 
 /// Operator access to an open store.
 pub struct Operator {
-    /// The operations.
+    /// The operations on the catalog.
     pub admin: Admin,
+    /// The store, for reads.
+    pub store: Store,
     backend: Backend,
 }
 
@@ -71,7 +73,7 @@ impl Target {
                 return Err(Failure::NoStore(directory.clone()));
             }
             let store = embedded::store(InProcess::new(embedded::open(directory, embedded::FILE)?)).await?;
-            return Ok(Operator { admin: Admin::new(&store), backend: Backend::Data });
+            return Ok(Operator { admin: Admin::new(&store), store, backend: Backend::Data });
         }
         let connection = Connection {
             profile: self.profile.clone(),
@@ -80,7 +82,7 @@ impl Target {
         };
         let prefix = format!("{}-", self.stack);
         let stack = with_spinner("resolving credentials", Store::of_operator(&prefix, connection)).await?;
-        Ok(Operator { admin: Admin::new(&stack.store), backend: Backend::Stack(stack) })
+        Ok(Operator { admin: Admin::new(&stack.store), store: stack.store.clone(), backend: Backend::Stack(stack) })
     }
 }
 

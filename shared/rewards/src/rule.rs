@@ -61,6 +61,12 @@ impl Rule {
         matches!(self.body, RuleBody::Campaign(_))
     }
 
+    /// Returns true for a rule with a limit that all members share.
+    #[must_use]
+    pub fn has_total_limit(&self) -> bool {
+        self.limits.uses_in_total.is_some()
+    }
+
     /// Returns true for a base offer. Base offers pay before all other rules.
     pub(crate) fn is_base(&self) -> bool {
         matches!(&self.body, RuleBody::Offer(Offer { kind: OfferKind::Base(_), .. }))

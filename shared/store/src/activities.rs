@@ -170,10 +170,7 @@ impl ActivityWriter {
 
 /// Turns an award into the attributes and the additions of one attempt.
 fn entry(catalog_version: u64, award: Award<'_>) -> Entry<'_> {
-    let adds = award.earned().into_iter().flat_map(|(unit, types)| {
-        types.into_iter().map(move |(points_type, earned)| (points_attribute(unit, points_type), earned.total()))
-    });
-    let adds = adds.collect();
+    let adds = StoredActivity::balances_of(&award);
     let mut earned = evaluation::attributes(catalog_version, &award);
     earned.insert("earned".into(), s(award.earned_json()));
     Entry { earned, award, adds }
@@ -206,6 +203,28 @@ impl ActivityReader {
 }
 
 impl StoredActivity {
+    /// Returns the balances that an award of activities adds to, by attribute name of the member.
+    #[must_use]
+    pub fn balances_of(award: &Award<'_>) -> Vec<(String, u64)> {
+        let of_unit = |(unit, types): (_, std::collections::BTreeMap<_, punchcard_rewards::Earned>)| {
+            types.into_iter().map(move |(points_type, earned)| (points_attribute(unit, points_type), earned.total()))
+        };
+        award.earned().into_iter().flat_map(of_unit).collect()
+    }
+
+    /// Returns the balances that the stored award added to, or `None` if it cannot be read.
+    #[must_use]
+    pub fn balances(&self) -> Option<Vec<(String, u64)>> {
+        let stored: serde_json::Value = serde_json::from_str(&self.earned).ok()?;
+        let mut balances = Vec::new();
+        for (unit, types) in stored.as_object()? {
+            for (points_type, points) in types.as_object()? {
+                balances.push((points_attribute(unit, points_type), points.get("total")?.as_u64()?));
+            }
+        }
+        Some(balances)
+    }
+
     /// Returns the input of the activity's evaluation, or `None` if the activity was recorded by version 0.1.0.
     ///
     /// # Errors

@@ -32,7 +32,7 @@ const MAX_TRANSACTION_ITEMS: usize = 100;
 /// The attribute of an alias that names its customer.
 pub(crate) const CUSTOMER: &str = "customer";
 /// The attribute that counts the uses of a total limit.
-const USED: &str = "used";
+pub(crate) const USED: &str = "used";
 
 /// Writes records together with members.
 #[derive(Debug)]

@@ -35,6 +35,7 @@ mod evaluation;
 mod history;
 mod item;
 mod ledger;
+mod ledger_reader;
 mod member_write;
 #[cfg(feature = "operator")]
 mod operator;
@@ -59,6 +60,7 @@ pub use digest_key::DigestKeyReader;
 pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};
 pub use history::{Annotation, AppliedVersion, HistoryReader};
+pub use ledger_reader::{LedgerReader, Page, Start, StoredMember};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
 pub use player_events::{

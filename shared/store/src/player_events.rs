@@ -251,13 +251,36 @@ impl StoredPlayerEvents {
         read().map(Some).ok_or(StoreError::corrupt(READ, "stored player events"))
     }
 
+    /// Returns the totals of the member that a request with so many events and points adds to, by attribute name.
+    #[must_use]
+    pub fn totals_of(events: usize, points: u64) -> Vec<(String, u64)> {
+        let mut totals = vec![(EVENTS.to_owned(), u64::try_from(events).unwrap_or(u64::MAX))];
+        if points > 0 {
+            totals.push((POINTS.to_owned(), points));
+        }
+        totals
+    }
+
+    /// Returns the totals that the stored award added to, or `None` if it cannot be read.
+    #[must_use]
+    pub fn totals(&self) -> Option<Vec<(String, u64)>> {
+        let events: serde_json::Value = serde_json::from_str(&self.events).ok()?;
+        let earned: serde_json::Value = serde_json::from_str(&self.earned).ok()?;
+        let mut points = 0;
+        for campaigns in earned.as_object()?.values() {
+            for paid in campaigns.as_object()?.values() {
+                points += paid.as_u64()?;
+            }
+        }
+        Some(Self::totals_of(events.as_object()?.len(), points))
+    }
+
     /// Formats the awards of this request's events as they are stored in [`earned`](Self::earned).
     #[must_use]
     pub fn earned_of(evaluation: &Evaluation, awards: &[Award<'_>]) -> String {
         earned_by_event(evaluation.occurrences.iter().map(StoredOccurrence::name), awards)
     }
 
-    #[expect(dead_code, reason = "used by the readers of records")]
     pub(crate) fn read(item: &Item) -> Option<Self> {
         let text = |name: &str| item.text(name).map(str::to_owned);
         let player_id: PlayerId = item.text("playerId")?.parse().ok()?;
@@ -332,10 +355,7 @@ fn entry<'c>(new: &NewPlayerEvents<'_>, awards: Vec<Award<'c>>) -> Entry<'c> {
     let award: Award<'c> = awards.into_iter().collect();
     let mut attributes = evaluation::attributes(new.catalog_version, &award);
     attributes.insert("earned".into(), earned);
-    let mut adds = vec![(EVENTS.to_owned(), u64::try_from(new.request.events.len()).unwrap_or(u64::MAX))];
-    if award.points() > 0 {
-        adds.push((POINTS.to_owned(), award.points()));
-    }
+    let adds = StoredPlayerEvents::totals_of(new.request.events.len(), award.points());
     Entry { earned: attributes, award, adds }
 }
 

@@ -1,0 +1,207 @@
+//! The audit: derives every award again, adds up balances and counters, and compares them with the members.
+//!
+//! Records are read once. Sums are kept in a temporary database on disk, so that the memory does not grow with the
+//! number of records. Requests may go on meanwhile: a member whose sums differ is read again, with all of its records,
+//! until its item did not change in between; total limits are compared with a range of values.
+
+mod command;
+mod derive;
+mod difference;
+mod members;
+mod sums;
+mod totals;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+pub use command::{Options, run};
+pub use difference::Difference;
+use punchcard_rewards::Catalog;
+use punchcard_store::{HistoryReader, LedgerReader, Store, StoreError};
+
+use derive::Derived;
+use members::Members;
+use sums::Sums;
+use totals::Totals;
+
+/// The result of an audit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The audited records.
+    pub records: u64,
+    /// Records of version 0.1.0, whose awards cannot be derived. Their balances are audited.
+    pub unversioned: u64,
+    /// The compared members.
+    pub members: u64,
+    /// The compared total limits.
+    pub totals: u64,
+    /// The differences found.
+    pub differences: u64,
+}
+
+/// An audit cannot be completed.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The temporary database failed, for example because the disk is full.
+    #[error("the temporary database failed: {0}")]
+    Sums(#[from] rusqlite::Error),
+}
+
+/// Called with the number of records that were read since the last call.
+pub trait Progress: Fn(u64) + Send + Sync {}
+
+impl<F: Fn(u64) + Send + Sync> Progress for F {}
+
+/// Audits a store. Calls `found` with each difference.
+///
+/// # Errors
+/// The store or the temporary database failed.
+pub async fn audit(
+    store: &Store,
+    progress: impl Progress,
+    found: impl FnMut(Difference) + Send,
+) -> Result<Report, AuditError> {
+    let reader = LedgerReader::new(store);
+    let mut audit = Audit {
+        totals: Totals::before(store, &reader).await?,
+        catalogs: Catalogs::new(store),
+        reported_versions: BTreeSet::new(),
+        sums: Sums::new()?,
+        report: Report::default(),
+        found,
+    };
+    audit.check_versions(store).await?;
+    audit.add_activities(&reader, &progress).await?;
+    audit.add_player_events(&reader, &progress).await?;
+    let Audit { sums, totals, catalogs, mut report, mut found, .. } = audit;
+    let mut members = Members { reader: &reader, catalogs, sums };
+    members.compare(&totals, &mut report, &mut found).await?;
+    Ok(report)
+}
+
+struct Audit<F> {
+    totals: Totals,
+    catalogs: Catalogs,
+    /// Missing and damaged versions, each reported once.
+    reported_versions: BTreeSet<u64>,
+    sums: Sums,
+    report: Report,
+    found: F,
+}
+
+/// The applied catalogs.
+struct Catalogs {
+    history: HistoryReader,
+    unusable: Mutex<BTreeMap<u64, Difference>>,
+}
+
+impl Catalogs {
+    fn new(store: &Store) -> Self {
+        Catalogs { history: HistoryReader::new(store), unusable: Mutex::default() }
+    }
+
+    /// Returns a version of the catalog, or the difference that it cannot be used.
+    async fn of(&self, version: u64) -> Result<Result<Arc<Catalog>, Difference>, StoreError> {
+        if let Some(unusable) = self.unusable().get(&version) {
+            return Ok(Err(unusable.clone()));
+        }
+        let unusable = match self.history.of(version).await {
+            Ok(Some(catalog)) => return Ok(Ok(catalog)),
+            Ok(None) => Difference::MissingVersion { version },
+            Err(StoreError::Corrupt { .. }) => Difference::DamagedVersion { version },
+            Err(error) => return Err(error),
+        };
+        self.unusable().insert(version, unusable.clone());
+        Ok(Err(unusable))
+    }
+
+    fn unusable(&self) -> MutexGuard<'_, BTreeMap<u64, Difference>> {
+        self.unusable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F: FnMut(Difference) + Send> Audit<F> {
+    fn differs(&mut self, difference: Difference) {
+        self.report.differences += 1;
+        (self.found)(difference);
+    }
+
+    /// Reads every applied catalog, also those that no record names.
+    async fn check_versions(&mut self, store: &Store) -> Result<(), AuditError> {
+        for version in totals::versions(store).await? {
+            if let Err(difference) = self.catalogs.of(version).await? {
+                self.unusable(version, difference);
+            }
+        }
+        Ok(())
+    }
+
+    fn unusable(&mut self, version: u64, difference: Difference) {
+        if self.reported_versions.insert(version) {
+            self.differs(difference);
+        }
+    }
+
+    async fn add_activities(&mut self, reader: &LedgerReader, progress: &impl Progress) -> Result<(), AuditError> {
+        let mut start = None;
+        loop {
+            let page = reader.activities(start).await?;
+            progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
+            for activity in page.items {
+                match activity {
+                    Ok(activity) => self.add(Derived::activity(&activity, &self.catalogs).await?)?,
+                    Err(id) => self.unreadable(format!("activity {id}")),
+                }
+            }
+            start = page.next;
+            if start.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn add_player_events(&mut self, reader: &LedgerReader, progress: &impl Progress) -> Result<(), AuditError> {
+        let mut start = None;
+        loop {
+            let page = reader.player_events(start).await?;
+            progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
+            for request in page.items {
+                match request {
+                    Ok(request) => self.add(Derived::player_events(&request, &self.catalogs).await?)?,
+                    Err(id) => self.unreadable(format!("player request {id}")),
+                }
+            }
+            start = page.next;
+            if start.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn unreadable(&mut self, record: String) {
+        self.report.records += 1;
+        self.differs(Difference::Unreadable { record });
+    }
+
+    fn add(&mut self, derived: Derived) -> Result<(), AuditError> {
+        self.report.records += 1;
+        self.report.unversioned += u64::from(derived.is_unversioned);
+        if let Some((version, difference)) = derived.unusable {
+            self.unusable(version, difference);
+        }
+        if let Some(difference) = derived.difference {
+            self.differs(difference);
+        }
+        for (name, amount) in &derived.totals {
+            self.totals.add(name, *amount);
+        }
+        self.totals.is_partial |= derived.is_partial;
+        self.sums.add(&derived.member, &derived.adds, derived.is_partial)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! What a record added to its member and to total limits, derived with the catalog of its version.
+
+use punchcard_rewards::{Award, Counter};
+use punchcard_store::{Evaluation, StoreError, StoredActivity, StoredPlayerEvents};
+
+use super::{Catalogs, Difference};
+
+/// The derived effects of one record.
+#[derive(Debug)]
+pub(super) struct Derived {
+    /// The member that was credited.
+    pub member: String,
+    /// Balances and counters of the member, and what the record added to each.
+    pub adds: Vec<(String, u64)>,
+    /// Total limits, and what the record added to each.
+    pub totals: Vec<(String, u64)>,
+    /// The stored award is not the derived one.
+    pub difference: Option<Difference>,
+    /// A version of the catalog that cannot be used.
+    pub unusable: Option<(u64, Difference)>,
+    /// The record is one of version 0.1.0.
+    pub is_unversioned: bool,
+    /// The counters are unknown, and the balances are those that the record claims.
+    pub is_partial: bool,
+}
+
+/// A record whose award can be derived.
+trait Record {
+    fn name(&self) -> String;
+    fn member(&self) -> &str;
+    fn evaluation(&self) -> Result<Option<Evaluation>, StoreError>;
+    /// The award as it is stored.
+    fn stored(&self) -> &str;
+    /// The balances that the stored award claims to have added to.
+    fn claimed(&self) -> Option<Vec<(String, u64)>>;
+    /// The award as it would be stored, and the balances that it adds to.
+    fn derive(&self, evaluation: &Evaluation, awards: &[Award<'_>]) -> (String, Vec<(String, u64)>);
+}
+
+impl Record for StoredActivity {
+    fn name(&self) -> String {
+        format!("activity {}", self.activity_id)
+    }
+
+    fn member(&self) -> &str {
+        &self.member_id
+    }
+
+    fn evaluation(&self) -> Result<Option<Evaluation>, StoreError> {
+        StoredActivity::evaluation(self)
+    }
+
+    fn stored(&self) -> &str {
+        &self.earned
+    }
+
+    fn claimed(&self) -> Option<Vec<(String, u64)>> {
+        self.balances()
+    }
+
+    fn derive(&self, _: &Evaluation, awards: &[Award<'_>]) -> (String, Vec<(String, u64)>) {
+        let award: Award<'_> = awards.iter().cloned().collect();
+        (award.earned_json(), StoredActivity::balances_of(&award))
+    }
+}
+
+impl Record for StoredPlayerEvents {
+    fn name(&self) -> String {
+        format!("player request {} {}", self.player_id, self.record_id)
+    }
+
+    fn member(&self) -> &str {
+        &self.member_id
+    }
+
+    fn evaluation(&self) -> Result<Option<Evaluation>, StoreError> {
+        StoredPlayerEvents::evaluation(self)
+    }
+
+    fn stored(&self) -> &str {
+        &self.earned
+    }
+
+    fn claimed(&self) -> Option<Vec<(String, u64)>> {
+        self.totals()
+    }
+
+    fn derive(&self, evaluation: &Evaluation, awards: &[Award<'_>]) -> (String, Vec<(String, u64)>) {
+        let points = awards.iter().map(Award::points).sum();
+        (
+            StoredPlayerEvents::earned_of(evaluation, awards),
+            StoredPlayerEvents::totals_of(evaluation.occurrences.len(), points),
+        )
+    }
+}
+
+impl Derived {
+    pub async fn activity(activity: &StoredActivity, catalogs: &Catalogs) -> Result<Self, StoreError> {
+        derive(activity, catalogs).await
+    }
+
+    pub async fn player_events(request: &StoredPlayerEvents, catalogs: &Catalogs) -> Result<Self, StoreError> {
+        derive(request, catalogs).await
+    }
+
+    /// A record of which only the award that it claims is known.
+    fn partial(record: &impl Record) -> Self {
+        let claimed = record.claimed();
+        let difference = claimed.is_none().then(|| Difference::Unreadable { record: record.name() });
+        Derived {
+            member: record.member().to_owned(),
+            adds: claimed.unwrap_or_default(),
+            totals: Vec::new(),
+            difference,
+            unusable: None,
+            is_unversioned: false,
+            is_partial: true,
+        }
+    }
+}
+
+async fn derive(record: &impl Record, catalogs: &Catalogs) -> Result<Derived, StoreError> {
+    let evaluation = match record.evaluation() {
+        Ok(Some(evaluation)) => evaluation,
+        Ok(None) => return Ok(Derived { is_unversioned: true, ..Derived::partial(record) }),
+        Err(_) => {
+            let difference = Some(Difference::Unreadable { record: record.name() });
+            return Ok(Derived { difference, ..Derived::partial(record) });
+        }
+    };
+    let version = evaluation.basis.catalog_version;
+    let catalog = match catalogs.of(version).await? {
+        Ok(catalog) => catalog,
+        Err(unusable) => return Ok(Derived { unusable: Some((version, unusable)), ..Derived::partial(record) }),
+    };
+    let awards = evaluation.awards(&catalog);
+    let (derived, mut adds) = record.derive(&evaluation, &awards);
+    let (mut totals, stored) = (Vec::new(), record.stored());
+    for spend in awards.iter().flat_map(Award::spends) {
+        let spends = if spend.counter == Counter::TotalUses { &mut totals } else { &mut adds };
+        spends.push((spend.name(), spend.amount));
+    }
+    let difference =
+        (derived != stored).then(|| Difference::Award { record: record.name(), stored: stored.to_owned(), derived });
+    let member = record.member().to_owned();
+    Ok(Derived { member, adds, totals, difference, unusable: None, is_unversioned: false, is_partial: false })
+}

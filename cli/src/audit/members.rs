@@ -1,0 +1,192 @@
+//! The comparison of members and total limits with the sums of the records.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use punchcard_models::member::MemberId;
+use punchcard_store::{LedgerReader, StoreError, StoredMember};
+use tokio::time::Instant;
+
+use super::{
+    AuditError, Catalogs, Difference, Report,
+    derive::Derived,
+    sums::{MemberSums, Sums},
+    totals::Totals,
+};
+
+/// Number of times that a member is read again before its difference is reported.
+const READS: u32 = 6;
+/// The pause before a member is read again. The index of activities is eventually consistent.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Time limit of reading one member's records.
+const READ_LIMIT: Duration = Duration::from_mins(5);
+/// Prefix of the keys of total limits.
+const TOTAL: &str = "cap#";
+/// Prefixes of the attributes that records add to.
+const COUNTED: [&str; 3] = ["pts#", "use#", "sum#"];
+/// Attributes of players that records add to.
+const COUNTED_OF_PLAYERS: [&str; 2] = ["points", "events"];
+
+pub(super) struct Members<'r> {
+    pub reader: &'r LedgerReader,
+    pub catalogs: Catalogs,
+    pub sums: Sums,
+}
+
+impl Members<'_> {
+    /// Compares all members and total limits.
+    pub async fn compare(
+        &mut self,
+        totals: &Totals,
+        report: &mut Report,
+        found: &mut (impl FnMut(Difference) + Send),
+    ) -> Result<(), AuditError> {
+        let mut start = None;
+        let mut seen_totals = BTreeSet::new();
+        loop {
+            let page = self.reader.members(start).await?;
+            for member in page.items {
+                let Ok(member) = member else { continue };
+                if member.key.starts_with(TOTAL) {
+                    report.totals += 1;
+                    let stored = member.numbers.get(&member.key).copied().unwrap_or(0);
+                    if let Some(derived) = totals.contradicts(&member.key, stored) {
+                        report.differences += 1;
+                        found(Difference::Total { total: member.key.clone(), stored, derived });
+                    }
+                    seen_totals.insert(member.key);
+                    continue;
+                }
+                let Ok(id) = member.key.parse::<MemberId>() else { continue };
+                let sums = self.sums.take(&member.key)?;
+                report.members += 1;
+                if !differences(&member, &sums).is_empty() {
+                    self.verify(&id, report, found).await?;
+                }
+            }
+            start = page.next;
+            if start.is_none() {
+                break;
+            }
+        }
+        for total in totals.names().filter(|name| !seen_totals.contains(*name)) {
+            if let Some(derived) = totals.contradicts(total, 0) {
+                report.differences += 1;
+                found(Difference::Total { total: total.clone(), stored: 0, derived });
+            }
+        }
+        self.compare_missing(report, found).await
+    }
+
+    /// Compares members that have records but were not read: they may be new, or missing.
+    async fn compare_missing(
+        &mut self,
+        report: &mut Report,
+        found: &mut (impl FnMut(Difference) + Send),
+    ) -> Result<(), AuditError> {
+        const BATCH: u32 = 1000;
+        loop {
+            let left = self.sums.left(BATCH)?;
+            if left.is_empty() {
+                return Ok(());
+            }
+            for key in left {
+                let sums = self.sums.take(&key)?;
+                let Ok(id) = key.parse::<MemberId>() else { continue };
+                if sums.sums.values().any(|sum| *sum > 0) {
+                    self.verify(&id, report, found).await?;
+                }
+            }
+        }
+    }
+
+    /// Reads a member and all of its records again, until the member did not change in between or the differences have
+    /// to be believed, and reports them.
+    async fn verify(
+        &self,
+        id: &MemberId,
+        report: &mut Report,
+        found: &mut (impl FnMut(Difference) + Send),
+    ) -> Result<(), AuditError> {
+        let mut remaining = Vec::new();
+        for read in 0..READS {
+            if read > 0 {
+                tokio::time::sleep(PAUSE).await;
+            }
+            let before = self.member(id).await?;
+            let sums = self.sums_of(id, read + 1 == READS).await?;
+            let after = self.member(id).await?;
+            remaining = differences(&after, &sums);
+            if remaining.is_empty() {
+                return Ok(());
+            }
+            // A member in use: its records were read at other times than its item.
+            if before.version != after.version && differences(&before, &sums).is_empty() {
+                return Ok(());
+            }
+        }
+        for difference in remaining {
+            report.differences += 1;
+            found(difference);
+        }
+        Ok(())
+    }
+
+    async fn member(&self, id: &MemberId) -> Result<StoredMember, StoreError> {
+        let key = id.to_string();
+        let found = self.reader.members_by_key(std::slice::from_ref(&key), Instant::now() + READ_LIMIT).await?;
+        let missing = || StoredMember { key, customer: None, numbers: std::collections::BTreeMap::new(), version: 0 };
+        Ok(found.into_iter().next().unwrap_or_else(missing))
+    }
+
+    /// Adds up the records of one member. `with_aliases` also looks for records of players that stand for it.
+    async fn sums_of(&self, id: &MemberId, with_aliases: bool) -> Result<MemberSums, StoreError> {
+        let mut sums = MemberSums::default();
+        let (mut activities, mut requests) = (Vec::new(), Vec::new());
+        match id {
+            MemberId::Account(_) | MemberId::Correlation(_) => {
+                let deadline = Instant::now() + READ_LIMIT;
+                self.reader.activities_of(id, deadline, |activity| activities.push(activity)).await?;
+            }
+            MemberId::Player(player) => {
+                let mut players = vec![player.clone()];
+                if with_aliases {
+                    players.extend(self.reader.aliases_of(id).await?);
+                }
+                for player in players {
+                    self.reader.requests_of(&player, |request| requests.extend(request)).await?;
+                }
+            }
+        }
+        let key = id.to_string();
+        for activity in &activities {
+            add(&mut sums, Derived::activity(activity, &self.catalogs).await?);
+        }
+        for request in requests.iter().filter(|request| request.member_id == key) {
+            add(&mut sums, Derived::player_events(request, &self.catalogs).await?);
+        }
+        Ok(sums)
+    }
+}
+
+fn add(sums: &mut MemberSums, derived: Derived) {
+    sums.is_partial |= derived.is_partial;
+    for (name, amount) in derived.adds {
+        sums.add(name, amount);
+    }
+}
+
+/// Returns the attributes of a member that are not the sums of its records.
+fn differences(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
+    let is_counted = |name: &&String| {
+        COUNTED.iter().any(|prefix| name.starts_with(prefix)) || COUNTED_OF_PLAYERS.contains(&name.as_str())
+    };
+    let names: BTreeSet<_> = member.numbers.keys().filter(is_counted).chain(sums.sums.keys()).collect();
+    let difference = |name: &String| {
+        let number = |numbers: &std::collections::BTreeMap<String, u64>| numbers.get(name).copied().unwrap_or(0);
+        let (stored, derived) = (number(&member.numbers), number(&sums.sums));
+        let is_limited = name.starts_with("use#") || name.starts_with("sum#");
+        let agrees = if sums.is_partial && is_limited { stored >= derived } else { stored == derived };
+        (!agrees).then(|| Difference::Member { member: member.key.clone(), name: name.clone(), stored, derived })
+    };
+    names.into_iter().filter_map(difference).collect()
+}

@@ -1,0 +1,252 @@
+//! Whole-table reads of records and members, for audits.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client;
+use punchcard_models::{
+    ids::{ActivityId, PlayerId},
+    member::MemberId,
+};
+use tokio::time::Instant;
+
+use crate::{
+    Store,
+    activities::{StoredActivity, read as read_activity},
+    activity_pages::ActivityPages,
+    error::StoreError,
+    item::{Attributes as _, Item, s},
+    ledger::{CUSTOMER, USED},
+    player_events::StoredPlayerEvents,
+    read_items::{MAX_READ_ITEMS, read_items},
+};
+
+const READ: &str = "read all records";
+/// Number of activities in a page of one member's.
+const PAGE: usize = 500;
+
+/// Reads records and members.
+#[derive(Debug, Clone)]
+pub struct LedgerReader {
+    client: Client,
+    pages: ActivityPages,
+    activities: String,
+    player_events: String,
+    members: String,
+}
+
+/// A part of a table.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// The items. An item that cannot be read is represented by its key.
+    pub items: Vec<Result<T, String>>,
+    /// The start of the next page, if there is one.
+    pub next: Option<Start>,
+}
+
+/// The start of a page.
+#[derive(Debug, Clone)]
+pub struct Start(Item);
+
+/// An item of table `Members`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredMember {
+    /// The key.
+    pub key: String,
+    /// The customer, if the item is a pointer to one.
+    pub customer: Option<String>,
+    /// Balances and counters by attribute name. The uses of a total limit are under the item's own key.
+    pub numbers: BTreeMap<String, u64>,
+    /// The number of writes.
+    pub version: u64,
+}
+
+impl LedgerReader {
+    /// Creates a reader of the store.
+    #[must_use]
+    pub fn new(store: &Store) -> Self {
+        LedgerReader {
+            client: store.reads.clone(),
+            pages: ActivityPages::new(store),
+            activities: store.table("Activities"),
+            player_events: store.table("PlayerEvents"),
+            members: store.table("Members"),
+        }
+    }
+
+    /// Returns the approximate number of records, for a progress bar. DynamoDB counts every six hours.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn approximate_count(&self) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for table in [&self.activities, &self.player_events] {
+            let described = self.client.describe_table().table_name(table).send().await;
+            let described = described.map_err(|error| StoreError::read(READ, &error))?.table;
+            let items = described.and_then(|table| table.item_count).unwrap_or(0);
+            count += u64::try_from(items).unwrap_or(0);
+        }
+        Ok(count)
+    }
+
+    /// Reads a page of all activities, in no order.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn activities(&self, start: Option<Start>) -> Result<Page<StoredActivity>, StoreError> {
+        self.scan(&self.activities, start, read_activity, |item| item.text("activityId").map(str::to_owned)).await
+    }
+
+    /// Reads a page of all player requests, in no order.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn player_events(&self, start: Option<Start>) -> Result<Page<StoredPlayerEvents>, StoreError> {
+        let key = |item: &Item| Some(format!("{} {}", item.text("playerId")?, item.text("recordId")?));
+        self.scan(&self.player_events, start, StoredPlayerEvents::read, key).await
+    }
+
+    /// Reads a page of all members, in no order.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn members(&self, start: Option<Start>) -> Result<Page<StoredMember>, StoreError> {
+        self.scan(&self.members, start, stored_member, |item| item.text("memberId").map(str::to_owned)).await
+    }
+
+    async fn scan<T>(
+        &self,
+        table: &str,
+        start: Option<Start>,
+        read: impl Fn(&Item) -> Option<T>,
+        key: impl Fn(&Item) -> Option<String>,
+    ) -> Result<Page<T>, StoreError> {
+        let scan = self.client.scan().table_name(table).consistent_read(true);
+        let scan = scan.set_exclusive_start_key(start.map(|start| start.0));
+        let page = scan.send().await.map_err(|error| StoreError::read(READ, &error))?;
+        let items = page.items.unwrap_or_default();
+        let items = items.iter().map(|item| read(item).ok_or_else(|| key(item).unwrap_or_default()));
+        Ok(Page { items: items.collect(), next: page.last_evaluated_key.map(Start) })
+    }
+
+    /// Returns the items of members or total limits, those that exist.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn members_by_key(&self, keys: &[String], deadline: Instant) -> Result<Vec<StoredMember>, StoreError> {
+        let mut members = Vec::new();
+        for keys in keys.chunks(MAX_READ_ITEMS) {
+            let keys = keys.iter().map(|key| Item::from([("memberId".into(), s(key))])).collect();
+            let found = read_items(&self.client, READ, &self.members, keys, deadline).await?;
+            members.extend(found.iter().filter_map(stored_member));
+        }
+        Ok(members)
+    }
+
+    /// Returns an activity by its id, whatever its correlation id.
+    ///
+    /// # Errors
+    /// The store call failed, or the activity cannot be read.
+    pub async fn activity(&self, id: &ActivityId) -> Result<Option<StoredActivity>, StoreError> {
+        let get = self.client.get_item().table_name(&self.activities).key("activityId", s(id)).consistent_read(true);
+        let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
+        found.map(|item| read_activity(&item).ok_or(StoreError::corrupt(READ, "a stored activity"))).transpose()
+    }
+
+    /// Returns one of a player's requests.
+    ///
+    /// # Errors
+    /// The store call failed, or the request cannot be read.
+    pub async fn player_request(
+        &self,
+        player: &PlayerId,
+        record_id: &str,
+    ) -> Result<Option<StoredPlayerEvents>, StoreError> {
+        let get = self.client.get_item().table_name(&self.player_events).consistent_read(true);
+        let get = get.key("playerId", s(player)).key("recordId", s(record_id));
+        let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
+        let read = |item| StoredPlayerEvents::read(&item).ok_or(StoreError::corrupt(READ, "stored player events"));
+        found.map(read).transpose()
+    }
+
+    /// Calls `each` with every activity of a member, newest first. The index is eventually consistent.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn activities_of(
+        &self,
+        member: &MemberId,
+        deadline: Instant,
+        mut each: impl FnMut(StoredActivity),
+    ) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.pages.page(member, after.as_ref(), PAGE, deadline).await?;
+            page.activities.into_iter().for_each(&mut each);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Calls `each` with every request of a player, ordered by record id.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn requests_of(
+        &self,
+        player: &PlayerId,
+        mut each: impl FnMut(Result<StoredPlayerEvents, String>),
+    ) -> Result<(), StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.player_events)
+            .key_condition_expression("playerId = :player")
+            .expression_attribute_values(":player", s(player))
+            .consistent_read(true);
+        let mut items = query.into_paginator().items().send();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| StoreError::read(READ, &error))?;
+            let key = || item.text("recordId").unwrap_or_default().to_owned();
+            each(StoredPlayerEvents::read(&item).ok_or_else(key));
+        }
+        Ok(())
+    }
+
+    /// Returns the players that are aliases of a customer. Reads the whole table.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn aliases_of(&self, customer: &MemberId) -> Result<Vec<PlayerId>, StoreError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.members)
+            .consistent_read(true)
+            .filter_expression("#customer = :customer")
+            .expression_attribute_names("#customer", CUSTOMER)
+            .expression_attribute_values(":customer", s(customer));
+        let mut items = scan.into_paginator().items().send();
+        let mut aliases = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| StoreError::read(READ, &error))?;
+            // Addresses are pointers too.
+            if let Some(Ok(MemberId::Player(player))) = item.text("memberId").map(str::parse) {
+                aliases.push(player);
+            }
+        }
+        Ok(aliases)
+    }
+}
+
+fn stored_member(item: &Item) -> Option<StoredMember> {
+    let key = item.text("memberId")?.to_owned();
+    let number = |(name, value): (&String, &aws_sdk_dynamodb::types::AttributeValue)| {
+        let number = value.as_n().ok()?.parse().ok()?;
+        Some((if name == USED { key.clone() } else { name.clone() }, number))
+    };
+    let mut numbers: BTreeMap<_, _> = item.iter().filter_map(number).collect();
+    let version = numbers.remove("version").unwrap_or(0);
+    Some(StoredMember { customer: item.text(CUSTOMER).map(str::to_owned), numbers, version, key })
+}

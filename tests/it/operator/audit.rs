@@ -1,0 +1,253 @@
+//! `punchcard audit`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures_util::future::join_all;
+use punchcard::audit::{self, Difference, Report};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::punchcard;
+use crate::support::{
+    activities::{Programme, activity},
+    app::App,
+    chance::Chance,
+    players::{API_KEY, EVENT, JSON},
+};
+
+const RULES: &str = include_str!("../../faults/src/catalog.yaml");
+
+/// Sends a mixture of requests, with repeated ids, merged players and limits that are reached.
+async fn send(programme: &Programme, seed: u64, requests: usize) {
+    let mut chance = Chance::new(seed);
+    for number in 0..requests {
+        let correlation_id = format!("c-{}", chance.below(6));
+        match chance.below(8) {
+            0 => {
+                programme.open(chance.of(&["account-1", "account-2", "anonymous"]), &correlation_id).await;
+            }
+            1..=4 => {
+                let mut body = activity(chance.of(&["SURVEY_RESPONSE", "APP_DOWNLOAD", "APP_CHECKIN"]));
+                body["channel"] = json!(chance.of(&["APP", "STORE"]));
+                body["businessUnit"] = json!(chance.of(&["", "A", "B"]));
+                let id = format!("{seed}-{}", if chance.below(5) == 0 { number / 2 } else { number });
+                programme.send(&correlation_id, &id, &body).await;
+            }
+            _ => {
+                let mut events = json!({});
+                for _ in 0..chance.below(4) {
+                    let event = chance.of(&["place_order", "review", "sign_up", "visit"]);
+                    events[event] = json!({"total": chance.below(200), "note": "é"});
+                }
+                let (player, email) = (format!("p-{}", chance.below(9)), format!("{}@b.example", chance.below(4)));
+                let body = json!({"playerUniqueId": player, "email": email, "events": events});
+                let key = format!("{seed}-{}", chance.below(requests));
+                let headers = [API_KEY, JSON, ("idempotency-key", key.as_str())];
+                programme.app.send(Method::POST, EVENT, &headers, body.to_string()).await;
+            }
+        }
+    }
+}
+
+fn merging(by: &str) -> String {
+    RULES.replace("channelMerging: none", &format!("channelMerging: {by}"))
+}
+
+async fn audited(app: &App) -> (Report, Vec<Difference>) {
+    let mut differences = Vec::new();
+    let report = audit::audit(&app.store, |_| {}, |difference| differences.push(difference)).await.expect("an audit");
+    assert_eq!(usize::try_from(report.differences).expect("few"), differences.len());
+    (report, differences)
+}
+
+#[tokio::test]
+async fn a_store_that_was_used_under_several_catalogs_has_no_differences() {
+    let mut programme = Programme::with(&merging("none")).await;
+    send(&programme, 1, 150).await;
+    programme.apply(&merging("email")).await;
+    send(&programme, 2, 150).await;
+    programme.apply(&merging("none").replace("flat: 10", "flat: 11")).await;
+    send(&programme, 3, 150).await;
+    let (report, differences) = audited(&programme.app).await;
+    assert_eq!(differences, []);
+    assert_eq!(report.unversioned, 0);
+    assert!(report.records > 200 && report.members > 8 && report.totals > 4, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_go_on_are_no_differences() {
+    let programme = Programme::with(&merging("email")).await;
+    send(&programme, 1, 100).await;
+    let done = AtomicBool::new(false);
+    let audits = async {
+        let mut audits = 0;
+        while !done.load(Ordering::Relaxed) || audits == 0 {
+            assert_eq!(audited(&programme.app).await.1, []);
+            audits += 1;
+        }
+        audits
+    };
+    let writers = async {
+        join_all((2..6).map(|seed| send(&programme, seed, 80))).await;
+        done.store(true, Ordering::Relaxed);
+    };
+    let (audits, ()) = tokio::join!(audits, writers);
+    assert!(audits > 0);
+    assert_eq!(audited(&programme.app).await.1, []);
+}
+
+fn n(number: u64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn s(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+/// A programme with two surveys of one member, a check-in with a total limit, and an order.
+async fn recorded() -> Programme {
+    let programme = Programme::start().await;
+    programme.send("c-1", "a-1", &activity("SURVEY_RESPONSE")).await;
+    programme.send("c-1", "a-2", &activity("SURVEY_RESPONSE")).await;
+    programme.send("c-1", "a-3", &activity("APP_CHECKIN")).await;
+    let order = json!({"playerUniqueId": "p-1", "events": {"place_order": {"total_amount": 120}, "review": {}}});
+    programme.app.track_once("k-1", order.to_string()).await;
+    assert_eq!(audited(&programme.app).await.1, []);
+    programme
+}
+
+const XYZ: &str = "pts#XYZ#loyalty";
+
+fn member(member: &str, name: &str, stored: u64, derived: u64) -> Difference {
+    Difference::Member { member: member.to_owned(), name: name.to_owned(), stored, derived }
+}
+
+fn total(stored: u64, derived: u64) -> Difference {
+    Difference::Total { total: "cap#ABC_LAUNCH".to_owned(), stored, derived }
+}
+
+#[tokio::test]
+async fn a_tampered_award_is_found_with_its_record() {
+    let app = recorded().await.app;
+    let more = json!({"XYZ": {"loyalty": {"base": 10, "bonus": 50, "targeted": 0, "total": 60}}}).to_string();
+    app.set("Activities", [("activityId", "a-1")], "earned", s(&more)).await;
+    assert!(matches!(&audited(&app).await.1[..], [Difference::Award { record, .. }] if record == "activity a-1"));
+}
+
+#[tokio::test]
+async fn a_tampered_activity_is_found_with_its_record() {
+    let app = recorded().await.app;
+    app.set("Activities", [("activityId", "a-3")], "when", s("2030-01-01T00:00:00.000Z")).await;
+    let found = audited(&app).await.1;
+    // Without the launch offer: its points and its use are missing too.
+    assert!(matches!(&found[0], Difference::Award { record, .. } if record == "activity a-3"), "{found:?}");
+    assert_eq!(found.len(), 3, "{found:?}");
+}
+
+#[tokio::test]
+async fn tampered_player_events_are_found_with_their_record() {
+    let (app, key) = (recorded().await.app, [("playerId", "p-1"), ("recordId", "key#k-1")]);
+    app.set("PlayerEvents", key, "events", s(r#"{"review":{}}"#)).await;
+    let found = audited(&app).await.1;
+    let of_record = |record: &str| record == "player request p-1 key#k-1";
+    assert!(matches!(&found[0], Difference::Award { record, .. } if of_record(record)), "{found:?}");
+    app.set("PlayerEvents", key, "events", s("no JSON")).await;
+    let unreadable = Difference::Unreadable { record: "player request p-1 key#k-1".to_owned() };
+    assert!(audited(&app).await.1.contains(&unreadable));
+}
+
+#[tokio::test]
+async fn a_tampered_balance_is_found_with_its_member() {
+    let app = recorded().await.app;
+    app.set("Members", [("memberId", "corr#c-1")], XYZ, n(1000)).await;
+    assert_eq!(audited(&app).await.1, [member("corr#c-1", XYZ, 1000, 40)]);
+}
+
+#[tokio::test]
+async fn a_tampered_counter_is_found_with_its_member() {
+    let app = recorded().await.app;
+    app.set("Members", [("memberId", "corr#c-1")], "use#XYZ_SURVEY", n(1)).await;
+    assert_eq!(audited(&app).await.1, [member("corr#c-1", "use#XYZ_SURVEY", 1, 2)]);
+}
+
+#[tokio::test]
+async fn a_tampered_or_missing_total_is_found() {
+    let app = recorded().await.app;
+    app.set("Members", [("memberId", "cap#ABC_LAUNCH")], "used", n(7)).await;
+    assert_eq!(audited(&app).await.1, [total(7, 1)]);
+    app.remove("Members", [("memberId", "cap#ABC_LAUNCH")]).await;
+    assert_eq!(audited(&app).await.1, [total(0, 1)]);
+}
+
+#[tokio::test]
+async fn a_missing_record_is_found_with_its_member() {
+    let app = recorded().await.app;
+    app.remove("Activities", [("activityId", "a-1")]).await;
+    let expected = [
+        member("corr#c-1", "pts#ABC#loyalty", 16, 13),
+        member("corr#c-1", XYZ, 40, 25),
+        member("corr#c-1", "use#XYZ_SURVEY", 2, 1),
+    ];
+    assert_eq!(audited(&app).await.1, expected);
+}
+
+#[tokio::test]
+async fn a_missing_member_is_found() {
+    let app = recorded().await.app;
+    app.remove("Members", [("memberId", "player#p-1")]).await;
+    let expected = [
+        member("player#p-1", "events", 0, 2),
+        member("player#p-1", "points", 0, 55),
+        member("player#p-1", "use#REVIEW", 0, 1),
+    ];
+    assert_eq!(audited(&app).await.1, expected);
+}
+
+#[tokio::test]
+async fn a_tampered_or_missing_catalog_is_found_once() {
+    let mut programme = recorded().await;
+    programme.apply("sections: [Other]").await;
+    let app = programme.app;
+    let chunk = |version: u64| format!("{version:010}#0000");
+    app.set("Catalog", [("part", "history"), ("id", &chunk(1))], "json", s("{\"sections\":[\"X\"]}")).await;
+    assert_eq!(audited(&app).await.1, [Difference::DamagedVersion { version: 1 }]);
+    app.remove("Catalog", [("part", "history"), ("id", &chunk(1))]).await;
+    assert_eq!(audited(&app).await.1, [Difference::MissingVersion { version: 1 }]);
+}
+
+#[tokio::test]
+async fn the_command_reports_in_words_and_in_json() {
+    let app = recorded().await.app;
+    let said = punchcard(&app, &["audit"]).await;
+    assert!(said.succeeded, "{}", said.errors);
+    assert!(said.output.starts_with("4 records, 2 members and 1 total limits in "), "{}", said.output);
+    assert!(said.output.trim_end().ends_with(": 0 differences"), "{}", said.output);
+
+    app.set("Members", [("memberId", "corr#c-1")], "pts#XYZ#loyalty", n(41)).await;
+    let said = punchcard(&app, &["audit"]).await;
+    assert!(!said.succeeded && said.errors.contains("differences found: 1"), "{}", said.errors);
+    let sentence = "pts#XYZ#loyalty of corr#c-1 is 41, and its records add up to 40";
+    assert_eq!(said.output.lines().next(), Some(sentence));
+    let said = punchcard(&app, &["audit", "--json"]).await;
+    assert!(!said.succeeded);
+    let lines: Vec<Value> = said.output.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let difference = json!({
+        "difference": "member", "member": "corr#c-1", "name": "pts#XYZ#loyalty", "stored": 41, "derived": 40});
+    assert_eq!(lines[0], difference);
+    assert_eq!((&lines[1]["records"], &lines[1]["differences"]), (&json!(4), &json!(1)));
+}
+
+#[tokio::test]
+async fn records_without_a_version_are_counted_apart_and_their_balances_audited() {
+    let programme = recorded().await;
+    let update = programme.app.dynamo().update_item().table_name(format!("{}Activities", programme.app.prefix));
+    let update = update.key("activityId", s("a-1")).update_expression("REMOVE catalogVersion, #counters");
+    update.expression_attribute_names("#counters", "counters").send().await.expect("an old record");
+    let (report, differences) = audited(&programme.app).await;
+    assert_eq!((report.unversioned, differences), (1, vec![]));
+    let answer = programme.get("/client/users/c-1/activities/a-1/explanation").await;
+    assert_eq!(answer.json(), json!({"activityId": "a-1", "catalogVersion": null, "offers": []}));
+    programme.app.set("Members", [("memberId", "corr#c-1")], "pts#XYZ#loyalty", n(41)).await;
+    assert_eq!(audited(&programme.app).await.1.len(), 1);
+}
