@@ -66,6 +66,15 @@ pub enum Failure {
     /// A name is already in use.
     #[error("{0} already exists; names cannot be reused, even after revocation")]
     NameTaken(String),
+    /// A cursor is not one that a page printed.
+    #[error("--next must be the cursor that an earlier page printed")]
+    Cursor,
+    /// There is no such record.
+    #[error("there is no {0}")]
+    NoRecord(String),
+    /// Stored JSON cannot be read.
+    #[error("a stored record is unreadable: {0}")]
+    StoredJson(serde_json::Error),
     /// An audit found differences.
     #[error("differences found: {0}")]
     Differences(u64),

@@ -7,7 +7,9 @@ use std::{
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
-use punchcard::{DEFAULT_LOG_FILTER, audit, catalog, client, failure::Failure, key, output, serve, store};
+use punchcard::{
+    DEFAULT_LOG_FILTER, audit, catalog, client, explain, failure::Failure, history, key, output, serve, store,
+};
 
 /// Loyalty event intake: records each event exactly once and credits its points in the same write
 #[derive(Debug, Parser)]
@@ -21,6 +23,8 @@ struct Cli {
 enum Command {
     Serve(serve::Options),
     Store(store::Options),
+    History(history::Options),
+    Explain(explain::Options),
     Audit(audit::Options),
     Catalog(catalog::Options),
     Client(client::Options),
@@ -54,6 +58,14 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(options) => serve::run(options).await,
         Command::Store(options) => store::run(options).await,
+        Command::History(options) => {
+            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
+            history::run(options).await
+        }
+        Command::Explain(options) => {
+            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
+            explain::run(options).await
+        }
         Command::Audit(options) => {
             punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
             audit::run(options).await

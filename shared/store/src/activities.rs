@@ -52,6 +52,8 @@ pub struct NewActivity<'a> {
 pub struct StoredActivity {
     /// The activity's id.
     pub activity_id: String,
+    /// The correlation id in the request.
+    pub correlation_id: String,
     /// The key of the member that owns the activity.
     pub member_id: String,
     /// The action.
@@ -284,6 +286,7 @@ pub(crate) fn read(item: &Item) -> Option<StoredActivity> {
     let text = |name: &str| item.text(name).map(str::to_owned);
     Some(StoredActivity {
         activity_id: text("activityId")?,
+        correlation_id: text("correlationId")?,
         member_id: text("memberId")?,
         action: text("action")?,
         channel: text("channel")?,

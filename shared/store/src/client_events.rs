@@ -250,7 +250,7 @@ fn metadata_item(metadata: &Metadata) -> Item {
     .collect()
 }
 
-fn stored_event(item: &Item) -> Option<ClientEvent> {
+pub(crate) fn stored_event(item: &Item) -> Option<ClientEvent> {
     let metadata = item.get("metadata")?.as_m().ok()?;
     let text = |name: &str| metadata.text(name).map(str::to_owned);
     let image_slots = match metadata.get("imageSlots") {

@@ -37,6 +37,7 @@ mod item;
 mod ledger;
 mod ledger_reader;
 mod member_write;
+mod newest;
 #[cfg(feature = "operator")]
 mod operator;
 mod player_events;
@@ -61,6 +62,7 @@ pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};
 pub use history::{Annotation, AppliedVersion, HistoryReader};
 pub use ledger_reader::{LedgerReader, Page, Start, StoredMember};
+pub use newest::{Newest, NewestReader, RecordPosition, StoredClientEvent};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
 pub use player_events::{

@@ -5,6 +5,7 @@ mod configuration;
 mod connection;
 mod history;
 mod output;
+mod records;
 
 use std::{io::Write as _, time::Duration};
 

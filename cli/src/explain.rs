@@ -1,0 +1,129 @@
+//! `punchcard explain`: explains the award of one record.
+
+use clap::{Args, Subcommand};
+use punchcard_models::{
+    ids::{ActivityId, InvalidId, PlayerId},
+    json::{Value, whole_number},
+};
+use punchcard_store::{Evaluation, HistoryReader, LedgerReader, StoredOccurrence};
+
+use crate::{
+    failure::Failure,
+    operator::{Operator, Target, with_spinner},
+    output::say,
+};
+
+/// Explain the award of an activity or of a player's request, rule by rule
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Explain an activity
+    #[command(after_help = "Example:\n  punchcard explain activity activity-1 --stack loyalty")]
+    Activity {
+        /// Activity id
+        #[arg(value_parser = parse::<ActivityId>)]
+        id: ActivityId,
+    },
+    /// Explain a request of a player
+    #[command(after_help = "Example:\n  punchcard explain player player123 key#order-1 --stack loyalty\n\n\
+        `punchcard history --player` lists the record ids.")]
+    Player {
+        /// Player id
+        #[arg(value_parser = parse::<PlayerId>)]
+        player: PlayerId,
+        /// Record id: key#KEY for an Idempotency-Key, or uuid#UUID
+        record: String,
+    },
+}
+
+fn parse<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<T, InvalidId> {
+    text.parse()
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// There is no such record, or a store call failed.
+pub async fn run(options: Options) -> Result<(), Failure> {
+    let Options { what, target } = options;
+    let in_json = target.json;
+    target.run(async |operator| explain(&what, operator, in_json).await).await
+}
+
+async fn explain(what: &What, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let reader = LedgerReader::new(&operator.store);
+    let (record, earned, evaluation) = match what {
+        What::Activity { id } => {
+            let found = with_spinner("reading the activity", reader.activity(id)).await?;
+            let activity = found.ok_or_else(|| Failure::NoRecord(format!("activity {id}")))?;
+            (format!("activity {id}"), activity.earned.clone(), activity.evaluation()?)
+        }
+        What::Player { player, record } => {
+            let found = with_spinner("reading the request", reader.player_request(player, record)).await?;
+            let request = found.ok_or_else(|| Failure::NoRecord(format!("request {record} of player {player}")))?;
+            (format!("request {record} of player {player}"), request.earned.clone(), request.evaluation()?)
+        }
+    };
+    match evaluation {
+        Some(evaluation) => print(&record, &evaluation, operator, in_json).await,
+        None if in_json => {
+            say!(
+                "{}",
+                Value::Object(vec![
+                    ("catalogVersion".into(), Value::Null),
+                    ("occurrences".into(), Value::Array(Vec::new()))
+                ])
+            );
+            Ok(())
+        }
+        None => {
+            say!("The {record} was recorded by version 0.1.0, which did not store the version of its catalog.");
+            say!("It earned {earned}.");
+            Ok(())
+        }
+    }
+}
+
+async fn print(record: &str, evaluation: &Evaluation, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let version = evaluation.basis.catalog_version;
+    let catalog = evaluation.catalog(&HistoryReader::new(&operator.store)).await?;
+    let explanations = evaluation.explanations(&catalog);
+    let explained = || evaluation.occurrences.iter().zip(&explanations);
+    if in_json {
+        let occurrence = |(occurrence, rules): (&StoredOccurrence, &Vec<_>)| {
+            let rules: &Vec<punchcard_rewards::Explanation<'_>> = rules;
+            let rules = rules.iter().map(|explanation| explanation.to_json().into_owned()).collect();
+            Value::Object(vec![
+                ("name".into(), Value::String(occurrence.name().to_owned().into())),
+                ("rules".into(), Value::Array(rules)),
+            ])
+        };
+        let body = Value::Object(vec![
+            ("catalogVersion".into(), whole_number(version)),
+            ("occurrences".into(), Value::Array(explained().map(occurrence).collect())),
+        ]);
+        say!("{body}");
+        return Ok(());
+    }
+    say!("The {record} was evaluated with version {version} of the catalog.");
+    for (occurrence, rules) in explained() {
+        say!("{}, at {}:", occurrence.name(), occurrence.at);
+        if rules.is_empty() {
+            say!("  No rule answers to it.");
+        }
+        for explanation in rules {
+            say!("  {explanation}");
+        }
+    }
+    if evaluation.occurrences.is_empty() {
+        say!("It earns nothing: it has no events, or its session is anonymous.");
+    }
+    Ok(())
+}

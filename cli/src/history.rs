@@ -1,0 +1,265 @@
+//! `punchcard history`: the records of one member or customer, newest first.
+
+use std::time::Duration;
+
+use clap::{Args, builder::RangedU64ValueParser};
+use punchcard_http::cursor;
+use punchcard_models::{
+    client_event::Channel,
+    ids::{AccountId, CorrelationId, CustomerId, InvalidId, PlayerId},
+    member::MemberId,
+};
+use punchcard_runtime::body::StoredActivityBody;
+use punchcard_store::{
+    ActivityPages, NewestReader, Position, SessionReader, StoredActivity, StoredClientEvent, StoredPlayerEvents,
+};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::{
+    failure::Failure,
+    operator::{Operator, Target, with_spinner},
+    output::{notice, say},
+};
+
+/// Time limit of reading one page.
+const READ_LIMIT: Duration = Duration::from_mins(1);
+
+/// List the records of a member or customer, newest first
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  punchcard history --account A-1001 --stack loyalty\n  \
+    punchcard history --player player123 --data .punchcard --limit 5 --json\n\n\
+    A correlation id that a session tied to an account lists the account's activities.")]
+pub struct Options {
+    #[command(flatten)]
+    whose: Whose,
+    /// Maximum number of records
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1000))]
+    limit: usize,
+    /// Continue after the page that printed this cursor
+    #[arg(long, value_name = "CURSOR")]
+    next: Option<String>,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Whose {
+    /// Activities of an account
+    #[arg(long, value_name = "ID", value_parser = parse::<AccountId>)]
+    account: Option<AccountId>,
+    /// Activities of a correlation id, or of the account that a session tied it to
+    #[arg(long, value_name = "ID", value_parser = parse::<CorrelationId>)]
+    correlation: Option<CorrelationId>,
+    /// Activities sent with a correlation id before a session tied it to an account
+    #[arg(long, value_name = "ID", value_parser = parse::<CorrelationId>)]
+    before_session: Option<CorrelationId>,
+    /// Requests of a player
+    #[arg(long, value_name = "ID", value_parser = parse::<PlayerId>)]
+    player: Option<PlayerId>,
+    /// Client events of a customer
+    #[arg(long, value_name = "ID", value_parser = parse::<CustomerId>)]
+    customer: Option<CustomerId>,
+}
+
+fn parse<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<T, InvalidId> {
+    text.parse()
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The cursor is not valid, or a store call failed.
+pub async fn run(options: Options) -> Result<(), Failure> {
+    let Options { whose, limit, next, target } = options;
+    let next = next.map(|next| cursor::decode(&next).ok_or(Failure::Cursor)).transpose()?;
+    let page = Request { limit, next, in_json: target.json };
+    target.run(async |operator| list(whose, page, operator).await).await
+}
+
+struct Request {
+    limit: usize,
+    next: Option<String>,
+    in_json: bool,
+}
+
+impl Request {
+    fn after<P: std::str::FromStr>(&self) -> Result<Option<P>, Failure> {
+        self.next.as_deref().map(str::parse).transpose().map_err(|_| Failure::Cursor)
+    }
+
+    /// Prints the records of a page and the cursor of the next one.
+    fn print<T: Record>(&self, records: &[T], next: Option<String>) -> Result<(), Failure> {
+        let next = next.map(|position| cursor::encode(&position));
+        if self.in_json {
+            let records = records.iter().map(Record::body).collect::<Result<_, _>>().map_err(Failure::StoredJson)?;
+            let page = serde_json::to_string(&Page { records, next }).map_err(Failure::StoredJson)?;
+            say!("{page}");
+            return Ok(());
+        }
+        if records.is_empty() {
+            say!("There are no records.");
+        }
+        for record in records {
+            say!("{}", record.line());
+        }
+        if let Some(next) = next {
+            notice(format_args!("there are more records: --next {next}"));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Page<B> {
+    records: Vec<B>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+async fn list(whose: Whose, page: Request, operator: &Operator) -> Result<(), Failure> {
+    match whose {
+        Whose { account: Some(account), .. } => activities(&MemberId::Account(account), &page, operator).await,
+        Whose { correlation: Some(id), .. } => {
+            let owner = SessionReader::new(&operator.store).owner(&id).await?;
+            activities(&MemberId::of(owner.as_ref(), &id), &page, operator).await
+        }
+        Whose { before_session: Some(id), .. } => activities(&MemberId::Correlation(id), &page, operator).await,
+        Whose { player: Some(player), .. } => {
+            let before = page.after()?;
+            let reader = NewestReader::new(&operator.store);
+            let reading = reader.player_events(&player, before.as_ref(), page.limit);
+            let newest = with_spinner("reading the player's requests", reading).await?;
+            page.print(&newest.records, newest.next.map(|next| next.to_string()))
+        }
+        Whose { customer: Some(customer), .. } => {
+            let before = page.after()?;
+            let reader = NewestReader::new(&operator.store);
+            let reading = reader.client_events(&customer, before.as_ref(), page.limit);
+            let newest = with_spinner("reading the customer's events", reading).await?;
+            page.print(&newest.records, newest.next.map(|next| next.to_string()))
+        }
+        // The group requires one of them.
+        Whose { account: None, correlation: None, before_session: None, player: None, customer: None } => Ok(()),
+    }
+}
+
+async fn activities(member: &MemberId, page: &Request, operator: &Operator) -> Result<(), Failure> {
+    let after: Option<Position> = page.after()?;
+    let pages = ActivityPages::new(&operator.store);
+    let reading = pages.page(member, after.as_ref(), page.limit, Instant::now() + READ_LIMIT);
+    let found = with_spinner("reading the activities", reading).await?;
+    page.print(&found.activities, found.next.map(|next| next.to_string()))
+}
+
+/// A record that is listed.
+trait Record {
+    type Body<'r>: Serialize
+    where
+        Self: 'r;
+
+    fn line(&self) -> String;
+    fn body(&self) -> Result<Self::Body<'_>, serde_json::Error>;
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ActivityLine<'a> {
+    received_at: &'a str,
+    correlation_id: &'a str,
+    catalog_version: Option<u64>,
+    #[serde(flatten)]
+    activity: StoredActivityBody<'a>,
+}
+
+impl Record for StoredActivity {
+    type Body<'r> = ActivityLine<'r>;
+
+    fn line(&self) -> String {
+        let StoredActivity { received_at, activity_id, action, channel, earned, .. } = self;
+        format!("{received_at}  {activity_id}  {action}  {channel}  {earned}")
+    }
+
+    fn body(&self) -> Result<ActivityLine<'_>, serde_json::Error> {
+        Ok(ActivityLine {
+            received_at: &self.received_at,
+            correlation_id: &self.correlation_id,
+            catalog_version: self.basis.as_ref().map(|basis| basis.catalog_version),
+            activity: StoredActivityBody::of(self)?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PlayerLine<'a> {
+    received_at: &'a str,
+    record_id: &'a str,
+    member_id: &'a str,
+    catalog_version: Option<u64>,
+    unused: bool,
+    events: &'a RawValue,
+    earned: &'a RawValue,
+}
+
+impl Record for StoredPlayerEvents {
+    type Body<'r> = PlayerLine<'r>;
+
+    fn line(&self) -> String {
+        let StoredPlayerEvents { received_at, record_id, events, earned, .. } = self;
+        let events: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(events).unwrap_or_default();
+        let names = events.into_keys().collect::<Vec<_>>().join(", ");
+        format!("{received_at}  {record_id}  {names}  {earned}")
+    }
+
+    fn body(&self) -> Result<PlayerLine<'_>, serde_json::Error> {
+        Ok(PlayerLine {
+            received_at: &self.received_at,
+            record_id: &self.record_id,
+            member_id: &self.member_id,
+            catalog_version: self.basis.as_ref().map(|basis| basis.catalog_version),
+            unused: self.unused,
+            events: serde_json::from_str(&self.events)?,
+            earned: serde_json::from_str(&self.earned)?,
+        })
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientEventLine {
+    received_at: String,
+    client_event_id: String,
+    client_event_type: &'static str,
+    client_event: &'static str,
+    client_event_timestamp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    section: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'static str>,
+}
+
+impl Record for StoredClientEvent {
+    type Body<'r> = ClientEventLine;
+
+    fn line(&self) -> String {
+        let StoredClientEvent { event, received_at } = self;
+        let name = event.name;
+        format!("{received_at}  {}  {}  {}", event.id, name.event_type().as_str(), name.as_str())
+    }
+
+    fn body(&self) -> Result<ClientEventLine, serde_json::Error> {
+        let event = &self.event;
+        Ok(ClientEventLine {
+            received_at: self.received_at.to_string(),
+            client_event_id: event.id.to_string(),
+            client_event_type: event.name.event_type().as_str(),
+            client_event: event.name.as_str(),
+            client_event_timestamp: event.timestamp.to_string(),
+            section: event.metadata.section.as_ref().map(|section| section.as_str().to_owned()),
+            channel: event.metadata.channel.map(Channel::as_str),
+        })
+    }
+}
