@@ -4,6 +4,7 @@
 
 mod access;
 mod activities;
+pub(crate) mod books;
 mod client_events;
 mod players;
 mod rewards;

@@ -122,6 +122,7 @@ fn summarise(tally: &Tally, violations: usize, seeds: u64) {
     for (answer, count) in &tally.answers {
         line(&format!("    {answer}"), *count);
     }
+    line("records audited", tally.audited);
     line("calls of the store", tally.calls);
     line("changes by the operator", tally.changes);
     line("faults", tally.faults.values().sum::<u64>() + tally.cut_off);

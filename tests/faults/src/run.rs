@@ -57,6 +57,8 @@ pub struct Tally {
     pub unacknowledged: u64,
     /// Requests that repeat one that was sent before.
     pub retries: u64,
+    /// Records whose awards were derived again.
+    pub audited: u64,
     /// Calls of the store.
     pub calls: u64,
     /// Handlers that were cut off.
@@ -77,6 +79,7 @@ impl Tally {
         self.refused += other.refused;
         self.unacknowledged += other.unacknowledged;
         self.retries += other.retries;
+        self.audited += other.audited;
         self.calls += other.calls;
         self.cut_off += other.cut_off;
         self.changes += other.changes;
@@ -127,9 +130,12 @@ async fn course(seed: u64, steps: usize, variant: Option<Variant>) -> Outcome {
     finish(players).await;
     system.settle().await;
 
-    let violations = checker::check(&world);
+    let mut violations = checker::check(&world);
     let happened = std::mem::take(&mut *world.history());
-    Outcome { seed, violations, tally: tally(&happened), happened }
+    let (report, differences) = checker::books::check(&world).await;
+    violations.extend(differences);
+    let tally = Tally { audited: report.records, ..tally(&happened) };
+    Outcome { seed, violations, tally, happened }
 }
 
 fn begin<L: Life + 'static>(life: L) -> JoinHandle<L> {

@@ -42,6 +42,8 @@ pub enum Variant {
     StaleReads,
     /// The catalog is read once and never again
     KeptCatalog,
+    /// Records don't say which counters their award assumed
+    LostCounters,
 }
 
 /// Carries a call out, as the variant would.
@@ -76,6 +78,14 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
                 lock(&call.world.first_answers).insert(request.to_string(), reply.clone());
                 reply
             })
+        }
+        Variant::LostCounters => {
+            for write in request.pointer_mut("/TransactItems").and_then(Value::as_array_mut).into_iter().flatten() {
+                if let Some(item) = write.pointer_mut("/Put/Item").and_then(Value::as_object_mut) {
+                    item.remove("counters");
+                }
+            }
+            call.take_effect(&request)
         }
         Variant::RefusedAfterWrite if !call.world.is_calm() && is_record(call) => {
             call.take_effect(&request);

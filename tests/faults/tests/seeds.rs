@@ -83,3 +83,8 @@ fn reads_of_what_was_there_before_is_noticed() {
 fn a_catalog_that_is_never_read_again_is_noticed() {
     assert_noticed(Variant::KeptCatalog, 11, "was revoked long before");
 }
+
+#[test]
+fn a_record_without_the_counters_of_its_award_is_noticed() {
+    assert_noticed(Variant::LostCounters, 0, "and its catalog and counters give");
+}
