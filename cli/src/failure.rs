@@ -22,8 +22,8 @@ pub enum Failure {
     #[error("can't store data in {0}: {1}; choose another directory with --data, or use --memory")]
     Data(PathBuf, io::Error),
     /// The directory has no store, and the command does not create one.
-    #[error("there is no store in {}; `punchcard serve --data {}` creates one", .0.display(), .0.display())]
-    NoStore(PathBuf),
+    #[error("there is no store in {}; `punchcard serve{} --data {}` creates one", .0.display(), .1, .0.display())]
+    NoStore(PathBuf, &'static str),
     /// The embedded store cannot be opened.
     #[error("can't open the embedded store: {0}")]
     Embedded(String),

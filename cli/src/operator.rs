@@ -34,6 +34,9 @@ pub struct Target {
     /// Data directory of `punchcard serve`, instead of a stack
     #[arg(long, value_name = "DIR", conflicts_with_all = ["stack", "profile", "region", "endpoint_url"], global = true)]
     data: Option<PathBuf>,
+    /// The data of `punchcard serve --demo` in that directory
+    #[arg(long, requires = "data", global = true)]
+    demo: bool,
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     pub json: bool,
@@ -69,10 +72,11 @@ impl Target {
     /// There is no store in the directory or it cannot be opened, or the connection cannot be configured.
     pub async fn open(&self) -> Result<Operator, Failure> {
         if let Some(directory) = &self.data {
-            if !directory.join(embedded::FILE).is_file() {
-                return Err(Failure::NoStore(directory.clone()));
+            let file = if self.demo { embedded::DEMO_FILE } else { embedded::FILE };
+            if !directory.join(file).is_file() {
+                return Err(Failure::NoStore(directory.clone(), if self.demo { " --demo" } else { "" }));
             }
-            let store = embedded::store(InProcess::new(embedded::open(directory, embedded::FILE)?)).await?;
+            let store = embedded::store(InProcess::new(embedded::open(directory, file)?)).await?;
             return Ok(Operator { admin: Admin::new(&store), store, backend: Backend::Data });
         }
         let connection = Connection {

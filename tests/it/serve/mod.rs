@@ -2,6 +2,7 @@
 
 mod connections;
 mod overload;
+mod upgrade;
 
 use std::{
     fs,
