@@ -27,34 +27,56 @@ impl Catalog {
         // Base offers pay first, but the trace is ordered by rule id.
         let rules: Vec<_> = self.rules_for(occurrence.trigger).collect();
         let mut trace = vec![None; rules.len()];
-        let mut base = BasePoints::new();
-        let mut award = Award::default();
+        let mut evaluation = Evaluation::new(self, occurrence, member, usage);
         for base_offers in [true, false] {
             for (index, &rule) in rules.iter().enumerate().filter(|(_, rule)| rule.is_base() == base_offers) {
-                let verdict = self
-                    .applies(rule, occurrence, member)
-                    .and_then(|()| due(rule, &base))
-                    .and_then(|due| pay(rule, due, usage, &mut award))
-                    .unwrap_or_else(Verdict::NotPaid);
-                let line = Line { rule, verdict };
-                if let RuleBody::Offer(offer) = &rule.body
-                    && base_offers
-                {
-                    *base.entry(offer.book()).or_default() += line.points();
-                }
-                trace[index] = Some(line);
+                trace[index] = Some(evaluation.judge(rule));
             }
         }
-        award.trace = trace.into_iter().flatten().collect();
-        award
+        Award { trace: trace.into_iter().flatten().collect(), ..evaluation.award }
+    }
+}
+
+/// An evaluation that judges one rule after the other. Base offers must come before the shares of their points.
+pub(crate) struct Evaluation<'c, 'i> {
+    catalog: &'c Catalog,
+    occurrence: &'i Occurrence<'i>,
+    member: Member<'i>,
+    usage: &'i Usage,
+    base: BasePoints<'c>,
+    /// The award without its trace.
+    award: Award<'c>,
+}
+
+impl<'c, 'i> Evaluation<'c, 'i> {
+    pub fn new(catalog: &'c Catalog, occurrence: &'i Occurrence<'i>, member: Member<'i>, usage: &'i Usage) -> Self {
+        let (base, award) = (BasePoints::new(), Award::default());
+        Evaluation { catalog, occurrence, member, usage, base, award }
+    }
+
+    /// Returns the outcome for a rule.
+    pub fn judge(&mut self, rule: &'c Rule) -> Line<'c> {
+        let verdict = self
+            .applies(rule)
+            .and_then(|()| due(rule, &self.base))
+            .and_then(|due| pay(rule, due, self.usage, &mut self.award))
+            .unwrap_or_else(Verdict::NotPaid);
+        let line = Line { rule, verdict };
+        if let RuleBody::Offer(offer) = &rule.body
+            && rule.is_base()
+        {
+            *self.base.entry(offer.book()).or_default() += line.points();
+        }
+        line
     }
 
     /// Checks whether a rule applies, without regard to limits.
-    fn applies<'c>(&self, rule: &'c Rule, occurrence: &Occurrence<'_>, member: Member<'_>) -> Result<(), Reason<'c>> {
+    fn applies(&self, rule: &'c Rule) -> Result<(), Reason<'c>> {
+        let (occurrence, member) = (self.occurrence, self.member);
         let check = |met: bool, reason: Reason<'c>| if met { Ok(()) } else { Err(reason) };
-        check(self.rewards_enabled(), Reason::RewardsDisabled)?;
+        check(self.catalog.rewards_enabled(), Reason::RewardsDisabled)?;
         if let RuleBody::Offer(offer) = &rule.body {
-            check(self.has_enabled(offer), Reason::UnitDisabled)?;
+            check(self.catalog.has_enabled(offer), Reason::UnitDisabled)?;
             check(occurrence.business_unit.is_none_or(|unit| unit == offer.unit), Reason::OtherUnit)?;
             let among = |channels: &BTreeSet<String>| occurrence.channel.is_some_and(|here| channels.contains(here));
             check(offer.channels.as_ref().is_none_or(among), Reason::OtherChannel)?;
