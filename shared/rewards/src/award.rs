@@ -67,7 +67,10 @@ pub enum Reason<'c> {
     /// The reward is a share of base points, and no base points were paid.
     NoBasePoints,
     /// The share of the base points is less than one point.
-    LessThanOnePoint,
+    LessThanOnePoint {
+        /// The base points.
+        base: u64,
+    },
     /// A limit is reached: the first in the order of uses per member, uses in total, points per member.
     LimitReached {
         /// The limit.

@@ -109,7 +109,7 @@ fn due<'c>(rule: &Rule, base: &BasePoints<'_>) -> Result<u64, Reason<'c>> {
     match (reward.points(base), reward) {
         (points @ 1.., _) => Ok(points),
         (0, Reward::OfBase { .. }) if base == 0 => Err(Reason::NoBasePoints),
-        (0, _) => Err(Reason::LessThanOnePoint),
+        (0, _) => Err(Reason::LessThanOnePoint { base }),
     }
 }
 
@@ -199,7 +199,7 @@ mod tests {
             "BONUS 1000/1000",
             "DOUBLE 10/10",
             "DOUBLE_STATUS 1/1",
-            "HALF_STATUS LessThanOnePoint",
+            "HALF_STATUS LessThanOnePoint { base: 1 }",
             "NOTHING NoBasePoints",
         ];
         assert_eq!(said, expected);
@@ -218,7 +218,7 @@ mod tests {
                {"id":"HALF","unit":"U","kind":"bonus","reward":{"percentage":50},"limits":{"usesPerMember":1}}"#;
         assert_eq!(
             verdicts(offers),
-            [["BASE 1/1", "HALF LessThanOnePoint"], ["BASE MemberUses 1 of 1", "HALF NoBasePoints"]]
+            [["BASE 1/1", "HALF LessThanOnePoint { base: 1 }"], ["BASE MemberUses 1 of 1", "HALF NoBasePoints"]]
         );
     }
 

@@ -5,19 +5,23 @@
 //! so it can be given for a stored record at any time.
 
 mod change;
+mod field;
 mod sentence;
 
 use punchcard_models::{
+    decimal::Decimal,
     json::{Value, whole_number},
     settings::UnitStatus,
+    timestamp::Timestamp,
 };
 
 pub use change::{Change, Edit};
 
 use crate::{
-    award::{Award, Limit, Line, Reason, Verdict},
+    award::{Limit, Line, Reason, Verdict},
     catalog::Catalog,
     condition::datum,
+    counter::Counter,
     occurrence::{Member, Occurrence},
     offer::{Offer, OfferKind},
     reward::Reward,
@@ -34,10 +38,6 @@ pub struct Explanation<'a> {
     rule: &'a Rule,
     verdict: Verdict<'a>,
     occurrence: Occurrence<'a>,
-    /// The points limit that left only a part of the reward.
-    reduced_by: Option<Limit>,
-    /// The base points paid in the offer's unit and points type.
-    base_points: u64,
     change: Option<Change<'a>>,
 }
 
@@ -52,13 +52,12 @@ impl Catalog {
         usage: &Usage,
     ) -> Vec<Explanation<'a>> {
         let award = self.evaluate(occurrence, member, usage);
+        let search = change::Search::new(self, *occurrence, member, usage);
         let explanation = |line: &Line<'a>| Explanation {
             rule: line.rule,
             verdict: line.verdict,
             occurrence: *occurrence,
-            reduced_by: reduced_by(&award, line),
-            base_points: base_points(&award, line.rule),
-            change: change::smallest(self, line, occurrence, member, usage),
+            change: search.smallest(line),
         };
         award.trace().iter().map(explanation).collect()
     }
@@ -66,20 +65,6 @@ impl Catalog {
     pub(crate) fn has_enabled(&self, offer: &Offer) -> bool {
         self.business_units().get(&offer.unit) == Some(&UnitStatus::Enabled)
     }
-}
-
-fn reduced_by(award: &Award<'_>, line: &Line<'_>) -> Option<Limit> {
-    let spend = award.spends().iter().find(|spend| spend.exact && spend.rule == line.rule.id())?;
-    Some(Limit { counter: spend.counter, limit: spend.limit, used: spend.seen })
-}
-
-fn base_points(award: &Award<'_>, rule: &Rule) -> u64 {
-    let RuleBody::Offer(offer) = &rule.body else { return 0 };
-    let same_book = |line: &&Line<'_>| match &line.rule.body {
-        RuleBody::Offer(other) => line.rule.is_base() && other.book() == offer.book(),
-        RuleBody::Campaign(_) => false,
-    };
-    award.trace().iter().filter(same_book).map(Line::points).sum()
 }
 
 impl<'a> Explanation<'a> {
@@ -123,7 +108,7 @@ impl<'a> Explanation<'a> {
                 Reason::AfterWindow => "AFTER_WINDOW",
                 Reason::ConditionNotMet { .. } => "CONDITION_NOT_MET",
                 Reason::NoBasePoints => "NO_BASE_POINTS",
-                Reason::LessThanOnePoint => "LESS_THAN_ONE_POINT",
+                Reason::LessThanOnePoint { .. } => "LESS_THAN_ONE_POINT",
                 Reason::LimitReached { .. } => "LIMIT_REACHED",
             },
         }
@@ -165,7 +150,7 @@ impl<'a> Explanation<'a> {
     /// The values that were compared.
     fn detail(&self) -> Vec<(&'static str, Value<'_>)> {
         let reason = match self.verdict {
-            Verdict::Paid { .. } => return self.reduced_by.map_or_else(Vec::new, Limit::detail),
+            Verdict::Paid { .. } => return self.reduced_by().map_or_else(Vec::new, Limit::detail),
             Verdict::NotPaid(reason) => reason,
         };
         let offer = self.rule.offer();
@@ -192,21 +177,29 @@ impl<'a> Explanation<'a> {
                 }
                 members
             }
-            Reason::NoBasePoints | Reason::LessThanOnePoint => {
-                let mut members = vec![("basePoints", whole_number(self.base_points))];
-                members.extend(offer.and_then(|offer| offer.kind.share()).map(|share| ("share", share)));
-                members
-            }
+            Reason::NoBasePoints => self.share_detail(0),
+            Reason::LessThanOnePoint { base } => self.share_detail(base),
             Reason::LimitReached { limit, .. } => limit.detail(),
         }
     }
 
-    fn window_detail(
-        &self,
-        bound: Option<(&'static str, punchcard_models::timestamp::Timestamp)>,
-    ) -> Vec<(&'static str, Value<'_>)> {
-        let moment = |(name, at): (&'static str, _)| (name, Value::String(format!("{at}").into()));
+    fn window_detail(&self, bound: Option<(&'static str, Timestamp)>) -> Vec<(&'static str, Value<'_>)> {
+        let moment = |(name, at): (&'static str, Timestamp)| (name, Value::String(at.to_string().into()));
         bound.into_iter().chain([("found", self.occurrence.at)]).map(moment).collect()
+    }
+
+    fn share_detail(&self, base_points: u64) -> Vec<(&'static str, Value<'_>)> {
+        let share = self.rule.offer().and_then(|offer| offer.kind.share());
+        let share = share.map(|share| ("share", Value::Number(share)));
+        [("basePoints", whole_number(base_points))].into_iter().chain(share).collect()
+    }
+
+    /// The points limit that left only a part of the reward. What was left has been paid, so the rest was used.
+    fn reduced_by(&self) -> Option<Limit> {
+        let (Verdict::Paid { points, due }, Some(limit)) = (self.verdict, self.rule.limits.points_per_member) else {
+            return None;
+        };
+        (points < due).then(|| Limit { counter: Counter::MemberPoints, limit, used: limit - points })
     }
 }
 
@@ -230,10 +223,10 @@ impl OfferKind {
     }
 
     /// The share of the base points that the offer pays, if its reward is one: 0.55 for `percentage: 55`.
-    fn share(&self) -> Option<Value<'static>> {
+    fn share(&self) -> Option<Decimal<'static>> {
         match self {
             OfferKind::Bonus(Reward::OfBase { millionths }) | OfferKind::Targeted(Reward::OfBase { millionths }, _) => {
-                Some(Value::Number(Reward::share_of_base(*millionths)))
+                Some(Reward::share_of_base(*millionths))
             }
             OfferKind::Base(_) | OfferKind::Bonus(Reward::Flat(_)) | OfferKind::Targeted(Reward::Flat(_), _) => None,
         }

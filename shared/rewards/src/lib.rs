@@ -1,5 +1,6 @@
 //! The rewards engine: a [`Catalog`] of rules, and [`Catalog::evaluate`], which computes the points that they pay for
-//! an activity or player event, with the reasons.
+//! an activity or player event, with the reasons. [`Catalog::explain`] gives the same award in words, with the smallest
+//! change that would have paid beside each rule that paid nothing.
 //!
 //! The crate is pure: no clock, no I/O, and no dependency on AWS or HTTP, so a stored award can be recomputed at any
 //! time from the same input.

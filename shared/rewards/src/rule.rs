@@ -79,6 +79,11 @@ impl Rule {
         }
     }
 
+    /// Returns true unless the rule is an offer limited to other channels.
+    pub(crate) fn has_channel(&self, channel: &str) -> bool {
+        self.offer().and_then(|offer| offer.channels.as_ref()).is_none_or(|channels| channels.contains(channel))
+    }
+
     pub(crate) fn parse_offer(at: At<'_, '_>, known: &mut Known) -> Result<Self, Noted> {
         const MEMBERS: [&str; 12] = [
             "id",

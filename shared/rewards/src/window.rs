@@ -18,6 +18,21 @@ impl Window {
         self.from.is_none() && self.until.is_none()
     }
 
+    /// Returns the time in the window that is nearest to a time.
+    pub fn nearest(self, at: Timestamp) -> Timestamp {
+        match (self.from, self.until) {
+            (Some(from), _) if at < from => from,
+            (_, Some(until)) if until <= at => Timestamp::from_millis(until.as_millis() - 1),
+            _ => at,
+        }
+    }
+
+    /// Returns the times that both windows include. They must have one in common.
+    pub fn overlap(self, other: Window) -> Window {
+        let until = self.until.into_iter().chain(other.until).min();
+        Window { from: self.from.max(other.from), until }
+    }
+
     pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
         let moment = |at: At<'_, '_>| {
             Timestamp::from_text(at.string()?)

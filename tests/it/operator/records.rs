@@ -130,10 +130,10 @@ async fn an_activity_is_explained_in_sentences_and_in_json() {
     let expected = "\
 The activity a-3 was evaluated with version 1 of the catalog.
 SURVEY_RESPONSE, at 2024-10-01T07:00:00.000Z:
-  ABC_BASE paid 3 points.
+  ABC_BASE paid 3 of 3 points.
   OLD_BASE paid nothing: business unit OLD was disabled.
-  XYZ_BASE paid 10 points.
-  XYZ_SURVEY paid nothing: its limit is reached, 2 uses per member (2 used).
+  XYZ_BASE paid 10 of 10 points.
+  XYZ_SURVEY paid nothing: its limit of 2 uses per member is used up (2 used).
   XYZ_VIP paid nothing: it is targeted at other members.
 ";
     assert_eq!(said.output, expected, "{}", said.errors);
@@ -152,10 +152,9 @@ async fn a_request_of_a_player_is_explained_event_by_event() {
     let lines: Vec<_> = said.output.lines().filter(|line| !line.contains(", at ")).collect();
     let expected = [
         "The request key#k-1 of player p-1 was evaluated with version 1 of the catalog.",
-        "  BIG_ORDER paid nothing: total_amount must be at least 100, and it was 80. It would have paid with 20 more \
-         total_amount (100).",
-        "  ELECTRONICS paid nothing: category must contain \"electronics\", and it was absent. It would have paid with \
-         category [\"electronics\"].",
+        "  BIG_ORDER paid nothing: total_amount must be at least 100, and it was 80. 20 more would have paid 50 points.",
+        "  ELECTRONICS paid nothing: category must contain \"electronics\", and it was absent. It would have paid 20 \
+         points with category [\"electronics\"].",
         "  No rule answers to it.",
     ];
     assert_eq!(lines, expected);

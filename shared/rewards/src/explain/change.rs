@@ -1,9 +1,13 @@
 //! The smallest change of an occurrence with which a rule would have paid.
 //!
 //! All obstacles are collected, not only the first. Fields move to the nearest value that meets all of the rule's
-//! tests. The changed occurrence is then evaluated: a change is given only if the rule pays with it.
+//! tests, and the time to the nearest one in its window. The changed occurrence is then evaluated: a change is given
+//! only if the rule pays with it.
+//!
+//! A share pays only where base offers pay. Its change leaves the channels and times at which the base offers that it
+//! was evaluated with pay as well.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use punchcard_models::{
     data::{Datum, OpenData, Scalar},
@@ -12,16 +16,22 @@ use punchcard_models::{
     timestamp::Timestamp,
 };
 
-use super::{object, shown, text};
+use super::{field::nearest, object, shown, text};
 use crate::{
-    award::{Line, Verdict},
+    award::{Line, Reason, Verdict},
     catalog::Catalog,
     condition::{Test, datum},
     counter::Counter,
+    evaluate::Evaluation,
     occurrence::{Member, Occurrence},
     rule::Rule,
     usage::Usage,
+    window::Window,
 };
+
+/// Maximum number of base offers, and of channels, with which a change of a share is tried. Bounds the work for a
+/// catalog with many of both.
+const MAX_TRIED: usize = 100;
 
 /// Changes that together would have made a rule pay.
 ///
@@ -33,16 +43,18 @@ pub struct Change<'a> {
     pub(super) edits: Vec<Edit<'a>>,
     /// The counters and the limits of the rule.
     pub(super) within: Vec<(Counter, u64)>,
+    /// The points that the rule would have paid. `None` for a share, whose points depend on base offers.
+    pub(super) points: Option<u64>,
 }
 
-/// One change.
+/// One change. Where it permits several values, the rule would have paid with each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit<'a> {
     /// The activity names this business unit, or none.
     BusinessUnit(&'a str),
     /// The activity has one of these channels.
-    Channel(&'a BTreeSet<String>),
-    /// The time is within the rule's window.
+    Channel(Vec<&'a str>),
+    /// The time is within these bounds.
     Time {
         /// The first time, inclusive.
         from: Option<Timestamp>,
@@ -58,12 +70,12 @@ pub enum Edit<'a> {
         /// The distance from the value found, if both are numbers.
         by: Option<Decimal<'static>>,
     },
-    /// A field has any value except one.
+    /// A field has any number, text or boolean except some.
     OtherThan {
         /// The field.
         field: &'a str,
-        /// The excluded value.
-        value: &'a Scalar,
+        /// The excluded values, at least one.
+        values: Vec<&'a Scalar>,
     },
     /// A field has any value.
     Present {
@@ -89,217 +101,147 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Returns the smallest change with which the rule of a line would have paid.
-pub(super) fn smallest<'a>(
+/// The search for changes of one occurrence.
+pub(super) struct Search<'a, 'u> {
     catalog: &'a Catalog,
-    line: &Line<'a>,
-    occurrence: &Occurrence<'a>,
-    member: Member<'_>,
-    usage: &Usage,
-) -> Option<Change<'a>> {
-    if matches!(line.verdict, Verdict::Paid { .. }) {
-        return None;
-    }
-    let limits = line.rule.limits;
-    let within = [
-        (Counter::MemberUses, limits.uses_per_member),
-        (Counter::TotalUses, limits.uses_in_total),
-        (Counter::MemberPoints, limits.points_per_member),
-    ];
-    let within = within.into_iter().filter_map(|(counter, limit)| Some((counter, limit?))).collect();
-    let change = Change { edits: edits(line.rule, occurrence)?, within };
-    if change.edits.is_empty() {
-        return None;
-    }
-    change.pays(catalog, line.rule, occurrence, member, usage).then_some(change)
+    occurrence: Occurrence<'a>,
+    member: Member<'a>,
+    usage: &'u Usage,
+    /// By unit and points type.
+    base_offers: HashMap<(&'a str, &'a str), Vec<&'a Rule>>,
 }
 
-impl Change<'_> {
-    /// Evaluates the changed occurrence.
-    fn pays(
-        &self,
-        catalog: &Catalog,
-        rule: &Rule,
-        occurrence: &Occurrence<'_>,
-        member: Member<'_>,
-        usage: &Usage,
-    ) -> bool {
-        let mut data = occurrence.data.clone();
-        for edit in &self.edits {
+/// The parts of an occurrence that have to change for a rule to apply.
+struct Needs<'a> {
+    unit: Option<&'a str>,
+    channels: Option<&'a BTreeSet<String>>,
+    window: Option<Window>,
+    fields: Vec<Edit<'a>>,
+}
+
+impl<'a, 'u> Search<'a, 'u> {
+    pub fn new(catalog: &'a Catalog, occurrence: Occurrence<'a>, member: Member<'a>, usage: &'u Usage) -> Self {
+        let mut base_offers = HashMap::<_, Vec<_>>::new();
+        for rule in catalog.rules_for(occurrence.trigger).filter(|rule| rule.is_base()) {
+            if let Some(offer) = rule.offer() {
+                base_offers.entry(offer.book()).or_default().push(rule);
+            }
+        }
+        Search { catalog, occurrence, member, usage, base_offers }
+    }
+
+    /// Returns the smallest change with which the rule of a line would have paid.
+    pub fn smallest(&self, line: &Line<'a>) -> Option<Change<'a>> {
+        match line.verdict {
+            Verdict::Paid { .. } => return None,
+            Verdict::NotPaid(reason) => match reason {
+                // These are not the request's to change.
+                Reason::RewardsDisabled
+                | Reason::UnitDisabled
+                | Reason::NotTargeted
+                | Reason::NoBasePoints
+                | Reason::LessThanOnePoint { .. }
+                | Reason::LimitReached { .. } => return None,
+                Reason::OtherUnit
+                | Reason::OtherChannel
+                | Reason::BeforeWindow
+                | Reason::AfterWindow
+                | Reason::ConditionNotMet { .. } => {}
+            },
+        }
+        let rule = line.rule;
+        let needs = Needs::of(rule, &self.occurrence)?;
+        let mut data = self.occurrence.data.clone();
+        for edit in &needs.fields {
             edit.apply_to(&mut data);
         }
-        let mut changed = Occurrence { data: &data, ..*occurrence };
-        for edit in &self.edits {
-            match edit {
-                Edit::BusinessUnit(unit) => changed.business_unit = Some(unit),
-                Edit::Channel(channels) => changed.channel = channels.first().map(String::as_str),
-                Edit::Time { from, until } => changed.at = nearest_time(changed.at, *from, *until),
-                Edit::Field { .. } | Edit::OtherThan { .. } | Edit::Present { .. } | Edit::Absent { .. } => {}
-            }
+        let changed = Occurrence {
+            trigger: self.occurrence.trigger,
+            channel: self.occurrence.channel,
+            business_unit: needs.unit.or(self.occurrence.business_unit),
+            at: needs.window.map_or(self.occurrence.at, |window| window.nearest(self.occurrence.at)),
+            data: &data,
+        };
+        match needs.channels {
+            None => self.try_with(rule, &needs, &changed),
+            Some(channels) => channels
+                .iter()
+                .take(MAX_TRIED)
+                .find_map(|channel| self.try_with(rule, &needs, &Occurrence { channel: Some(channel), ..changed })),
         }
-        let award = catalog.evaluate(&changed, member, usage);
-        award.trace().iter().any(|line| line.rule.id() == rule.id() && line.points() > 0)
     }
-}
 
-fn nearest_time(at: Timestamp, from: Option<Timestamp>, until: Option<Timestamp>) -> Timestamp {
-    match (from, until) {
-        (Some(from), _) if at < from => from,
-        (_, Some(until)) if at >= until => Timestamp::from_millis(until.as_millis() - 1),
-        _ => at,
-    }
-}
-
-/// Returns what has to change for the rule to apply, or `None` if its tests of a field contradict each other.
-fn edits<'a>(rule: &'a Rule, occurrence: &Occurrence<'a>) -> Option<Vec<Edit<'a>>> {
-    let mut edits = Vec::new();
-    if let Some(offer) = rule.offer() {
-        if occurrence.business_unit.is_some_and(|unit| unit != offer.unit) {
-            edits.push(Edit::BusinessUnit(&offer.unit));
-        }
-        if let Some(channels) = &offer.channels
-            && occurrence.channel.is_none_or(|channel| !channels.contains(channel))
+    /// Evaluates a changed occurrence and returns the change if the rule pays.
+    fn try_with(&self, rule: &'a Rule, needs: &Needs<'a>, changed: &Occurrence<'_>) -> Option<Change<'a>> {
+        let mut evaluation = Evaluation::new(self.catalog, changed, self.member, self.usage);
+        let mut base_offers = Vec::new();
+        if let Some(offer) = rule.offer()
+            && offer.kind.share().is_some()
         {
-            edits.push(Edit::Channel(channels));
+            // A base offer that tests a field with an open value may pay with the example and not with another.
+            let offers = self.base_offers.get(&offer.book()).into_iter().flatten().take(MAX_TRIED).copied();
+            let sure = offers.filter(|base| !needs.leave_open_a_field_of(base));
+            base_offers.extend(sure.filter(|base| evaluation.judge(base).points() > 0));
         }
-    }
-    let window = rule.window;
-    if nearest_time(occurrence.at, window.from, window.until) != occurrence.at {
-        edits.push(Edit::Time { from: window.from, until: window.until });
-    }
-    let fields: BTreeSet<_> = rule.conditions.iter().map(|condition| condition.field.as_str()).collect();
-    for field in fields {
-        let of_field = rule.conditions.iter().filter(|condition| condition.field == field);
-        let tests: Vec<_> = of_field.flat_map(|condition| &condition.tests).collect();
-        let found = datum(occurrence.data, field);
-        if !are_met(&tests, found) {
-            edits.push(nearest(field, &tests, found)?);
+        let points = evaluation.judge(rule).points();
+        if points == 0 {
+            return None;
         }
+        let mut edits = Vec::new();
+        edits.extend(needs.unit.map(Edit::BusinessUnit));
+        edits.extend(needs.channels.map(|channels| {
+            let pays_in = |channel: &String| base_offers.iter().all(|base| base.has_channel(channel));
+            Edit::Channel(channels.iter().filter(|channel| pays_in(channel)).map(String::as_str).collect())
+        }));
+        edits.extend(needs.window.map(|window| {
+            let Window { from, until } = base_offers.iter().fold(window, |all, base| all.overlap(base.window));
+            Edit::Time { from, until }
+        }));
+        edits.extend(needs.fields.iter().cloned());
+        let limits = rule.limits;
+        let within = [
+            (Counter::MemberUses, limits.uses_per_member),
+            (Counter::TotalUses, limits.uses_in_total),
+            (Counter::MemberPoints, limits.points_per_member),
+        ];
+        let within = within.into_iter().filter_map(|(counter, limit)| Some((counter, limit?))).collect();
+        let is_share = rule.offer().is_some_and(|offer| offer.kind.share().is_some());
+        Some(Change { edits, within, points: (!is_share).then_some(points) })
     }
-    Some(edits)
 }
 
-fn are_met(tests: &[&Test], datum: Option<&Datum>) -> bool {
-    tests.iter().all(|test| test.is_met_by(datum))
-}
-
-/// Returns the change of a field to the nearest value that meets all tests.
-fn nearest<'a>(field: &'a str, tests: &[&'a Test], found: Option<&Datum>) -> Option<Edit<'a>> {
-    if are_met(tests, None) {
-        return Some(Edit::Absent { field });
-    }
-    let found_number = found.and_then(number);
-    let distance = |to: &Datum| number(to)?.checked_sub(found_number.as_ref()?);
-    let decimals = decimals(tests, found_number.as_ref());
-    // The second step is for bounds between which no number of so many decimals is, such as 4 and 5.
-    for step in [Decimal::step(decimals), Decimal::step(decimals + 1)] {
-        let mut candidates = candidates(tests, found, &step);
-        candidates.retain(|candidate| are_met(tests, Some(candidate)));
-        // Numbers by their distance; the others follow in the order of the tests.
-        candidates.sort_by_key(|candidate| {
-            let distance = distance(candidate).map(|by| by.abs().into_owned());
-            (distance.is_none(), distance)
-        });
-        if let Some(to) = candidates.into_iter().next() {
-            let by = distance(&to);
-            return Some(Edit::Field { field, to, by });
+impl<'a> Needs<'a> {
+    /// Returns what has to change, or `None` if the rule's tests of a field contradict each other.
+    fn of(rule: &'a Rule, occurrence: &Occurrence<'a>) -> Option<Self> {
+        let offer = rule.offer();
+        let unit = offer.map(|offer| &*offer.unit);
+        let is_other = |unit: &&str| occurrence.business_unit.is_some_and(|named| named != *unit);
+        let channels = offer.and_then(|offer| offer.channels.as_ref());
+        let lacks = |channels: &&BTreeSet<String>| occurrence.channel.is_none_or(|channel| !channels.contains(channel));
+        let window = Some(rule.window).filter(|window| window.nearest(occurrence.at) != occurrence.at);
+        let mut tests_by_field = BTreeMap::<&str, Vec<&Test>>::new();
+        for condition in &rule.conditions {
+            tests_by_field.entry(&condition.field).or_default().extend(&condition.tests);
         }
-    }
-    // Any value meets `exists: true`, and any but one `ne`.
-    if !tests.iter().all(|test| matches!(test, Test::Ne(_) | Test::Exists(true))) {
-        return None;
-    }
-    let excluded = tests.iter().find_map(|test| match test {
-        Test::Ne(value) => Some(value),
-        _ => None,
-    });
-    Some(excluded.map_or(Edit::Present { field }, |value| Edit::OtherThan { field, value }))
-}
-
-/// Returns values that may be the nearest: those that the tests name, and for numbers their neighbours.
-fn candidates(tests: &[&Test], found: Option<&Datum>, step: &Decimal<'_>) -> Vec<Datum> {
-    let mut values = Vec::new();
-    for test in tests {
-        match test {
-            Test::Eq(value) => values.push(Datum::One(value.clone())),
-            Test::In(wanted) => values.extend(wanted.iter().cloned().map(Datum::One)),
-            Test::Lt(bound) | Test::Le(bound) | Test::Gt(bound) | Test::Ge(bound) => {
-                values.extend(neighbours(bound, step));
+        let mut fields = Vec::new();
+        for (field, tests) in tests_by_field {
+            let found = datum(occurrence.data, field);
+            if tests.iter().any(|test| !test.is_met_by(found)) {
+                fields.push(nearest(field, &tests, found, rule.is_campaign())?);
             }
-            Test::Ne(Scalar::Number(value)) => values.extend(neighbours(value, step)),
-            Test::Ne(_) | Test::Contains(_) | Test::Exists(_) => {}
         }
+        Some(Needs { unit: unit.filter(is_other), channels: channels.filter(lacks), window, fields })
     }
-    values.extend(with_parts(tests, found));
-    // `contains` accepts text that spells a number, but no number.
-    let spelled = values.iter().filter_map(|value| match value {
-        Datum::One(Scalar::Number(number)) => Some(Datum::One(Scalar::String(number.to_string()))),
-        _ => None,
-    });
-    let spelled: Vec<_> = spelled.collect();
-    values.extend(spelled);
-    values
-}
 
-fn neighbours(number: &Decimal<'static>, step: &Decimal<'_>) -> impl Iterator<Item = Datum> {
-    let around = [Some(number.clone()), number.checked_add(step), number.checked_sub(step)];
-    around.into_iter().flatten().map(|number| Datum::One(Scalar::Number(number)))
-}
-
-/// Returns values with all parts that `contains` asks for: the value found with the missing ones added, and new ones.
-fn with_parts(tests: &[&Test], found: Option<&Datum>) -> Vec<Datum> {
-    let parts = || {
-        tests.iter().filter_map(|test| match test {
-            Test::Contains(part) => Some((part, test.is_met_by(found))),
-            _ => None,
+    /// Returns true if the rule tests a field for which a change permits several values.
+    fn leave_open_a_field_of(&self, rule: &Rule) -> bool {
+        let is_tested = |field: &str| rule.conditions.iter().any(|condition| condition.field == field);
+        self.fields.iter().any(|edit| match edit {
+            Edit::OtherThan { field, .. } | Edit::Present { field } => is_tested(field),
+            Edit::Field { .. } | Edit::Absent { .. } | Edit::BusinessUnit(_) | Edit::Channel(_) | Edit::Time { .. } => {
+                false
+            }
         })
-    };
-    let all = parts().map(|(part, _)| part);
-    let missing = || parts().filter(|(_, is_met)| !is_met).map(|(part, _)| part);
-    let mut values = Vec::new();
-    match found {
-        Some(Datum::One(Scalar::String(text))) => values.extend(joined(text, missing())),
-        Some(Datum::Many(items)) => values.push(Datum::Many(items.iter().chain(missing()).cloned().collect())),
-        Some(Datum::One(_) | Datum::Nested(_)) | None => {}
-    }
-    let all: Vec<_> = all.collect();
-    if !all.is_empty() {
-        values.push(Datum::Many(all.iter().copied().cloned().collect()));
-        values.extend(joined("", all.iter().copied()));
-        // Twice, for a test that excludes the part by itself.
-        values.extend(joined("", all.iter().chain(&all).copied()));
-    }
-    values
-}
-
-/// Appends parts to a text, or returns `None` if one of them is no text.
-fn joined<'p>(text: &str, parts: impl Iterator<Item = &'p Scalar>) -> Option<Datum> {
-    let mut text = text.to_owned();
-    for part in parts {
-        let Scalar::String(part) = part else { return None };
-        text = if text.is_empty() { part.clone() } else { format!("{text},{part}") };
-    }
-    Some(Datum::One(Scalar::String(text)))
-}
-
-/// Returns the most decimals of the numbers involved.
-fn decimals(tests: &[&Test], found: Option<&Decimal<'_>>) -> u64 {
-    let of_test = |test: &&Test| match test {
-        Test::Lt(number)
-        | Test::Le(number)
-        | Test::Gt(number)
-        | Test::Ge(number)
-        | Test::Ne(Scalar::Number(number)) => number.decimals(),
-        _ => 0,
-    };
-    tests.iter().map(of_test).chain(found.map(Decimal::decimals)).max().unwrap_or(0)
-}
-
-fn number(datum: &Datum) -> Option<Decimal<'static>> {
-    match datum {
-        Datum::One(Scalar::Number(number)) => Some(number.clone()),
-        Datum::One(Scalar::String(text)) => Decimal::parse(text).map(Decimal::into_owned),
-        Datum::One(Scalar::Bool(_) | Scalar::Null) | Datum::Many(_) | Datum::Nested(_) => None,
     }
 }
 
@@ -308,10 +250,15 @@ impl Edit<'_> {
     fn example(&self) -> Option<Datum> {
         match self {
             Edit::Field { to, .. } => Some(to.clone()),
-            Edit::OtherThan { value: Scalar::String(text), .. } => {
-                Some(Datum::One(Scalar::String(format!("{text} or other"))))
+            Edit::OtherThan { values, .. } => {
+                // Longer than each excluded text, and no number.
+                let texts = values.iter().filter_map(|value| match value {
+                    Scalar::String(text) => Some(text.as_str()),
+                    _ => None,
+                });
+                let longest = texts.max_by_key(|text| text.len()).unwrap_or_default();
+                Some(Datum::One(Scalar::String(format!("{longest} or other"))))
             }
-            Edit::OtherThan { .. } => Some(Datum::One(Scalar::String("other".to_owned()))),
             Edit::Present { .. } => Some(Datum::One(Scalar::Bool(true))),
             Edit::BusinessUnit(_) | Edit::Channel(_) | Edit::Time { .. } | Edit::Absent { .. } => None,
         }
@@ -348,7 +295,10 @@ impl Edit<'_> {
                 }));
                 object(members)
             }
-            Edit::OtherThan { field, value } => object(vec![("field", text(field)), ("otherThan", value.to_json())]),
+            Edit::OtherThan { field, values } => {
+                let values = values.iter().map(|value| value.to_json()).collect();
+                object(vec![("field", text(field)), ("otherThan", Value::Array(values))])
+            }
             Edit::Present { field } => object(vec![("field", text(field)), ("present", Value::Bool(true))]),
             Edit::Absent { field } => object(vec![("field", text(field)), ("present", Value::Bool(false))]),
         }

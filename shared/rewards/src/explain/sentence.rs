@@ -1,69 +1,83 @@
 //! Explanations in sentences.
 
-use std::fmt;
+use std::fmt::{self, Display, Formatter, Write};
 
-use punchcard_models::json::Value;
-
-use super::{Explanation, change::Change, shown};
+use super::{
+    Explanation,
+    change::{Change, Edit},
+    shown,
+};
 use crate::{
     award::{Limit, Reason, Verdict},
     condition::{Test, datum},
     counter::Counter,
-    explain::Edit,
 };
 
-impl fmt::Display for Explanation<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.rule.id();
-        match self.verdict {
-            Verdict::Paid { points, due } if points == due => return write!(f, "{id} paid {}.", points_of(points)),
+/// Maximum number of channels that a sentence names.
+const MAX_NAMES: usize = 10;
+
+/// One line without control characters, whatever the request contained.
+impl Display for Explanation<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(Visible(f), "{}", Sentences(self))
+    }
+}
+
+struct Sentences<'e, 'a>(&'e Explanation<'a>);
+
+impl Display for Sentences<'_, '_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Sentences(explanation) = self;
+        let id = explanation.rule.id();
+        let reason = match explanation.verdict {
             Verdict::Paid { points, due } => {
                 write!(f, "{id} paid {points} of {}", points_of(due))?;
-                return match self.reduced_by {
-                    Some(limit) => write!(f, ": that is what was left of its limit, {limit}."),
+                return match explanation.reduced_by() {
+                    Some(limit) => {
+                        let left = if points == 1 { "1 point was" } else { &*format!("{points} points were") };
+                        write!(f, ": {left} left of its limit of {}.", Maximum(limit.counter, limit.limit))
+                    }
                     None => f.write_str("."),
                 };
             }
-            Verdict::NotPaid(reason) => {
-                write!(f, "{id} paid nothing: ")?;
-                self.write_reason(f, reason)?;
-            }
-        }
-        match &self.change {
-            Some(change) => write!(f, " It would have paid with {change}."),
+            Verdict::NotPaid(reason) => reason,
+        };
+        write!(f, "{id} paid nothing: ")?;
+        explanation.write_reason(f, reason)?;
+        match &explanation.change {
+            Some(change) => explanation.write_change(f, change, reason),
             None => Ok(()),
         }
     }
 }
 
 impl Explanation<'_> {
-    fn write_reason(&self, f: &mut fmt::Formatter<'_>, reason: Reason<'_>) -> fmt::Result {
+    fn write_reason(&self, f: &mut Formatter<'_>, reason: Reason<'_>) -> fmt::Result {
         let found = self.occurrence;
         let offer = self.rule.offer();
         let unit = offer.map_or("", |offer| &offer.unit);
+        let of = if self.rule.is_campaign() { "event arrived at" } else { "activity is of" };
         match reason {
             Reason::RewardsDisabled => f.write_str("rewards were disabled."),
             Reason::UnitDisabled => write!(f, "business unit {unit} was disabled."),
             Reason::OtherUnit => {
-                write!(
-                    f,
-                    "it is of business unit {unit}, and the activity names {}.",
-                    found.business_unit.unwrap_or("")
-                )
+                let named = found.business_unit.unwrap_or("none");
+                write!(f, "it is of business unit {unit}, and the activity names {named}.")
             }
             Reason::OtherChannel => {
                 let channels = offer.and_then(|offer| offer.channels.as_ref()).into_iter().flatten();
                 let channels: Vec<_> = channels.map(String::as_str).collect();
+                let are = if channels.len() == 1 { "channel is" } else { "channels are" };
                 let sent = found.channel.unwrap_or("none");
-                write!(f, "its channels are {}, and the activity's is {sent}.", channels.join(", "))
+                write!(f, "its {are} {}, and the activity's is {sent}.", Names(&channels, "and"))
             }
             Reason::NotTargeted => f.write_str("it is targeted at other members."),
             Reason::BeforeWindow => match self.rule.window.from {
-                Some(from) => write!(f, "it starts at {from}, after {}.", found.at),
+                Some(from) => write!(f, "it starts at {from}, and the {of} {}.", found.at),
                 None => f.write_str("it starts later."),
             },
             Reason::AfterWindow => match self.rule.window.until {
-                Some(until) => write!(f, "it ended at {until}, not after {}.", found.at),
+                Some(until) => write!(f, "it ended at {until}, and the {of} {}.", found.at),
                 None => f.write_str("it ended before."),
             },
             Reason::ConditionNotMet { field, test } => {
@@ -74,20 +88,63 @@ impl Explanation<'_> {
                 }
             }
             Reason::NoBasePoints => f.write_str("it pays a share of the base points, and there were none."),
-            Reason::LessThanOnePoint => {
-                write!(f, "its share of {} is less than one point.", base_points_of(self.base_points))
+            Reason::LessThanOnePoint { base } => {
+                let share = offer.and_then(|offer| offer.kind.share());
+                let share = share.map_or_else(|| "share".to_owned(), |share| format!("share of {share}"));
+                write!(f, "its {share} of {} is less than one point.", base_points_of(base))
             }
-            Reason::LimitReached { limit, .. } => write!(f, "its limit is reached, {limit}."),
+            Reason::LimitReached { limit, .. } => write!(f, "its limit of {limit}."),
         }
+    }
+
+    fn write_change(&self, f: &mut Formatter<'_>, change: &Change<'_>, reason: Reason<'_>) -> fmt::Result {
+        let paid = match change.points {
+            Some(points) => format!("would have paid {}", points_of(points)),
+            None => "would have paid".to_owned(),
+        };
+        match (&change.edits[..], reason) {
+            // The sentence before names the field.
+            ([Edit::Field { by: Some(by), .. }], Reason::ConditionNotMet { .. }) => {
+                write!(f, " {} {} {paid}", by.abs(), if by.is_negative() { "less" } else { "more" })?;
+            }
+            ([Edit::Time { .. }], _) if self.rule.is_campaign() => {
+                write!(f, " Sent {}, it {paid}", Plain(&change.edits[0]))?;
+            }
+            ([edit @ Edit::Time { .. }], _) => {
+                // Starts a sentence.
+                let bounds = Plain(edit).to_string();
+                let (first, rest) = bounds.split_at(1);
+                write!(f, " {}{rest} it {paid}", first.to_uppercase())?;
+            }
+            (edits, _) => {
+                write!(f, " It {paid}")?;
+                for (index, edit) in edits.iter().enumerate() {
+                    f.write_str(match index {
+                        0 => " ",
+                        _ if index + 1 == edits.len() => " and ",
+                        _ => ", ",
+                    })?;
+                    match edit {
+                        Edit::Time { .. } if self.rule.is_campaign() => write!(f, "sent {}", Plain(edit))?,
+                        edit => write!(f, "{}", Plain(edit))?,
+                    }
+                }
+            }
+        }
+        for (index, (counter, limit)) in change.within.iter().enumerate() {
+            let joint = if index == 0 { ", within its limit of" } else { " and" };
+            write!(f, "{joint} {}", Maximum(*counter, *limit))?;
+        }
+        f.write_str(".")
     }
 }
 
 /// The rule of a test, after "must".
 struct Must<'t>(&'t Test);
 
-impl fmt::Display for Must<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let wanted = self.0.wanted();
+impl Display for Must<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let wanted = shown(self.0.wanted());
         match self.0 {
             Test::Eq(_) => write!(f, "be {wanted}"),
             Test::Ne(_) => write!(f, "be other than {wanted}"),
@@ -95,7 +152,7 @@ impl fmt::Display for Must<'_> {
             Test::Le(_) => write!(f, "be at most {wanted}"),
             Test::Gt(_) => write!(f, "be more than {wanted}"),
             Test::Ge(_) => write!(f, "be at least {wanted}"),
-            Test::In(_) => write!(f, "be one of {}", shown(wanted)),
+            Test::In(_) => write!(f, "be one of {wanted}"),
             Test::Contains(_) => write!(f, "contain {wanted}"),
             Test::Exists(true) => f.write_str("be present"),
             Test::Exists(false) => f.write_str("be absent"),
@@ -103,60 +160,92 @@ impl fmt::Display for Must<'_> {
     }
 }
 
-impl fmt::Display for Limit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_limit(f, self.counter, self.limit)?;
-        match self.counter {
-            Counter::MemberUses | Counter::TotalUses => write!(f, " ({} used)", self.used),
-            Counter::MemberPoints => write!(f, " ({} paid)", self.used),
+/// A limit that is used up, after "limit of".
+impl Display for Limit {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let done = if self.counter == Counter::MemberPoints { "paid" } else { "used" };
+        write!(f, "{} is used up ({} {done})", Maximum(self.counter, self.limit), self.used)
+    }
+}
+
+/// A limit with its unit: `2 uses per member`.
+struct Maximum(Counter, u64);
+
+impl Display for Maximum {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Maximum(counter, limit) = *self;
+        let uses = if limit == 1 { "use" } else { "uses" };
+        match counter {
+            Counter::MemberUses => write!(f, "{limit} {uses} per member"),
+            Counter::TotalUses => write!(f, "{limit} {uses} in total"),
+            Counter::MemberPoints => write!(f, "{} per member", points_of(limit)),
         }
     }
 }
 
-fn write_limit(f: &mut fmt::Formatter<'_>, counter: Counter, limit: u64) -> fmt::Result {
-    let uses = if limit == 1 { "use" } else { "uses" };
-    match counter {
-        Counter::MemberUses => write!(f, "{limit} {uses} per member"),
-        Counter::TotalUses => write!(f, "{limit} {uses} in total"),
-        Counter::MemberPoints => write!(f, "{} per member", points_of(limit)),
-    }
-}
+/// A change, after "It would have paid".
+struct Plain<'e>(&'e Edit<'e>);
 
-impl fmt::Display for Change<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, edit) in self.edits.iter().enumerate() {
-            f.write_str(if index == 0 { "" } else { " and " })?;
-            edit.fmt(f)?;
-        }
-        for (index, (counter, limit)) in self.within.iter().enumerate() {
-            f.write_str(if index == 0 { ", within its limit of " } else { " and " })?;
-            write_limit(f, *counter, *limit)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Edit<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Edit::BusinessUnit(unit) => write!(f, "business unit {unit}, or none"),
-            Edit::Channel(channels) => {
-                let channels: Vec<_> = channels.iter().map(String::as_str).collect();
-                write!(f, "channel {}", channels.join(" or "))
+impl Display for Plain<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Edit::BusinessUnit(unit) => write!(f, "for business unit {unit} or none"),
+            Edit::Channel(channels) => write!(f, "in channel {}", Names(channels, "or")),
+            Edit::Time { from: Some(from), until: Some(until) } => write!(f, "at or after {from} and before {until}"),
+            Edit::Time { from: Some(from), until: None } => write!(f, "at or after {from}"),
+            Edit::Time { from: None, until: Some(until) } => write!(f, "before {until}"),
+            Edit::Time { from: None, until: None } => f.write_str("at any time"),
+            Edit::Field { field, to, by } => {
+                write!(f, "with {field} {}", shown(to.to_json()))?;
+                match by {
+                    Some(by) => write!(f, " ({} {})", by.abs(), if by.is_negative() { "less" } else { "more" }),
+                    None => Ok(()),
+                }
             }
-            Edit::Time { from: Some(from), until: Some(until) } => write!(f, "a time from {from} to before {until}"),
-            Edit::Time { from: Some(from), until: None } => write!(f, "a time from {from} on"),
-            Edit::Time { from: None, until: Some(until) } => write!(f, "a time before {until}"),
-            Edit::Time { from: None, until: None } => f.write_str("any time"),
-            Edit::Field { field, to, by: Some(by) } => {
-                let to: Value<'_> = to.to_json();
-                let direction = if by.is_negative() { "less" } else { "more" };
-                write!(f, "{} {direction} {field} ({to})", by.abs())
+            Edit::OtherThan { field, values } => {
+                write!(f, "with a {field} other than ")?;
+                for (index, value) in values.iter().enumerate() {
+                    write!(f, "{}{}", if index == 0 { "" } else { " or " }, shown(value.to_json()))?;
+                }
+                Ok(())
             }
-            Edit::Field { field, to, by: None } => write!(f, "{field} {}", shown(to.to_json())),
-            Edit::OtherThan { field, value } => write!(f, "{field} other than {}", value.to_json()),
-            Edit::Present { field } => write!(f, "any {field}"),
-            Edit::Absent { field } => write!(f, "no {field}"),
+            Edit::Present { field } => write!(f, "with any {field}"),
+            Edit::Absent { field } => write!(f, "without {field}"),
+        }
+    }
+}
+
+/// Names in a list whose last two are joined by a word.
+struct Names<'n>(&'n [&'n str], &'static str);
+
+impl Display for Names<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Names(names, word) = self;
+        let (front, more) = names.split_at(names.len().min(MAX_NAMES));
+        match (front, more.len()) {
+            ([others @ .., last], 0) if !others.is_empty() => write!(f, "{} {word} {last}", others.join(", ")),
+            (all, 0) => f.write_str(&all.concat()),
+            (first, more) => write!(f, "{} {word} {more} more", first.join(", ")),
+        }
+    }
+}
+
+/// Writes control characters, and those that change the direction or the lines of a text, as escapes: a terminal would
+/// follow them.
+struct Visible<'f, 'g>(&'f mut Formatter<'g>);
+
+impl Write for Visible<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|char| self.write_char(char))
+    }
+
+    fn write_char(&mut self, char: char) -> fmt::Result {
+        match char {
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                write!(self.0, "{}", char.escape_unicode())
+            }
+            char if char.is_control() => write!(self.0, "{}", char.escape_unicode()),
+            char => self.0.write_char(char),
         }
     }
 }
