@@ -10,7 +10,7 @@ use punchcard_store::{Evaluation, HistoryReader, LedgerReader, StoredOccurrence}
 use crate::{
     failure::Failure,
     operator::{Operator, Target, with_spinner},
-    output::say,
+    output::{printable, say},
 };
 
 /// Explain the award of an activity or of a player's request, rule by rule
@@ -112,9 +112,9 @@ async fn print(record: &str, evaluation: &Evaluation, operator: &Operator, in_js
         say!("{body}");
         return Ok(());
     }
-    say!("The {record} was evaluated with version {version} of the catalog.");
+    say!("The {} was evaluated with version {version} of the catalog.", printable(record));
     for (occurrence, rules) in explained() {
-        say!("{}, at {}:", occurrence.name(), occurrence.at);
+        say!("{}, at {}:", printable(occurrence.name()), occurrence.at);
         if rules.is_empty() {
             say!("  No rule answers to it.");
         }

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::{
     failure::Failure,
     operator::{Operator, Target, with_spinner},
-    output::{notice, say},
+    output::{notice, printable, say},
 };
 
 /// Time limit of reading one page.
@@ -103,7 +103,7 @@ impl Request {
             say!("There are no records.");
         }
         for record in records {
-            say!("{}", record.line());
+            say!("{}", printable(&record.line()));
         }
         if let Some(next) = next {
             notice(format_args!("there are more records: --next {next}"));

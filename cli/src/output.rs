@@ -47,6 +47,25 @@ pub fn notice(text: fmt::Arguments<'_>) {
     writeln!(io::stderr(), "punchcard: {text}").ok();
 }
 
+/// Escapes control characters, and those that change the direction or the lines of a text: a terminal would follow those
+/// that a request contained.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let is_hidden = |char: char| {
+        char.is_control()
+            || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut printable = String::with_capacity(text.len());
+    for char in text.chars() {
+        if is_hidden(char) {
+            printable.extend(char.escape_unicode());
+        } else {
+            printable.push(char);
+        }
+    }
+    printable
+}
+
 /// Reports whether all output was written. A closed pipe is not an error.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use super::{Report, audit};
 use crate::{
     failure::Failure,
     operator::{Operator, Target},
-    output::say,
+    output::{printable, say},
 };
 
 /// Derive every award again and compare all balances, counters and total limits with their records
@@ -46,7 +46,7 @@ async fn run_on(operator: &Operator, in_json: bool) -> Result<(), Failure> {
                 if in_json {
                     say!("{}", serde_json::to_string(&difference).unwrap_or_default());
                 } else {
-                    say!("{difference}");
+                    say!("{}", printable(&difference.to_string()));
                 }
             });
         },

@@ -144,6 +144,20 @@ SURVEY_RESPONSE, at 2024-10-01T07:00:00.000Z:
 }
 
 #[tokio::test]
+async fn what_a_request_contained_cannot_steer_a_terminal() {
+    let app = App::start().await;
+    let event = "\u{1b}[2Jreview\u{202e}";
+    let body = json!({"playerUniqueId": "p\u{7}1", "events": {event: {}}});
+    assert_tracked(&app.track_once("k-1", body.to_string()).await);
+    for arguments in [&["history", "--player", "p\u{7}1"][..], &["explain", "player", "p\u{7}1", "key#k-1"]] {
+        let said = punchcard(&app, arguments).await;
+        assert!(said.output.contains(r"\u{1b}[2Jreview\u{202e}"), "{}", said.output);
+        let is_plain = |char: char| char == '\n' || !(char.is_control() || char == '\u{202e}');
+        assert!(said.output.chars().all(is_plain), "{:?}", said.output);
+    }
+}
+
+#[tokio::test]
 async fn a_request_of_a_player_is_explained_event_by_event() {
     let app = App::start().await;
     let body = json!({"playerUniqueId": "p-1", "events": {"place_order": {"total_amount": 80}, "unknown": {}}});
