@@ -39,7 +39,12 @@ punchcard() { target/debug/punchcard "$@" --stack "$stack" --endpoint "$endpoint
 # Beside SAM's own, whose paths it keeps.
 template=.aws-sam/build/without-sums.yaml
 echo "sam deploy, without $(of_stack template .aws-sam/build/template.yaml "$template") …"
+# First with the tables of 0.1.0, which had no index.
+newer="$template"
+template=.aws-sam/build/without-indexes.yaml
+of_stack older "$newer" "$template"
 deploy
+template="$newer"
 check "sam deploy" "11 functions [256], 6 tables" "$(state)"
 url="$endpoint/_aws/execute-api/$(of_stack routes "$stack")/\$default"
 
@@ -60,12 +65,16 @@ activity_kept
 refusals "$url" "$api_key"
 call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
 
-echo "sam deploy, with more memory …"
+echo "sam deploy, with the index and more memory …"
 deploy MemorySize=512
 check "sam deploy, an update" "11 functions [512], 6 tables" "$(state)"
 tokens "$url" shop-app "$secret"
 kept "$url" "$api_key"
 activity_kept
+call "GET activities, recorded before the index" 200 '"activityId":"activity-1"' \
+  "$url/client/users/correlation-1/activities?limit=5" "${bearer[@]}"
+call "GET explanation" 200 '"reason":"PAID"' \
+  "$url/client/users/correlation-1/activities/activity-1/explanation" "${bearer[@]}"
 call "POST clientEvent, once more" 409 '"reason":"DUPLICATE_ID"' \
   "$url/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d "$event"
 call "POST activity, once more" 400 '"errorMessage":"ActivityID already exists"' \

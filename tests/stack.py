@@ -1,4 +1,4 @@
-"""What sam-deploy.sh does to a stack beside SAM: `stack.py template FROM TO`, `stack.py routes|state NAME`.
+"""What sam-deploy.sh does to a stack beside SAM: `stack.py template|older FROM TO`, `stack.py routes|state NAME`.
 
 Runs in the SAM CLI's environment, which has boto3.
 """
@@ -19,6 +19,18 @@ def template(source, target):
         del resources[name]
     Path(target).write_text(yaml_dump(content))
     print(", ".join(sums))
+
+
+def older(source, target):
+    """Writes the template with the tables as 0.1.0 had them, without indexes, so that an upgrade adds them."""
+    content = yaml_parse(Path(source).read_text())
+    for resource in content["Resources"].values():
+        table = resource["Properties"]
+        if table.pop("GlobalSecondaryIndexes", None):
+            keys = {part["AttributeName"] for part in table["KeySchema"]}
+            defined = table["AttributeDefinitions"]
+            table["AttributeDefinitions"] = [one for one in defined if one["AttributeName"] in keys]
+    Path(target).write_text(yaml_dump(content))
 
 
 def routes(stack):
@@ -57,4 +69,4 @@ def state(stack):
 
 
 command, *arguments = sys.argv[1:]
-{"template": template, "routes": routes, "state": state}[command](*arguments)
+{"template": template, "older": older, "routes": routes, "state": state}[command](*arguments)

@@ -18,7 +18,7 @@ use crate::{
     difference::{Difference, Document},
     failure::Failure,
     operator::{Operator, Target, with_spinner},
-    output::{self, say},
+    output::{self, notice, say},
     set_up,
 };
 
@@ -158,6 +158,9 @@ async fn apply(new: Document<'_>, how: Applying, operator: &Operator, in_json: b
     }
     let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
+    if let Some(version) = operator.admin.adopt_rules(now).await? {
+        notice(format_args!("moved version {version}, which release 0.1.0 applied, into the history"));
+    }
     let version = if changed {
         let annotation = Annotation { note: how.note, applied_by: operator.identity().await };
         let applying = operator.admin.apply_rules(new.json, seen, &annotation, now);

@@ -102,6 +102,24 @@ async fn unknown_versions_and_unusable_notes_are_refused() {
     assert!(apply(&app, ONE, &["--note", &"é".repeat(500)]).await.succeeded);
 }
 
+#[tokio::test]
+async fn applying_the_rules_of_version_0_1_0_again_keeps_them_in_the_history() {
+    let app = App::start().await;
+    // As that version stored them: one chunk beside the callers, and no marker.
+    app.remove("Catalog", [("part", "open"), ("id", "current")]).await;
+    let n = |number: u64| AttributeValue::N(number.to_string());
+    let s = |text: &str| AttributeValue::S(text.to_owned());
+    let put = app.dynamo().put_item().table_name(format!("{}Catalog", app.prefix));
+    let put = put.item("part", s("open")).item("id", s("rules#0000")).item("json", s(r#"{"sections":["One"]}"#));
+    let put = put.item("version", n(7)).item("chunks", n(1)).item("createdAt", s("2026-01-01T00:00:00.000Z"));
+    put.send().await.expect("stored");
+    let said = apply(&app, ONE, &[]).await;
+    assert!(said.errors.contains("moved version 7"), "{}", said.errors);
+    assert!(ok(said).contains("No changes. The current version is 7."));
+    let history = punchcard(&app, &["catalog", "history", "--json", "--limit", "1"]).await.json();
+    assert_eq!(history[0]["version"], 7);
+}
+
 /// Answers every call as STS answers `GetCallerIdentity`.
 async fn identities() -> String {
     let answer = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
