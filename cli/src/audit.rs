@@ -172,7 +172,7 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
             progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
             for request in page.items {
                 match request {
-                    Ok(request) => self.add(Derived::player_events(&request, &self.catalogs).await?)?,
+                    Ok(request) => self.add(Derived::player_events(&request, &self.catalogs, reader).await?)?,
                     Err(id) => self.unreadable(format!("player request {id}")),
                 }
             }
@@ -201,6 +201,9 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
             self.totals.add(name, *amount);
         }
         self.totals.is_partial |= derived.is_partial;
+        if let Some(alias) = &derived.alias {
+            self.sums.add_alias(&derived.member, alias)?;
+        }
         self.sums.add(&derived.member, &derived.adds, derived.is_partial)?;
         Ok(())
     }

@@ -1,15 +1,23 @@
-//! What a record added to its member and to total limits, derived with the catalog of its version.
+//! The effects of a record on its member and on total limits, derived with the catalog of its version.
+
+use std::time::Duration;
 
 use punchcard_rewards::{Award, Counter};
-use punchcard_store::{Evaluation, StoreError, StoredActivity, StoredPlayerEvents};
+use punchcard_store::{Evaluation, LedgerReader, StoreError, StoredActivity, StoredPlayerEvents};
+use tokio::time::Instant;
 
 use super::{Catalogs, Difference};
+
+/// Time limit of finding the customer of a player.
+const READ_LIMIT: Duration = Duration::from_secs(30);
 
 /// The derived effects of one record.
 #[derive(Debug)]
 pub(super) struct Derived {
     /// The member that was credited.
     pub member: String,
+    /// The player, if it is an alias of the member.
+    pub alias: Option<String>,
     /// Balances and counters of the member, and what the record added to each.
     pub adds: Vec<(String, u64)>,
     /// Total limits, and what the record added to each.
@@ -99,8 +107,22 @@ impl Derived {
         derive(activity, catalogs).await
     }
 
-    pub async fn player_events(request: &StoredPlayerEvents, catalogs: &Catalogs) -> Result<Self, StoreError> {
-        derive(request, catalogs).await
+    pub async fn player_events(
+        request: &StoredPlayerEvents,
+        catalogs: &Catalogs,
+        reader: &LedgerReader,
+    ) -> Result<Self, StoreError> {
+        let mut derived = derive(request, catalogs).await?;
+        // Version 0.1.0 did not store the customer of a merged player.
+        if derived.is_unversioned {
+            let keys = [derived.member.clone()];
+            let found = reader.members_by_key(&keys, Instant::now() + READ_LIMIT).await?;
+            derived.member = found.into_iter().find_map(|item| item.customer).unwrap_or(derived.member);
+        }
+        if derived.member != format!("player#{}", request.player_id) {
+            derived.alias = Some(request.player_id.clone());
+        }
+        Ok(derived)
     }
 
     /// A record of which only the award that it claims is known.
@@ -109,6 +131,7 @@ impl Derived {
         let difference = claimed.is_none().then(|| Difference::Unreadable { record: record.name() });
         Derived {
             member: record.member().to_owned(),
+            alias: None,
             adds: claimed.unwrap_or_default(),
             totals: Vec::new(),
             difference,
@@ -143,5 +166,14 @@ async fn derive(record: &impl Record, catalogs: &Catalogs) -> Result<Derived, St
     let difference =
         (derived != stored).then(|| Difference::Award { record: record.name(), stored: stored.to_owned(), derived });
     let member = record.member().to_owned();
-    Ok(Derived { member, adds, totals, difference, unusable: None, is_unversioned: false, is_partial: false })
+    Ok(Derived {
+        member,
+        alias: None,
+        adds,
+        totals,
+        difference,
+        unusable: None,
+        is_unversioned: false,
+        is_partial: false,
+    })
 }

@@ -1,6 +1,6 @@
 //! The comparison of members and total limits with the sums of the records.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use punchcard_models::member::MemberId;
 use punchcard_store::{LedgerReader, StoreError, StoredMember};
@@ -113,14 +113,11 @@ impl Members<'_> {
                 tokio::time::sleep(PAUSE).await;
             }
             let before = self.member(id).await?;
-            let sums = self.sums_of(id, read + 1 == READS).await?;
+            let is_last = read + 1 == READS;
+            let sums = self.sums_of(id, is_last).await?;
             let after = self.member(id).await?;
             remaining = differences(&after, &sums);
-            if remaining.is_empty() {
-                return Ok(());
-            }
-            // A member in use: its records were read at other times than its item.
-            if before.version != after.version && differences(&before, &sums).is_empty() {
+            if remaining.is_empty() || (before.version != after.version && lie_between(&before, &sums, &after)) {
                 return Ok(());
             }
         }
@@ -138,8 +135,9 @@ impl Members<'_> {
         Ok(found.into_iter().next().unwrap_or_else(missing))
     }
 
-    /// Adds up the records of one member. `with_aliases` also looks for records of players that stand for it.
-    async fn sums_of(&self, id: &MemberId, with_aliases: bool) -> Result<MemberSums, StoreError> {
+    /// Adds up the records of one member. `with_new_aliases` also looks for players that became aliases of it since the
+    /// records were read.
+    async fn sums_of(&self, id: &MemberId, with_new_aliases: bool) -> Result<MemberSums, AuditError> {
         let mut sums = MemberSums::default();
         let (mut activities, mut requests) = (Vec::new(), Vec::new());
         match id {
@@ -148,8 +146,9 @@ impl Members<'_> {
                 self.reader.activities_of(id, deadline, |activity| activities.push(activity)).await?;
             }
             MemberId::Player(player) => {
-                let mut players = vec![player.clone()];
-                if with_aliases {
+                let mut players = BTreeSet::from([player.clone()]);
+                players.extend(self.sums.aliases_of(&id.to_string())?.iter().filter_map(|alias| alias.parse().ok()));
+                if with_new_aliases {
                     players.extend(self.reader.aliases_of(id).await?);
                 }
                 for player in players {
@@ -161,8 +160,11 @@ impl Members<'_> {
         for activity in &activities {
             add(&mut sums, Derived::activity(activity, &self.catalogs).await?);
         }
-        for request in requests.iter().filter(|request| request.member_id == key) {
-            add(&mut sums, Derived::player_events(request, &self.catalogs).await?);
+        for request in &requests {
+            let derived = Derived::player_events(request, &self.catalogs, self.reader).await?;
+            if derived.member == key {
+                add(&mut sums, derived);
+            }
         }
         Ok(sums)
     }
@@ -173,6 +175,19 @@ fn add(sums: &mut MemberSums, derived: Derived) {
     for (name, amount) in derived.adds {
         sums.add(name, amount);
     }
+}
+
+/// Returns true if a member's sums are at least its numbers before, and at most those after: the member is in use, and
+/// its records were read at other times than its item. Numbers only grow.
+fn lie_between(before: &StoredMember, sums: &MemberSums, after: &StoredMember) -> bool {
+    let orders = |member| {
+        let order = |difference| match difference {
+            Difference::Member { stored, derived, .. } => stored.cmp(&derived),
+            _ => Ordering::Equal,
+        };
+        differences(member, sums).into_iter().map(order)
+    };
+    orders(before).all(Ordering::is_lt) && orders(after).all(Ordering::is_gt)
 }
 
 /// Returns the attributes of a member that are not the sums of its records.

@@ -1,4 +1,4 @@
-//! Sums by member and attribute, in a temporary database on disk.
+//! Sums by member and attribute, and aliases, in a temporary database on disk.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ const BUFFERED_SUMS: usize = 50_000;
 /// The attribute that marks members with records whose counters are unknown.
 const PARTIAL: &str = "";
 
-/// Sums by member and attribute.
+/// Sums by member and attribute, and the aliases of members.
 pub(super) struct Sums {
     database: Connection,
     buffer: HashMap<(String, String), u64>,
@@ -39,7 +39,8 @@ impl Sums {
         let database = Connection::open("")?;
         database.execute_batch(
             "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;
-             CREATE TABLE sums (member TEXT, name TEXT, sum INTEGER, PRIMARY KEY (member, name)) WITHOUT ROWID;",
+             CREATE TABLE sums (member TEXT, name TEXT, sum INTEGER, PRIMARY KEY (member, name)) WITHOUT ROWID;
+             CREATE TABLE aliases (member TEXT, player TEXT, PRIMARY KEY (member, player)) WITHOUT ROWID;",
         )?;
         Ok(Sums { database, buffer: HashMap::new() })
     }
@@ -71,6 +72,25 @@ impl Sums {
             }
         }
         transaction.commit()
+    }
+
+    /// Notes that a player is an alias of a member.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn add_alias(&self, member: &str, player: &str) -> Result<(), rusqlite::Error> {
+        let mut add = self.database.prepare_cached("INSERT OR IGNORE INTO aliases VALUES (?1, ?2)")?;
+        add.execute([member, player])?;
+        Ok(())
+    }
+
+    /// Returns the players that are aliases of a member.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn aliases_of(&self, member: &str) -> Result<Vec<String>, rusqlite::Error> {
+        let mut aliases = self.database.prepare_cached("SELECT player FROM aliases WHERE member = ?1")?;
+        aliases.query_map([member], |row| row.get(0))?.collect()
     }
 
     /// Removes and returns the sums of a member.

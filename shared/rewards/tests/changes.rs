@@ -195,7 +195,7 @@ fn condition() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What offers and campaigns have in common.
+/// The members that offers and campaigns share.
 fn rule() -> impl Strategy<Value = Value> {
     let (from, days) = (option::of(1..9u32), option::of(1..6u32));
     (from, days, vec(condition(), 0..3), option::of(1..3u64)).prop_map(|(from, days, conditions, limit)| {
@@ -379,7 +379,7 @@ fn usage(used: &[u64]) -> Usage {
 }
 
 proptest! {
-    /// Where a change permits several values, each of them pays, in every combination.
+    /// Each of several values that a change permits pays, in every combination.
     #[test]
     fn a_change_would_have_paid(catalog in catalog(), sent in sent(), used in vec(0..3u64, 6)) {
         let (data, usage) = (data(&sent.data), usage(&used));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use support::{as_json, data, moment, read};
 
-/// What an activity or event is, beyond a check-in of account A-1 on 2024-10-01.
+/// An activity or event, where it differs from a check-in of account A-1 on 2024-10-01.
 struct Case<'a> {
     trigger: Trigger<'a>,
     channel: &'a str,

@@ -23,6 +23,9 @@ use crate::{
 const READ: &str = "read all records";
 /// Number of activities in a page of one member's.
 const PAGE: usize = 500;
+/// Maximum number of items in a page of a table. DynamoDB ends a page after 1 MB anyway; the embedded store first reads
+/// as many items as it may return.
+const MAX_SCANNED: i32 = 3000;
 
 /// Reads records and members.
 #[derive(Debug, Clone)]
@@ -120,7 +123,7 @@ impl LedgerReader {
         read: impl Fn(&Item) -> Option<T>,
         key: impl Fn(&Item) -> Option<String>,
     ) -> Result<Page<T>, StoreError> {
-        let scan = self.client.scan().table_name(table).consistent_read(true);
+        let scan = self.client.scan().table_name(table).consistent_read(true).limit(MAX_SCANNED);
         let scan = scan.set_exclusive_start_key(start.map(|start| start.0));
         let page = scan.send().await.map_err(|error| StoreError::read(READ, &error))?;
         let items = page.items.unwrap_or_default();

@@ -239,6 +239,28 @@ async fn the_command_reports_in_words_and_in_json() {
 }
 
 #[tokio::test]
+async fn a_merged_player_of_version_0_1_0_counts_for_its_customer() {
+    let app = App::with_catalog(
+        &serde_json::from_str(r#"{"channelMerging":"email","campaigns":[{"id":"VISIT","event":"visit","points":3}]}"#)
+            .expect("JSON"),
+    )
+    .await;
+    for player in ["p-1", "p-2", "p-2"] {
+        app.did_as(player, ("email", "a@b.example"), "visit").await;
+    }
+    for item in app.items("PlayerEvents").await {
+        let update = app.dynamo().update_item().table_name(format!("{}PlayerEvents", app.prefix));
+        let update = update.key("playerId", item["playerId"].clone()).key("recordId", item["recordId"].clone());
+        let update = update.update_expression("REMOVE catalogVersion, customer").send();
+        update.await.expect("a record as version 0.1.0 stored it");
+    }
+    let (report, differences) = audited(&app).await;
+    assert_eq!((report.records, report.unversioned, differences), (3, 3, vec![]));
+    app.set("Members", [("memberId", "player#p-1")], "points", n(10)).await;
+    assert_eq!(audited(&app).await.1, [member("player#p-1", "points", 10, 9)]);
+}
+
+#[tokio::test]
 async fn records_without_a_version_are_counted_apart_and_their_balances_audited() {
     let programme = recorded().await;
     let update = programme.app.dynamo().update_item().table_name(format!("{}Activities", programme.app.prefix));

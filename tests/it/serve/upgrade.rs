@@ -55,7 +55,7 @@ async fn a_store_of_version_0_1_0_is_upgraded_by_serve_and_keeps_working() {
     let token: Value = request.send().await.expect("an answer").json().await.expect("JSON");
     let token = token["access_token"].as_str().expect("a token");
 
-    // What was recorded before is there, and counts.
+    // Earlier records are there, and count.
     let none = Value::Null;
     let listed = activities(&server, "GET", "session-1/activities", token, &none).await;
     let ids: Vec<_> =

@@ -103,7 +103,7 @@ async fn the_list_is_that_of_the_member() {
     for correlation_id in ["c-1", "c-2"] {
         let mut ids = page(&programme, correlation_id, "").await.0;
         ids.sort();
-        // What was sent before the session stays the correlation id's own.
+        // An activity from before the session stays the correlation id's own.
         assert_eq!(ids, ["a-1", "a-2"], "{correlation_id}");
     }
     // An account and a correlation id of one name are two members.
