@@ -103,12 +103,12 @@ pub static TRACK_EVENT: Route = Route {
     ],
 };
 
-/// `GET /integrations/player/{playerUniqueId}`
+/// `GET /integrations/player/{playerUniqueId}`, also below the published SDKs' `/api/v3.0`
 pub static GET_PLAYER: Route = Route {
     function: "get-player",
     dialect: Dialect::PlayerEvents,
     method: Method::GET,
-    paths: &["/integrations/player/{playerUniqueId}"],
+    paths: &["/integrations/player/{playerUniqueId}", "/api/v3.0/integrations/player/{playerUniqueId}"],
 };
 
 /// All routes. The first route of a path also handles the methods that no route of the path supports.

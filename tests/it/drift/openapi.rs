@@ -63,6 +63,7 @@ const STORIES: &[&[(&str, &str, u16)]] = &[
         ("send-activity-without-id", "OtherPayload", 422),
     ],
     &[("get-player", "", 404), ("track-event", "PlaceOrderAndReview", 200), ("get-player", "", 200)],
+    &[("get-player-v3", "", 404), ("track-event", "PlaceOrderAndReview", 200), ("get-player-v3", "", 200)],
     &[
         ("track-event", "Reserve", 200),
         ("track-event", "ReserveMerged", 200),

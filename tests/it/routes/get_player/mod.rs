@@ -25,6 +25,8 @@ async fn a_player_has_four_members() {
     app.did("player123", "review").await;
     let expected = json!({"playerUniqueId": "player123", "createdAt": received, "points": 10, "events": 2});
     assert_eq!(app.get_player("player123").await.json(), expected);
+    let path = "/api/v3.0/integrations/player/player123";
+    assert_eq!(app.send(Method::GET, path, &[API_KEY], "").await.json(), expected);
 }
 
 #[tokio::test]
