@@ -23,12 +23,12 @@ struct Cli {
 enum Command {
     Serve(serve::Options),
     Store(store::Options),
-    History(history::Options),
-    Explain(explain::Options),
-    Audit(audit::Options),
     Catalog(catalog::Options),
     Client(client::Options),
     Key(key::Options),
+    History(history::Options),
+    Explain(explain::Options),
+    Audit(audit::Options),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  punchcard completions bash > ~/.local/share/bash-completion/completions/punchcard\n  \
@@ -55,33 +55,19 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<(), Failure> {
+    // The server and the store configure their own logs, and a completion script needs none.
+    if !matches!(command, Command::Serve(_) | Command::Store(_) | Command::Completions { .. }) {
+        punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
+    }
     match command {
         Command::Serve(options) => serve::run(options).await,
         Command::Store(options) => store::run(options).await,
-        Command::History(options) => {
-            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
-            history::run(options).await
-        }
-        Command::Explain(options) => {
-            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
-            explain::run(options).await
-        }
-        Command::Audit(options) => {
-            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
-            audit::run(options).await
-        }
-        Command::Catalog(options) => {
-            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
-            catalog::run(options).await
-        }
-        Command::Client(options) => {
-            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
-            client::run(options).await
-        }
-        Command::Key(options) => {
-            punchcard_runtime::logs::plain(DEFAULT_LOG_FILTER)?;
-            key::run(options).await
-        }
+        Command::Catalog(options) => catalog::run(options).await,
+        Command::Client(options) => client::run(options).await,
+        Command::Key(options) => key::run(options).await,
+        Command::History(options) => history::run(options).await,
+        Command::Explain(options) => explain::run(options).await,
+        Command::Audit(options) => audit::run(options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "punchcard", &mut script);
