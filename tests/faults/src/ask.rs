@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use lambda_http::{Body, Request, RequestExt as _, http::Method};
+use lambda_http::{
+    Body, Request, RequestExt as _,
+    http::{HeaderValue, Method},
+};
 use punchcard_http::{Route, route};
 use serde_json::{Value, json};
 
@@ -52,11 +55,17 @@ impl Ask {
             Ask::PlayerEvents { key: Some(_), .. } => "player events with a key",
             Ask::PlayerEvents { .. } => "player events",
             Ask::ReadPlayer { .. } => "player read",
+            Ask::DryRun(_) => "dry run",
         }
     }
 
     /// The function that it is for, and the request as API Gateway passes it on.
     pub(crate) fn to_request(&self, caller: &str, credential: &str) -> (&'static Route, Request) {
+        if let Ask::DryRun(ask) = self {
+            let (route, mut request) = ask.to_request(caller, credential);
+            request.headers_mut().insert("prefer", HeaderValue::from_static("dry-run"));
+            return (route, request);
+        }
         let bearer = format!("Bearer {credential}");
         let key = |key: &Option<String>| key.iter().map(|key| ("idempotency-key", key.clone())).collect::<Vec<_>>();
         let post = |body: &Value, headers: Vec<(&'static str, String)>| (Method::POST, Some(body.to_string()), headers);
@@ -104,6 +113,7 @@ impl Ask {
                 let headers = vec![("apikey", credential.to_owned())];
                 (&route::GET_PLAYER, get(headers), vec![("playerUniqueId", player)])
             }
+            Ask::DryRun(_) => unreachable!("a dry run is another request with a header"),
         };
         let content_type = match self {
             Ask::Token { customer: None } => "application/x-www-form-urlencoded",

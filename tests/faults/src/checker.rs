@@ -146,13 +146,17 @@ fn answers(evidence: &Evidence<'_>) {
         let documented: &[u16] = match request.ask {
             Ask::Token { customer: Some(_) } => &[200, 401, 500],
             Ask::ClientEvents { .. } => &[200, 207, 400, 401, 409, 500],
-            Ask::Activity { .. } => &[200, 400, 401, 422, 503],
+            Ask::Activity { .. } | Ask::DryRun(_) => &[200, 400, 401, 422, 503],
             Ask::ReadActivity { .. } | Ask::ReadPlayer { .. } => &[200, 401, 404, 503],
             Ask::OpenSession { .. } => &[200, 401, 404, 409, 503],
             Ask::Token { customer: None } | Ask::ReadBalances { .. } => &[200, 401, 503],
             Ask::PlayerEvents { .. } => &[200, 401, 422, 503],
         };
         let about = [format!("#{number} ")];
+        if matches!(request.ask, Ask::DryRun(_)) {
+            let wrote = evidence.history.writes.iter().any(|write| write.request == Some(number));
+            evidence.check(!wrote, &[&about[0]], || format!("#{number} is a dry run, and wrote"));
+        }
         match request.status() {
             Some(status) if !documented.contains(&status) => {
                 evidence.wrong(format!("#{number} is answered {status}, which its API doesn't know"), &about);

@@ -60,6 +60,8 @@ pub(crate) enum Ask {
     ReadPlayer {
         player: String,
     },
+    /// An activity or player events, as a dry run.
+    DryRun(Box<Ask>),
 }
 
 impl Ask {

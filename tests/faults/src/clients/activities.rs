@@ -122,10 +122,15 @@ impl Life for Activities {
                 None => self.open_session().await,
             },
             14 => self.open_session().await,
-            15..17 => {
+            15 => {
                 if let Some(ask) = self.known_activity() {
                     self.read_back(&ask).await;
                 }
+            }
+            16 => {
+                let known = if self.client.happens(300) { self.known_activity() } else { None };
+                let ask = known.unwrap_or_else(|| self.new_activity());
+                self.client.send_with_token(None, Ask::DryRun(Box::new(ask))).await;
             }
             _ => {
                 let correlation = self.client.one_of(&CORRELATIONS).to_owned();

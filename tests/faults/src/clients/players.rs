@@ -98,6 +98,10 @@ impl Life for Players {
                     self.record(ask).await;
                 }
             }
+            _ if self.client.happens(200) => {
+                let ask = self.new_events();
+                self.send(Ask::DryRun(Box::new(ask))).await;
+            }
             _ => {
                 let player = self.client.one_of(&PLAYERS).to_owned();
                 self.send(Ask::ReadPlayer { player }).await;
