@@ -17,6 +17,8 @@ BEYOND_SCHEMAS = [
     "is also the id of /clientEvents/",
     "extendedData must not have a name more than once",
     "appears more than once, apart from surrounding blanks",
+    # A cursor is opaque.
+    "next must be the one that an earlier page had",
     # An integer, but of more digits than an id has.
     "must be a section's name or integer id",
 ]
