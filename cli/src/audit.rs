@@ -52,32 +52,31 @@ pub enum AuditError {
     Sums(#[from] rusqlite::Error),
 }
 
-/// Called with the number of records that were read since the last call.
-pub trait Progress: Fn(u64) + Send + Sync {}
-
-impl<F: Fn(u64) + Send + Sync> Progress for F {}
-
-/// Audits a store. Calls `found` with each difference.
+/// Audits a store. Calls `progress` with the number of records that were read since the last call, and `found` with each
+/// difference.
 ///
 /// # Errors
 /// The store or the temporary database failed.
 pub async fn audit(
     store: &Store,
-    progress: impl Progress,
+    progress: impl Fn(u64),
     found: impl FnMut(Difference) + Send,
 ) -> Result<Report, AuditError> {
     let reader = LedgerReader::new(store);
     let mut audit = Audit {
-        totals: Totals::before(store, &reader).await?,
+        totals: Totals::default(),
         catalogs: Catalogs::new(store),
         reported_versions: BTreeSet::new(),
         sums: Sums::new()?,
         report: Report::default(),
         found,
     };
-    audit.check_versions(store).await?;
+    audit.read_catalogs(store).await?;
+    audit.totals.read_before(&reader).await?;
     audit.add_activities(&reader, &progress).await?;
     audit.add_player_events(&reader, &progress).await?;
+    // Limits of catalogs that were applied meanwhile.
+    audit.read_catalogs(store).await?;
     let Audit { sums, totals, catalogs, mut report, mut found, .. } = audit;
     let mut members = Members { reader: &reader, catalogs, sums };
     members.compare(&totals, &mut report, &mut found).await?;
@@ -132,10 +131,11 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
     }
 
     /// Reads every applied catalog, also those that no record names.
-    async fn check_versions(&mut self, store: &Store) -> Result<(), AuditError> {
+    async fn read_catalogs(&mut self, store: &Store) -> Result<(), AuditError> {
         for version in totals::versions(store).await? {
-            if let Err(difference) = self.catalogs.of(version).await? {
-                self.unusable(version, difference);
+            match self.catalogs.of(version).await? {
+                Ok(catalog) => self.totals.note(&catalog),
+                Err(difference) => self.unusable(version, difference),
             }
         }
         Ok(())
@@ -147,7 +147,7 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
         }
     }
 
-    async fn add_activities(&mut self, reader: &LedgerReader, progress: &impl Progress) -> Result<(), AuditError> {
+    async fn add_activities(&mut self, reader: &LedgerReader, progress: impl Fn(u64)) -> Result<(), AuditError> {
         let mut start = None;
         loop {
             let page = reader.activities(start).await?;
@@ -165,7 +165,7 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
         }
     }
 
-    async fn add_player_events(&mut self, reader: &LedgerReader, progress: &impl Progress) -> Result<(), AuditError> {
+    async fn add_player_events(&mut self, reader: &LedgerReader, progress: impl Fn(u64)) -> Result<(), AuditError> {
         let mut start = None;
         loop {
             let page = reader.player_events(start).await?;

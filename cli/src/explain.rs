@@ -84,7 +84,10 @@ async fn explain(what: &What, operator: &Operator, in_json: bool) -> Result<(), 
             Ok(())
         }
         None => {
-            say!("The {record} was recorded by version 0.1.0, which did not store the version of its catalog.");
+            say!(
+                "The {} was recorded by version 0.1.0, which did not store the version of its catalog.",
+                printable(&record)
+            );
             say!("It earned {earned}.");
             Ok(())
         }
@@ -116,7 +119,7 @@ async fn print(record: &str, evaluation: &Evaluation, operator: &Operator, in_js
     for (occurrence, rules) in explained() {
         say!("{}, at {}:", printable(occurrence.name()), occurrence.at);
         if rules.is_empty() {
-            say!("  No rule answers to it.");
+            say!("  No rule is defined for it.");
         }
         for explanation in rules {
             say!("  {explanation}");

@@ -17,8 +17,8 @@ use super::{
 const READS: u32 = 6;
 /// The pause before a member is read again. The index of activities is eventually consistent.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Time limit of reading one member's records.
-const READ_LIMIT: Duration = Duration::from_mins(5);
+/// Time limit of one read.
+const READ_LIMIT: Duration = Duration::from_mins(1);
 /// Prefix of the keys of total limits.
 const TOTAL: &str = "cap#";
 /// Prefixes of the attributes that records add to.
@@ -136,37 +136,46 @@ impl Members<'_> {
     }
 
     /// Adds up the records of one member. `with_new_aliases` also looks for players that became aliases of it since the
-    /// records were read.
+    /// records were read. Records that cannot be read were reported when they were.
     async fn sums_of(&self, id: &MemberId, with_new_aliases: bool) -> Result<MemberSums, AuditError> {
-        let mut sums = MemberSums::default();
-        let (mut activities, mut requests) = (Vec::new(), Vec::new());
-        match id {
-            MemberId::Account(_) | MemberId::Correlation(_) => {
-                let deadline = Instant::now() + READ_LIMIT;
-                self.reader.activities_of(id, deadline, |activity| activities.push(activity)).await?;
-            }
-            MemberId::Player(player) => {
-                let mut players = BTreeSet::from([player.clone()]);
-                players.extend(self.sums.aliases_of(&id.to_string())?.iter().filter_map(|alias| alias.parse().ok()));
-                if with_new_aliases {
-                    players.extend(self.reader.aliases_of(id).await?);
-                }
-                for player in players {
-                    self.reader.requests_of(&player, |request| requests.extend(request)).await?;
-                }
-            }
+        let MemberId::Player(player) = id else { return self.sums_of_activities(id).await };
+        let mut players = BTreeSet::from([player.clone()]);
+        players.extend(self.sums.aliases_of(&id.to_string())?.iter().filter_map(|alias| alias.parse().ok()));
+        if with_new_aliases {
+            players.extend(self.reader.aliases_of(id).await?);
         }
-        let key = id.to_string();
-        for activity in &activities {
-            add(&mut sums, Derived::activity(activity, &self.catalogs).await?);
-        }
-        for request in &requests {
-            let derived = Derived::player_events(request, &self.catalogs, self.reader).await?;
-            if derived.member == key {
-                add(&mut sums, derived);
+        let (key, mut sums) = (id.to_string(), MemberSums::default());
+        for player in players {
+            let mut start = None;
+            loop {
+                let page = self.reader.requests_of(&player, start).await?;
+                for request in page.items.into_iter().flatten() {
+                    let derived = Derived::player_events(&request, &self.catalogs, self.reader).await?;
+                    if derived.member == key {
+                        add(&mut sums, derived);
+                    }
+                }
+                start = page.next;
+                if start.is_none() {
+                    break;
+                }
             }
         }
         Ok(sums)
+    }
+
+    async fn sums_of_activities(&self, id: &MemberId) -> Result<MemberSums, AuditError> {
+        let (mut sums, mut after) = (MemberSums::default(), None);
+        loop {
+            let (activities, next) = self.reader.activities_of(id, after.as_ref(), Instant::now() + READ_LIMIT).await?;
+            for activity in activities.into_iter().flatten() {
+                add(&mut sums, Derived::activity(&activity, &self.catalogs).await?);
+            }
+            after = next;
+            if after.is_none() {
+                return Ok(sums);
+            }
+        }
     }
 }
 
@@ -204,4 +213,22 @@ fn differences(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
         (!agrees).then(|| Difference::Member { member: member.key.clone(), name: name.clone(), stored, derived })
     };
     names.into_iter().filter_map(difference).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_member_in_use_has_sums_between_its_numbers_before_and_after() {
+        let numbers = |points: u64| BTreeMap::from([("points".to_owned(), points), ("events".to_owned(), 1)]);
+        let member =
+            |points| StoredMember { key: "player#p".into(), customer: None, numbers: numbers(points), version: 0 };
+        let sums = MemberSums { sums: numbers(5), is_partial: false };
+        for (before, after, agrees) in [(5, 5, true), (4, 6, true), (5, 6, true), (6, 7, false), (3, 4, false)] {
+            assert_eq!(lie_between(&member(before), &sums, &member(after)), agrees, "{before} {after}");
+        }
+    }
 }

@@ -1,12 +1,9 @@
 //! Total limits, whose uses any member's record may add to.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use punchcard_rewards::Counter;
-use punchcard_store::{Admin, HistoryReader, LedgerReader, Store, StoreError};
+use punchcard_rewards::{Catalog, Counter};
+use punchcard_store::{Admin, LedgerReader, Store, StoreError};
 use tokio::time::Instant;
 
 /// Time limit of reading total limits.
@@ -16,6 +13,7 @@ const READ_LIMIT: Duration = Duration::from_mins(1);
 ///
 /// Uses only grow. A record that was written before the audit is counted, and one that is written during it may be, so
 /// the sum is at least the value before and at most the value after.
+#[derive(Debug, Default)]
 pub(super) struct Totals {
     before: BTreeMap<String, u64>,
     sums: BTreeMap<String, u64>,
@@ -24,26 +22,22 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    /// Reads the total limits of all applied catalogs.
+    /// Notes the total limits of a catalog. One that was not noted before is unused so far.
+    pub fn note(&mut self, catalog: &Catalog) {
+        for rule in catalog.rules().filter(|rule| rule.has_total_limit()) {
+            self.before.entry(Counter::TotalUses.name(rule.id())).or_default();
+        }
+    }
+
+    /// Reads the values of the noted limits, before any record is read.
     ///
     /// # Errors
     /// The store failed.
-    pub async fn before(store: &Store, reader: &LedgerReader) -> Result<Self, StoreError> {
-        let history = HistoryReader::new(store);
-        let mut names = BTreeSet::new();
-        for version in versions(store).await? {
-            let catalog = match history.of(version).await {
-                Ok(Some(catalog)) => catalog,
-                Ok(None) | Err(StoreError::Corrupt { .. }) => continue,
-                Err(error) => return Err(error),
-            };
-            let limited = catalog.rules().filter(|rule| rule.has_total_limit());
-            names.extend(limited.map(|rule| Counter::TotalUses.name(rule.id())));
-        }
-        let names: Vec<_> = names.into_iter().collect();
+    pub async fn read_before(&mut self, reader: &LedgerReader) -> Result<(), StoreError> {
+        let names: Vec<_> = self.before.keys().cloned().collect();
         let items = reader.members_by_key(&names, Instant::now() + READ_LIMIT).await?;
-        let before = items.into_iter().flat_map(|item| item.numbers).collect();
-        Ok(Totals { before, sums: BTreeMap::new(), is_partial: false })
+        self.before.extend(items.into_iter().flat_map(|item| item.numbers));
+        Ok(())
     }
 
     pub fn add(&mut self, name: &str, amount: u64) {
@@ -54,9 +48,12 @@ impl Totals {
     /// Returns the sum of a total limit if it contradicts the value after the records were read.
     pub fn contradicts(&self, name: &str, after: u64) -> Option<u64> {
         let sum = self.sums.get(name).copied().unwrap_or(0);
-        // Without a value before, the limit is one of a missing catalog: only equality can be asked for.
-        let before = self.before.get(name).copied().unwrap_or(if self.sums.contains_key(name) { 0 } else { after });
-        let least = if self.is_partial { 0 } else { before };
+        let least = match self.before.get(name) {
+            _ if self.is_partial => 0,
+            Some(before) => *before,
+            // No catalog has this limit, so no request adds to it.
+            None => after,
+        };
         ((sum < least) || (sum > after)).then_some(sum)
     }
 
@@ -81,4 +78,27 @@ pub(super) async fn versions(store: &Store) -> Result<Vec<u64>, StoreError> {
     }
     versions.sort_unstable();
     Ok(versions)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_lies_between_the_values_before_and_after_the_records_were_read() {
+        let catalog = r#"{"campaigns":[{"id":"RUSH","event":"e","points":1,"limits":{"usesInTotal":9}}]}"#;
+        let mut totals = Totals::default();
+        totals.note(&Catalog::from_json(catalog).expect("a catalog"));
+        // The first use came after its table was read.
+        assert_eq!(totals.contradicts("cap#RUSH", 1), None);
+        totals.add("cap#RUSH", 2);
+        assert_eq!(totals.contradicts("cap#RUSH", 2), None);
+        assert_eq!(totals.contradicts("cap#RUSH", 3), None);
+        assert_eq!(totals.contradicts("cap#RUSH", 1), Some(2));
+        totals.before.insert("cap#RUSH".to_owned(), 3);
+        assert_eq!(totals.contradicts("cap#RUSH", 3), Some(2));
+        assert_eq!(totals.contradicts("cap#UNKNOWN", 1), Some(0));
+        totals.is_partial = true;
+        assert_eq!(totals.contradicts("cap#RUSH", 3), None);
+    }
 }

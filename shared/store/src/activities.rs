@@ -297,7 +297,7 @@ pub(crate) fn read(item: &Item) -> Option<StoredActivity> {
         note: text("note"),
         extended_data: text("extendedData"),
         earned: text("earned")?,
-        basis: Basis::read(item),
+        basis: Basis::read(item).ok()?,
         account_loyalty_id: text("accountLoyaltyId"),
         anonymous: item.contains_key(ANONYMOUS),
     })

@@ -85,6 +85,19 @@ impl ActivityPages {
         limit: usize,
         deadline: Instant,
     ) -> Result<ActivityPage, StoreError> {
+        let (items, next) = self.items(member, after, limit, deadline).await?;
+        let readable = |item: Result<_, String>| item.map_err(|_| StoreError::corrupt(LIST, "a stored activity"));
+        Ok(ActivityPage { activities: items.into_iter().map(readable).collect::<Result<_, _>>()?, next })
+    }
+
+    /// Returns the same as [`page`](Self::page), with the id of an activity that cannot be read in its place.
+    pub(crate) async fn items(
+        &self,
+        member: &MemberId,
+        after: Option<&Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<(Vec<Result<StoredActivity, String>>, Option<Position>), StoreError> {
         let mut positions = self.positions(member, after, limit + 1).await?;
         let has_more = positions.len() > limit;
         positions.truncate(limit);
@@ -92,12 +105,12 @@ impl ActivityPages {
         for positions in positions.chunks(MAX_READ_ITEMS) {
             let keys = positions.iter().map(|at| Item::from([("activityId".into(), s(&at.activity_id))])).collect();
             for item in read_items(&self.client, LIST, &self.table, keys, deadline).await? {
-                let activity = read(&item).ok_or(StoreError::corrupt(LIST, "a stored activity"))?;
-                found.insert(activity.activity_id.clone(), activity);
+                let id = item.text("activityId").unwrap_or_default().to_owned();
+                found.insert(id.clone(), read(&item).ok_or(id));
             }
         }
-        let activities = positions.iter().filter_map(|at| found.remove(&*at.activity_id)).collect();
-        Ok(ActivityPage { activities, next: if has_more { positions.pop() } else { None } })
+        let items = positions.iter().filter_map(|at| found.remove(&*at.activity_id)).collect();
+        Ok((items, if has_more { positions.pop() } else { None }))
     }
 
     async fn positions(

@@ -20,6 +20,7 @@ use crate::{
     item::{Attributes as _, Item, n},
 };
 
+const DERIVE: &str = "derive an award";
 const CATALOG_VERSION: &str = "catalogVersion";
 const COUNTERS: &str = "counters";
 
@@ -94,7 +95,7 @@ impl Evaluation {
     /// The store call failed, or the version is missing or damaged.
     pub async fn catalog(&self, history: &HistoryReader) -> Result<Arc<Catalog>, StoreError> {
         let catalog = history.of(self.basis.catalog_version).await?;
-        catalog.ok_or(StoreError::corrupt("derive an award", "a missing version of the catalog"))
+        catalog.ok_or(StoreError::corrupt(DERIVE, "a missing version of the catalog"))
     }
 
     /// The member as offers target it.
@@ -130,14 +131,25 @@ impl StoredOccurrence {
 }
 
 impl Basis {
-    /// Reads the basis of a record. Returns `None` for records of version 0.1.0.
-    pub(crate) fn read(item: &Item) -> Option<Self> {
-        let catalog_version = item.number(CATALOG_VERSION)?;
-        let mut usage = Usage::default();
-        for (counter, used) in item.get(COUNTERS).and_then(|map| map.as_m().ok()).into_iter().flatten() {
-            usage.set(counter, used.as_n().ok()?.parse().ok()?);
+    /// Reads the basis of a record, which records of version 0.1.0 don't have.
+    ///
+    /// # Errors
+    /// The basis cannot be read.
+    pub(crate) fn read(item: &Item) -> Result<Option<Self>, StoreError> {
+        if !item.contains_key(CATALOG_VERSION) {
+            return Ok(None);
         }
-        Some(Basis { catalog_version, usage })
+        let read = || {
+            let catalog_version = item.number(CATALOG_VERSION)?;
+            let mut usage = Usage::default();
+            if let Some(counters) = item.get(COUNTERS) {
+                for (counter, used) in counters.as_m().ok()? {
+                    usage.set(counter, used.as_n().ok()?.parse().ok()?);
+                }
+            }
+            Some(Basis { catalog_version, usage })
+        };
+        read().map(Some).ok_or(StoreError::corrupt(DERIVE, "the basis of an award"))
     }
 }
 

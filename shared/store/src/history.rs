@@ -3,7 +3,10 @@
 //! The first chunk of a version also holds its number of chunks, the digest of the whole JSON, a note, and the name of
 //! the one who applied it. Chunks written before these attributes existed hold none of them.
 
-use std::{num::NonZeroUsize, sync::Arc, sync::Mutex};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use lru::LruCache;
@@ -172,7 +175,7 @@ impl HistoryReader {
         Ok(Some(catalog))
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, LruCache<u64, Arc<Catalog>>> {
-        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, LruCache<u64, Arc<Catalog>>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

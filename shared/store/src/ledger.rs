@@ -238,11 +238,11 @@ impl Ledger {
             }
             set_counters(&mut usage, &item);
         }
-        let mut known_totals = BTreeSet::new();
+        let mut read_totals = BTreeSet::new();
         loop {
             let Entry { earned, award, .. } = evaluate(&usage);
             let totals = award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses).map(Spend::name);
-            let unknown: Vec<_> = totals.filter(|name| !known_totals.contains(name)).collect();
+            let unknown: Vec<_> = totals.filter(|name| !read_totals.contains(name)).collect();
             if unknown.is_empty() {
                 item.extend(earned.clone());
                 let too_large = is_too_large(&item, target, &award);
@@ -255,7 +255,7 @@ impl Ledger {
                     usage.set(name, used);
                 }
             }
-            known_totals.extend(unknown);
+            read_totals.extend(unknown);
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::{
     Store,
     activities::{StoredActivity, read as read_activity},
-    activity_pages::ActivityPages,
+    activity_pages::{ActivityPages, Position},
     error::StoreError,
     item::{Attributes as _, Item, s},
     ledger::{CUSTOMER, USED},
@@ -171,50 +171,41 @@ impl LedgerReader {
         found.map(read).transpose()
     }
 
-    /// Calls `each` with every activity of a member, newest first. The index is eventually consistent.
+    /// Reads a page of a member's activities, newest first. The index is eventually consistent.
     ///
     /// # Errors
     /// The store call failed.
     pub async fn activities_of(
         &self,
         member: &MemberId,
+        after: Option<&Position>,
         deadline: Instant,
-        mut each: impl FnMut(StoredActivity),
-    ) -> Result<(), StoreError> {
-        let mut after = None;
-        loop {
-            let page = self.pages.page(member, after.as_ref(), PAGE, deadline).await?;
-            page.activities.into_iter().for_each(&mut each);
-            match page.next {
-                Some(next) => after = Some(next),
-                None => return Ok(()),
-            }
-        }
+    ) -> Result<(Vec<Result<StoredActivity, String>>, Option<Position>), StoreError> {
+        self.pages.items(member, after, PAGE, deadline).await
     }
 
-    /// Calls `each` with every request of a player, ordered by record id.
+    /// Reads a page of a player's requests, ordered by record id.
     ///
     /// # Errors
     /// The store call failed.
     pub async fn requests_of(
         &self,
         player: &PlayerId,
-        mut each: impl FnMut(Result<StoredPlayerEvents, String>),
-    ) -> Result<(), StoreError> {
+        start: Option<Start>,
+    ) -> Result<Page<StoredPlayerEvents>, StoreError> {
         let query = self
             .client
             .query()
             .table_name(&self.player_events)
             .key_condition_expression("playerId = :player")
             .expression_attribute_values(":player", s(player))
+            .set_exclusive_start_key(start.map(|start| start.0))
             .consistent_read(true);
-        let mut items = query.into_paginator().items().send();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|error| StoreError::read(READ, &error))?;
-            let key = || item.text("recordId").unwrap_or_default().to_owned();
-            each(StoredPlayerEvents::read(&item).ok_or_else(key));
-        }
-        Ok(())
+        let page = query.send().await.map_err(|error| StoreError::read(READ, &error))?;
+        let key = |item: &Item| item.text("recordId").unwrap_or_default().to_owned();
+        let items = page.items.unwrap_or_default();
+        let items = items.iter().map(|item| StoredPlayerEvents::read(item).ok_or_else(|| key(item)));
+        Ok(Page { items: items.collect(), next: page.last_evaluated_key.map(Start) })
     }
 
     /// Returns the players that are aliases of a customer. Reads the whole table.

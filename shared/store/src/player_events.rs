@@ -292,7 +292,7 @@ impl StoredPlayerEvents {
             earned: text("earned")?,
             unused: item.contains_key("unused"),
             received_at: text("receivedAt")?,
-            basis: Basis::read(item),
+            basis: Basis::read(item).ok()?,
         })
     }
 }

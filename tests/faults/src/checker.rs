@@ -22,6 +22,9 @@ use crate::{
     world::World,
 };
 
+/// Maximum number of violations that one run reports.
+const MAX_VIOLATIONS: usize = 5;
+
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -88,10 +91,8 @@ pub(crate) fn check(world: &World) -> Vec<Violation> {
 impl Evidence<'_> {
     /// Something is wrong, and lines with one of these words tell how it came.
     pub(crate) fn wrong(&self, what: String, about: &[String]) {
-        /// More of one run help nobody.
-        const ENOUGH: usize = 5;
         let mut found = self.found.borrow_mut();
-        if found.len() < ENOUGH && !found.iter().any(|violation| violation.what == what) {
+        if found.len() < MAX_VIOLATIONS && !found.iter().any(|violation| violation.what == what) {
             found.push(Violation { what, history: self.history.lines(about) });
         }
     }

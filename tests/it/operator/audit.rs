@@ -158,6 +158,19 @@ async fn tampered_player_events_are_found_with_their_record() {
 }
 
 #[tokio::test]
+async fn a_record_whose_counters_cannot_be_read_is_no_old_record() {
+    for (name, value) in [("counters", s("none")), ("catalogVersion", s("1"))] {
+        let programme = recorded().await;
+        // The third survey, for which the limit of two uses was read.
+        programme.send("c-1", "a-4", &activity("SURVEY_RESPONSE")).await;
+        programme.app.set("Activities", [("activityId", "a-4")], name, value).await;
+        let (report, found) = audited(&programme.app).await;
+        assert_eq!(report.unversioned, 0, "{name}");
+        assert_eq!(found[0], Difference::Unreadable { record: "activity a-4".to_owned() }, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_tampered_balance_is_found_with_its_member() {
     let app = recorded().await.app;
     app.set("Members", [("memberId", "corr#c-1")], XYZ, n(1000)).await;

@@ -70,7 +70,7 @@ async fn a_rollback_is_a_new_version_with_the_old_content() {
     ok(apply(&app, ONE, &[]).await);
     ok(apply(&app, TWO, &[]).await);
     let refused = punchcard(&app, &["catalog", "rollback", "2"]).await;
-    assert!(!refused.succeeded && refused.output.contains("Two"), "it asks, and there is nobody to answer");
+    assert!(!refused.succeeded && refused.output.contains("Two"), "confirmation needs a terminal");
     let text = ok(punchcard(&app, &["catalog", "rollback", "2", "--yes"]).await);
     assert!(text.contains("Applied version 4"), "{text}");
     let [old, new] = ["2", "4"].map(|version| ["catalog", "show", "--version", version]);

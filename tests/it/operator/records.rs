@@ -169,7 +169,7 @@ async fn a_request_of_a_player_is_explained_event_by_event() {
         "  BIG_ORDER paid nothing: total_amount must be at least 100, and it was 80. 20 more would have paid 50 points.",
         "  ELECTRONICS paid nothing: category must contain \"electronics\", and it was absent. It would have paid 20 \
          points with category [\"electronics\"].",
-        "  No rule answers to it.",
+        "  No rule is defined for it.",
     ];
     assert_eq!(lines, expected);
     let body = punchcard(&app, &["explain", "player", "p-1", "key#k-1", "--json"]).await.json();

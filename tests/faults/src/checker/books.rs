@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use punchcard::audit::{self, Report};
 
-use super::Violation;
+use super::{MAX_VIOLATIONS, Violation};
 use crate::{wire, world::World};
 
 /// Audits the store. Returns what was audited, and a violation for each difference.
 pub(crate) async fn check(world: &Arc<World>) -> (Report, Vec<Violation>) {
-    /// More of one run help nobody.
-    const ENOUGH: usize = 5;
     let mut differences = Vec::new();
     let store = wire::safe_store(world);
     let audited = audit::audit(&store, |_| {}, |difference| differences.push(difference)).await;
@@ -19,6 +17,6 @@ pub(crate) async fn check(world: &Arc<World>) -> (Report, Vec<Violation>) {
         Err(error) => (Report::default(), Some(format!("the audit failed: {error}"))),
     };
     let said = differences.iter().map(|difference| format!("the audit says: {difference}"));
-    let violations = said.chain(failed).take(ENOUGH).map(|what| Violation { what, history: Vec::new() });
+    let violations = said.chain(failed).take(MAX_VIOLATIONS).map(|what| Violation { what, history: Vec::new() });
     (report, violations.collect())
 }
