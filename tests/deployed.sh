@@ -126,8 +126,10 @@ event='{"clientEvents":[{"clientEventId":"12395199-1565-4565-bf99-3f94ee505d12",
 event+='"clientEvent":"ActivateOffer","clientEventTimestamp":"2024-10-01T07:00:00Z",'
 event+='"clientEventMetadata":{"serveToken":"CiQ3MGU5","section":"Dashboard","channel":"OLB"}}]}'
 activity='{"action":"SURVEY_RESPONSE","channel":"APP","when":"2024-10-01T07:00:00Z"}'
-order='{"playerUniqueId":"player123","events":{"place_order":{"total_amount":"120",'
-order+='"category":["electronics","cosmetics"]},"review":{}}}'
+events='{"playerUniqueId":"player123","events":{"place_order":{"total_amount":"120",'
+events+='"category":["electronics","cosmetics"]},"review":{}}}'
+order='{"customerId":"player123","orderId":"O-1001","orderDate":"2024-10-01T07:00:00Z","totalPaid":90.5,'
+order+='"category":["electronics"]}'
 
 # tokens URL CLIENT SECRET: leaves the headers of both in $customer and $bearer.
 tokens() {
@@ -148,8 +150,15 @@ requests() {
     "$url/client/users/correlation-1/activities/activity-1" "${bearer[@]}" "${json[@]}" -d "$activity"
   call "POST activity, again" 400 '"errorMessage":"ActivityID already exists"' \
     "$url/client/users/correlation-1/activities/activity-1" "${bearer[@]}" "${json[@]}" -d "$activity"
-  call "POST player event" 200 '{}' "$url/integrations/event" "${key[@]}" "${json[@]}" -d "$order"
-  call "POST player event, again" 200 '{}' "$url/integrations/event" "${key[@]}" "${json[@]}" -d "$order"
+  call "POST player" 200 '"gameballId":' "$url/integrations/player" "${key[@]}" "${json[@]}" \
+    -d '{"playerUniqueId":"player123"}'
+  call "POST player event" 200 '{}' "$url/integrations/event" "${key[@]}" "${json[@]}" -d "$events"
+  call "POST player event, again" 200 '{}' "$url/integrations/event" "${key[@]}" "${json[@]}" -d "$events"
+  call "POST order" 200 '"rewardedPoints":20' "$url/api/v4.0/integrations/orders" "${key[@]}" "${json[@]}" -d "$order"
+  call "POST order, again" 200 '"rewardedPoints":20' \
+    "$url/api/v4.0/integrations/orders" "${key[@]}" "${json[@]}" -d "$order"
+  call "POST reward preview" 200 '"totalPoints":5' "$url/api/v4.0/integrations/events/reward-preview" "${key[@]}" \
+    "${json[@]}" -d '{"customerId":"player123","events":{"review":{}}}'
   kept "$url" "$2"
 }
 
@@ -157,8 +166,10 @@ requests() {
 kept() {
   call "GET balances" 200 '"balances":{"ABC":{"loyalty":3},"XYZ":{"loyalty":15}}' \
     "$1/client/users/correlation-1/balances" "${bearer[@]}"
-  call "GET player" 200 '"events":4,"playerUniqueId":"player123","points":150' \
+  call "GET player" 200 '"events":5,"playerUniqueId":"player123","points":170' \
     "$1/integrations/player/player123" -H "APIKey: $2"
+  call "GET balance" 200 '"totalPointsBalance":170' \
+    "$1/api/v4.0/integrations/customers/player123/balance" -H "APIKey: $2"
 }
 
 # refusals URL KEY: what is none of the APIs' business.
@@ -168,7 +179,9 @@ refusals() {
     "$1/v2/events/clientEvent" "${bad[@]}" -H 'x-source-customer-id: customer-1' "${json[@]}" -d "$event"
   call "GET balances, bad token" 401 '"errorCode":"UNAUTHORIZED"' "$1/client/users/correlation-1/balances" "${bad[@]}"
   call "POST player event, bad key" 401 '"code":1000' \
-    "$1/integrations/event" -H 'APIKey: wrong' "${json[@]}" -d "$order"
+    "$1/integrations/event" -H 'APIKey: wrong' "${json[@]}" -d "$events"
+  call "POST customer, bad key" 401 '"type":"Authentication Error"' \
+    "$1/api/v4.0/integrations/customers" -H 'APIKey: wrong' "${json[@]}" -d '{"customerId":"player123"}'
   call "POST clientEvent, malformed" 400 '"status":400' \
     "$1/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d '{'
   call "POST activity, malformed" 400 '"errorCode":"MALFORMED_JSON"' \

@@ -5,19 +5,23 @@ use futures_util::future::{BoxFuture, join_all};
 use get_activity::GetActivity;
 use get_balances::GetBalances;
 use get_player::GetPlayer;
+use get_player_balance::GetPlayerBalance;
 use issue_token::IssueToken;
 use list_activities::ListActivities;
 use open_session::OpenSession;
+use place_order::PlaceOrder;
+use preview_rewards::PreviewRewards;
 use punchcard_http::Route;
 use punchcard_runtime::{Handler, Service};
 use punchcard_store::Store;
+use save_player::SavePlayer;
 use send_activity::SendActivity;
 use send_client_event::SendClientEvent;
 use start_session::StartSession;
 use track_event::TrackEvent;
 
 /// All handlers.
-pub static HANDLERS: [Registered; 11] = [
+pub static HANDLERS: [Registered; 15] = [
     Registered::new::<StartSession>(),
     Registered::new::<SendClientEvent>(),
     Registered::new::<IssueToken>(),
@@ -28,7 +32,11 @@ pub static HANDLERS: [Registered; 11] = [
     Registered::new::<ExplainActivity>(),
     Registered::new::<GetBalances>(),
     Registered::new::<TrackEvent>(),
+    Registered::new::<PreviewRewards>(),
+    Registered::new::<SavePlayer>(),
+    Registered::new::<PlaceOrder>(),
     Registered::new::<GetPlayer>(),
+    Registered::new::<GetPlayerBalance>(),
 ];
 
 /// A handler that can be opened on a store.

@@ -13,7 +13,7 @@ use lambda_http::{
     Body, Request, RequestExt as _, Response,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
 };
-use punchcard_http::{Error, gateway_answer};
+use punchcard_http::{Error, gateway_answer, route::MatchedPath};
 use punchcard_runtime::{Service, refuse};
 
 use crate::{
@@ -31,11 +31,13 @@ pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
             Method::GET => MethodFilter::GET,
             _ => MethodFilter::POST,
         };
-        for &path in route.paths {
+        for path in route.paths.iter().map(|path| path.template) {
             let (service, limits) = (service.clone(), limits.clone());
-            let handler = async move |path: Result<RawPathParams, RawPathParamsRejection>, request: AxumRequest| {
+            let handler = async move |parameters: Result<RawPathParams, RawPathParamsRejection>,
+                                      mut request: AxumRequest| {
+                request.extensions_mut().insert(MatchedPath(path));
                 // A path parameter that is not valid UTF-8 is omitted; the handler reports it in its dialect.
-                from_lambda(answer(&service, &limits, path.ok().as_ref(), request).await)
+                from_lambda(answer(&service, &limits, parameters.ok().as_ref(), request).await)
             };
             router =
                 router.route(path, if route.answers_other_methods(path) { any(handler) } else { on(method, handler) });

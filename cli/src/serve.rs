@@ -111,7 +111,7 @@ fn announce(address: SocketAddr, options: &Options, services: &[Service], new_se
     say!("data       {}", options.location.describe());
     say!("routes");
     for route in services.iter().map(Service::route) {
-        for path in route.paths {
+        for path in route.paths.iter().map(|path| path.template) {
             say!("  {:4} {path}", route.method.as_str());
         }
     }

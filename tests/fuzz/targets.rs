@@ -22,18 +22,20 @@ use lambda_http::{RequestExt as _, http::HeaderValue};
 use punchcard::{demo, embedded, in_process::InProcess};
 use punchcard_fuzz::{Input, bodies, corpus, spoilt};
 use punchcard_http::{
-    Body, Call, Request, Response, Route, auth,
+    Body, Call, Dialect, Request, Response, Route, auth,
     token::{self, Claims, Verifier},
 };
 use punchcard_models::{
     access::{Access, Client, Scope, SecretDigest},
     activity::{self, Activity},
+    api_version::ApiVersion,
     client_event,
     decimal::Decimal,
     fault::{Fault, FaultKind, Faults, MAX_FAULTS, Noted},
     idempotency::IdempotencyKey,
     ids::{ActivityId, ClientEventId, ClientId, CorrelationId, CustomerId, MAX_ID},
     json::{self, At, MAX_DEPTH, Value},
+    order::Order,
     player_events::PlayerEvents,
     session::SessionRequest,
     settings::ChannelMerging,
@@ -97,7 +99,7 @@ fn now() -> Timestamp {
 #[test]
 fn json() {
     let mut seeds = corpus("json");
-    for function in ["send-client-event", "send-activity", "track-event", "start-session"] {
+    for function in ["send-client-event", "send-activity", "track-event", "place-order", "start-session"] {
         seeds.extend(bodies(function));
     }
     feed!(seeds, json_is_read_as_others_read_it_but_for_what_is_refused);
@@ -191,9 +193,21 @@ fn player_events() {
         for merging in [ChannelMerging::None, ChannelMerging::Mobile, ChannelMerging::Email] {
             // Events are told in the order sent, which their canonical form forgets.
             meaning(&input.0, |body| {
-                let request = PlayerEvents::parse(body, merging)?;
+                let request = PlayerEvents::parse(body, ApiVersion::V3, merging)?;
                 let events = request.events_to_json().to_string();
-                Ok((request.player_id, request.address, events))
+                Ok((request.player, events))
+            });
+        }
+    });
+}
+
+#[test]
+fn orders() {
+    feed!([bodies("place-order"), corpus("json")].concat(), |input: &Input| {
+        for version in [ApiVersion::V3, ApiVersion::V4] {
+            meaning(&input.0, |body| {
+                let order = Order::parse(body, version, ChannelMerging::None, now())?;
+                Ok((order.id, order.events.player.clone(), order.events.events_to_json().to_string()))
             });
         }
     });
@@ -287,6 +301,7 @@ fn credentials() {
         request.headers_mut().insert("authorization", header);
         let call = Call {
             request: &request,
+            dialect: Dialect::Activities,
             now: punchcard_runtime::now(),
             deadline: tokio::time::Instant::now() + Duration::from_secs(8),
             request_id: uuid::Uuid::nil(),

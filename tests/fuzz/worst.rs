@@ -9,9 +9,11 @@ use cap::Cap;
 use punchcard_http::MAX_BODY_BYTES;
 use punchcard_models::{
     activity::{self, Activity},
+    api_version::ApiVersion,
     client_event,
     fault::{Faults, MAX_FAULTS},
-    json,
+    json::{self, At},
+    order::Order,
     player_events::PlayerEvents,
     session::SessionRequest,
     settings::ChannelMerging,
@@ -164,7 +166,10 @@ fn read_body(body: &str) {
     bounded(&|faults| drop(json::parse(body, faults, |body| client_event::parse_batch(body, client_events))));
     bounded(&|faults| drop(json::parse(body, faults, |body| Activity::parse(body, activities))));
     bounded(&|faults| drop(json::parse(body, faults, |body| SessionRequest::parse(body, None))));
-    bounded(&|faults| drop(json::parse(body, faults, |body| PlayerEvents::parse(body, ChannelMerging::Email))));
+    let events = |body: At<'_, '_>| PlayerEvents::parse(body, ApiVersion::V3, ChannelMerging::Email);
+    bounded(&|faults| drop(json::parse(body, faults, events)));
+    let order = |body: At<'_, '_>| Order::parse(body, ApiVersion::V3, ChannelMerging::Email, now);
+    bounded(&|faults| drop(json::parse(body, faults, order)));
     bounded(&|faults| drop(json::parse(body, faults, Catalog::parse)));
 }
 

@@ -1,37 +1,22 @@
 //! `POST /integrations/event`: records player events, creates new players and credits the campaigns' awards, all in one
 //! write.
 
-use lambda_http::http::StatusCode;
-use punchcard_http::{Call, Error, Reply, Route, route};
-use punchcard_models::{
-    address::AddressDigest,
-    fault::Faults,
-    idempotency::PayloadDigest,
-    player_events::{PlayerEvent, PlayerEvents},
-};
-use punchcard_rewards::{Award, Catalog, Member, Occurrence, Trigger, Usage};
-use punchcard_runtime::{Admission, Failure, Handler, metrics};
-use punchcard_store::{DigestKeyReader, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RulesReader, Store};
-
-/// The response body. The vendor's clients accept no other.
-const RESPONSE: &str = "{}";
+use punchcard_http::{Call, KEY_REUSED, Reply, Route, route};
+use punchcard_models::{api_version::ApiVersion, fault::Faults, player_events::PlayerEvents};
+use punchcard_runtime::{Failure, Handler, PlayerIntake, player_intake};
+use punchcard_store::{PlayerEventsRecorded, RequestId, Store};
 
 /// Records player events.
 #[derive(Debug)]
 pub struct TrackEvent {
-    admission: Admission,
-    rules: RulesReader,
-    digest_key: DigestKeyReader,
-    events: PlayerEventWriter,
+    intake: PlayerIntake,
 }
 
 impl Handler for TrackEvent {
     const ROUTE: &'static Route = &route::TRACK_EVENT;
 
     async fn open(store: &Store) -> Self {
-        let (admission, rules) = Admission::open_with_rules(store).await;
-        let (digest_key, events) = (DigestKeyReader::new(store), PlayerEventWriter::new(store));
-        TrackEvent { admission, rules, digest_key, events }
+        TrackEvent { intake: PlayerIntake::open(store).await }
     }
 
     fn is_repeatable(call: &Call<'_>) -> bool {
@@ -39,65 +24,30 @@ impl Handler for TrackEvent {
     }
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        let admitted = self.admission.api_key(call).await?;
-        let catalog = self.rules.of(admitted.catalog).await?;
-        let rules = &catalog.rules;
+        let catalog = self.intake.admit(call).await?;
 
-        let faults = Faults::default();
-        let request = call.parse(&faults, |body| PlayerEvents::parse(body, rules.channel_merging()))?;
+        let (faults, version) = (Faults::default(), call.dialect.api_version());
+        let merging = catalog.rules.channel_merging();
+        let request = call.parse(&faults, |body| PlayerEvents::parse(body, version, merging))?;
         let key = call.idempotency_key(&faults);
         let (request, key) = faults.none_or(request.and_then(|request| Ok((request, key?))))?;
 
-        let address = match &request.address {
-            Some(address) => AddressDigest::of(self.digest_key.get().await?, rules.channel_merging(), address),
-            None => None,
-        };
-        let new = NewPlayerEvents {
-            request: &request,
-            address: address.as_ref(),
-            key: key.as_ref(),
-            payload: PayloadDigest::of(&request.to_json(address.as_ref())),
-            unused: !rules.rewards_enabled(),
-            response: RESPONSE,
-            catalog_version: catalog.version,
-            now: call.now,
-        };
-        let evaluate = |usage: &Usage| awards(rules, &request, call, usage);
-        if call.is_dry_run() {
-            let previewed = self.events.preview(new, call.deadline, evaluate).await?;
-            return Ok(answer(previewed, |earned| format!(r#"{{"earned":{earned}}}"#))?.of_dry_run());
+        let id = key.as_ref().map_or(RequestId::None, RequestId::Key);
+        let mut recorded = self.intake.record(call, &catalog, id, &request, |_| body(version).to_owned()).await?;
+        // The usual response does not show the award.
+        if let PlayerEventsRecorded::New { response, earned, .. } = &mut recorded
+            && call.is_dry_run()
+        {
+            *response = format!(r#"{{"earned":{earned}}}"#);
         }
-        let recorded = self.events.record(new, call.deadline, evaluate).await?;
-        match &recorded {
-            PlayerEventsRecorded::New { .. } => metrics::accepted(request.events.len()),
-            PlayerEventsRecorded::Replay(_) => metrics::duplicate(1),
-            PlayerEventsRecorded::KeyReused | PlayerEventsRecorded::TooLarge => {}
-        }
-        answer(recorded, |_| RESPONSE.to_owned())
+        player_intake::reply(call, recorded, KEY_REUSED)
     }
 }
 
-/// Renders the outcome of a request. `body` is that of a new one, given its award as JSON.
-fn answer(recorded: PlayerEventsRecorded, body: impl FnOnce(&str) -> String) -> Result<Reply, Failure> {
-    match recorded {
-        PlayerEventsRecorded::New { earned } => Ok(Reply::json_text(StatusCode::OK, body(&earned))),
-        PlayerEventsRecorded::Replay(response) => Ok(Reply::json_text(StatusCode::OK, response).replayed()),
-        PlayerEventsRecorded::KeyReused => Err(Error::KeyReused.into()),
-        PlayerEventsRecorded::TooLarge => Err(Error::TooLargeToStore.into()),
+/// The response body. The vendor's clients accept no other.
+fn body(version: ApiVersion) -> &'static str {
+    match version {
+        ApiVersion::V3 => "{}",
+        ApiVersion::V4 => r#"{"success":true,"message":"Events processed"}"#,
     }
-}
-
-/// Evaluates one award per event. Players have no account or loyalty id, and events occur at the arrival time.
-fn awards<'c>(rules: &'c Catalog, request: &PlayerEvents, call: &Call<'_>, usage: &Usage) -> Vec<Award<'c>> {
-    let award = |event: &PlayerEvent| {
-        let occurrence = Occurrence {
-            trigger: Trigger::Event(&event.name),
-            channel: None,
-            business_unit: None,
-            at: call.now,
-            data: &event.metadata,
-        };
-        rules.evaluate(&occurrence, Member::default(), usage)
-    };
-    request.events.iter().map(award).collect()
 }

@@ -14,16 +14,22 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
+    Dialect,
     body::{self, NotUtf8},
     error::Error,
     reply::DRY_RUN,
 };
+
+/// The message for an Idempotency-Key that was used with another payload.
+pub const KEY_REUSED: &str = "The Idempotency-Key was used with another payload";
 
 /// A request being handled.
 #[derive(Debug)]
 pub struct Call<'r> {
     /// The HTTP request.
     pub request: &'r Request,
+    /// The format of the request and of error responses.
+    pub dialect: Dialect,
     /// The arrival time.
     pub now: Timestamp,
     /// The deadline for store operations.

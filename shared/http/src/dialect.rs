@@ -4,10 +4,12 @@ mod activities;
 mod client_events;
 mod oauth;
 mod player_events;
+mod player_events_v4;
 
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use punchcard_models::{
     access::Denied,
+    api_version::ApiVersion,
     fault::{Fault, FaultKind},
 };
 use uuid::Uuid;
@@ -23,6 +25,8 @@ pub enum Dialect {
     Activities,
     /// `{"code","message"}`
     PlayerEvents,
+    /// `{"code","type","message","documentationUrl","requestId"}`
+    PlayerEventsV4,
     /// `{"error","error_description"}` (RFC 6749)
     OAuth,
 }
@@ -34,6 +38,15 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
 const GZIP: HeaderValue = HeaderValue::from_static("gzip");
 
 impl Dialect {
+    /// The API version of a request in this dialect. Only the player events' API has several.
+    #[must_use]
+    pub fn api_version(self) -> ApiVersion {
+        match self {
+            Dialect::PlayerEventsV4 => ApiVersion::V4,
+            Dialect::ClientEvents | Dialect::Activities | Dialect::PlayerEvents | Dialect::OAuth => ApiVersion::V3,
+        }
+    }
+
     /// Renders an error.
     #[must_use]
     pub fn render(self, error: &Error, request_id: Uuid) -> Reply {
@@ -42,6 +55,7 @@ impl Dialect {
             Dialect::ClientEvents => client_events::body(error, status, request_id),
             Dialect::Activities => activities::body(error, status),
             Dialect::PlayerEvents => player_events::body(error, status),
+            Dialect::PlayerEventsV4 => player_events_v4::body(error, status, request_id),
             Dialect::OAuth => oauth::body(error),
         };
         let reply = Reply::json(status, &body);
@@ -61,7 +75,7 @@ impl Dialect {
             | Error::UnsupportedGrantType
             | Error::AlreadyExists(_)
             | Error::Conflict(_)
-            | Error::KeyReused
+            | Error::KeyReused(_)
             | Error::Unavailable
             | Error::OutcomeUnknown
             | Error::Internal => reply,
@@ -75,16 +89,17 @@ impl Dialect {
             (Error::Unauthorized(_), _) => StatusCode::UNAUTHORIZED,
             (Error::BodyTooLarge | Error::TooLargeToStore, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Error::UnsupportedMediaType | Error::UnsupportedEncoding, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            (Error::Invalid(faults), Dialect::PlayerEventsV4) => player_events_v4::status(faults),
             (Error::Invalid(_) | Error::UnsupportedGrantType | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
-            (Error::KeyReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
+            (Error::KeyReused(_), _) => StatusCode::UNPROCESSABLE_ENTITY,
             (Error::Overloaded, _) => StatusCode::TOO_MANY_REQUESTS,
             (Error::Internal, _) | (Error::Unavailable | Error::OutcomeUnknown, Dialect::ClientEvents) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             (
                 Error::Unavailable | Error::OutcomeUnknown,
-                Dialect::Activities | Dialect::PlayerEvents | Dialect::OAuth,
+                Dialect::Activities | Dialect::PlayerEvents | Dialect::PlayerEventsV4 | Dialect::OAuth,
             ) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -94,7 +109,7 @@ impl Dialect {
         HeaderValue::from_static(match self {
             Dialect::ClientEvents | Dialect::Activities if denied == Denied::Missing => "Bearer realm=\"punchcard\"",
             Dialect::ClientEvents | Dialect::Activities => "Bearer realm=\"punchcard\", error=\"invalid_token\"",
-            Dialect::PlayerEvents => "APIKey realm=\"punchcard\"",
+            Dialect::PlayerEvents | Dialect::PlayerEventsV4 => "APIKey realm=\"punchcard\"",
             Dialect::OAuth => "Basic realm=\"punchcard\"",
         })
     }
@@ -114,7 +129,10 @@ fn first_fault(error: &Error) -> String {
 
 fn title(error: &Error) -> &'static str {
     match error {
-        Error::NotFound(message) | Error::AlreadyExists(message) | Error::Conflict(message) => message,
+        Error::NotFound(message)
+        | Error::AlreadyExists(message)
+        | Error::Conflict(message)
+        | Error::KeyReused(message) => message,
         Error::MethodNotAllowed(_) => "The method is not allowed here",
         Error::Unauthorized(Denied::NotUtf8) => "The credentials are not valid UTF-8",
         Error::Unauthorized(_) => "The credentials are missing or not valid",
@@ -124,7 +142,6 @@ fn title(error: &Error) -> &'static str {
         Error::UnsupportedEncoding => "The Content-Encoding must be gzip, or absent",
         Error::Invalid(_) => "The request is not valid",
         Error::UnsupportedGrantType => "grant_type must be client_credentials",
-        Error::KeyReused => "The Idempotency-Key was used with another payload",
         Error::Unavailable => "The service is unavailable; the request can be sent again as it is",
         Error::OutcomeUnknown => {
             "The outcome is unknown: the request may have been recorded, and sending it again may record it twice. \

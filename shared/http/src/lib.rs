@@ -1,7 +1,7 @@
 //! The HTTP layer: routes, error dialects, headers, request bodies and authentication. It does not depend on the store.
 //!
 //! A handler reads its request through a [`Call`] and returns a [`Reply`] or an [`Error`]. Errors are independent of
-//! HTTP; the route's [`Dialect`] renders them as responses in the vendor's format.
+//! HTTP; the [`Dialect`] of the path renders them as responses in the vendor's format.
 //!
 //! ```
 //! use punchcard_http::{Dialect, Error};
@@ -22,7 +22,7 @@ pub mod route;
 pub mod token;
 
 pub use body::{MAX_BODY_BYTES, NotUtf8};
-pub use call::Call;
+pub use call::{Call, KEY_REUSED};
 pub use dialect::Dialect;
 pub use error::Error;
 pub use lambda_http::{Body, Request, Response};

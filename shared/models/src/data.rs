@@ -100,10 +100,16 @@ impl Datum {
 /// # Errors
 /// Not an object, or a string or key that is longer than [`MAX_TEXT`].
 pub fn parse_object(at: At<'_, '_>) -> Result<OpenData, Noted> {
-    at.object()?.each(|key, value| {
-        check_key(key, value)?;
-        Ok((key.to_owned(), Datum::parse(value)?))
-    })
+    at.object()?.each(parse_member)
+}
+
+/// Parses one member of an open object.
+///
+/// # Errors
+/// A string or key that is longer than [`MAX_TEXT`].
+pub fn parse_member(key: &str, value: At<'_, '_>) -> Result<(String, Datum), Noted> {
+    check_key(key, value)?;
+    Ok((key.to_owned(), Datum::parse(value)?))
 }
 
 fn check_strings(at: At<'_, '_>) -> Result<(), Noted> {

@@ -2,6 +2,7 @@
 
 use std::{error::Error, fmt, ops::Deref, str::FromStr};
 
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{fault::Noted, json::At};
@@ -100,6 +101,10 @@ text_id! {
     PlayerId: opaque
 }
 text_id! {
+    /// An order, as a shop names it. Opaque: never changed.
+    OrderId: opaque
+}
+text_id! {
     /// An account that a session names. Opaque: never changed.
     AccountId: opaque
 }
@@ -114,6 +119,14 @@ text_id! {
 text_id! {
     /// The id that ties activities to an account: 1 to 128 of `[A-Za-z0-9._:-]`, a GUID in lower case.
     CorrelationId: path_id
+}
+
+/// Derives a number from a text id, for vendors' clients that expect one: positive, and exact in a double.
+#[must_use]
+pub fn number_of(id: &str) -> u64 {
+    const DOUBLE_BITS: u32 = 53;
+    let first = Sha256::digest(id).iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte));
+    (first >> (u64::BITS - DOUBLE_BITS)).max(1)
 }
 
 /// Validates an id of a path. GUIDs are compared without case, so they become lower case.
@@ -188,6 +201,16 @@ mod tests {
         for text in ["", "   ", "a\0b", &"é".repeat(129)] {
             assert_eq!(text.parse::<CustomerId>(), Err(InvalidId::Opaque), "{text:?}");
         }
+    }
+
+    #[test]
+    fn the_number_of_an_id_is_stable_positive_and_exact_in_a_double() {
+        // The first 53 bits of the SHA-256 of "abc" (FIPS 180-2, B.1).
+        assert_eq!(number_of("abc"), 0xba78_16bf_8f01_cfea >> 11);
+        for id in ["", "p", "P", " p", "é"] {
+            assert!((1..1 << 53).contains(&number_of(id)), "{id}");
+        }
+        assert_ne!(number_of("p"), number_of("P"));
     }
 
     #[test]

@@ -4,18 +4,21 @@
 //! crate does not depend on AWS, HTTP or the system clock.
 //!
 //! ```
-//! use punchcard_models::{fault::Faults, json, player_events::PlayerEvents, settings::ChannelMerging};
+//! use punchcard_models::{
+//!     api_version::ApiVersion, fault::Faults, json, player_events::PlayerEvents, settings::ChannelMerging,
+//! };
 //!
 //! let body = br#"{"playerUniqueId":"player123","events":{"review":{}}}"#;
 //! let faults = Faults::default();
-//! let parsed = json::parse(body, &faults, |body| PlayerEvents::parse(body, ChannelMerging::None));
+//! let parsed = json::parse(body, &faults, |body| PlayerEvents::parse(body, ApiVersion::V3, ChannelMerging::None));
 //! let request = faults.none_or(parsed).expect("a valid request");
-//! assert_eq!(&*request.player_id, "player123");
+//! assert_eq!(&*request.player.id, "player123");
 //! ```
 
 pub mod access;
 pub mod activity;
 pub mod address;
+pub mod api_version;
 pub mod channel;
 pub mod client_event;
 pub mod data;
@@ -25,6 +28,8 @@ pub mod idempotency;
 pub mod ids;
 pub mod json;
 pub mod member;
+pub mod order;
+pub mod player;
 pub mod player_events;
 pub mod session;
 pub mod settings;

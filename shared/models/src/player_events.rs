@@ -4,10 +4,12 @@ use std::{borrow::Cow, collections::HashSet};
 
 use crate::{
     address::AddressDigest,
+    api_version::ApiVersion,
     data::{self, OpenData},
     fault::{FaultKind, Faults, Noted},
-    ids::{self, MAX_ID, PlayerId},
-    json::{self, At, MAX_TEXT, Members, Value},
+    ids::MAX_ID,
+    json::{self, At, Value},
+    player::Player,
     settings::ChannelMerging,
 };
 
@@ -15,9 +17,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlayerEvents {
     /// The player.
-    pub player_id: PlayerId,
-    /// The address by which players are merged, normalised for comparison. `None` if they are not merged.
-    pub address: Option<String>,
+    pub player: Player,
     /// The events in the order sent. No name appears twice.
     pub events: Vec<PlayerEvent>,
 }
@@ -36,32 +36,11 @@ impl PlayerEvents {
     ///
     /// # Errors
     /// The faults of the request.
-    pub fn parse(body: At<'_, '_>, merging: ChannelMerging) -> Result<Self, Noted> {
+    pub fn parse(body: At<'_, '_>, version: ApiVersion, merging: ChannelMerging) -> Result<Self, Noted> {
         let body = body.object()?;
-        let player_id = body.required(player_id_member(&body), ids::parse_member);
-        let address = |name: &str, merged_by: ChannelMerging| {
-            let text = |at: At<'_, '_>| {
-                let text = at.string_up_to(MAX_TEXT)?;
-                if merging == merged_by && text.trim().is_empty() {
-                    return Err(at.invalid("must not be blank"));
-                }
-                Ok(text.trim().to_owned())
-            };
-            if merging == merged_by { body.required(name, text).map(Some) } else { body.optional(name, text) }
-        };
-        let mobile = address("mobile", ChannelMerging::Mobile);
-        let email = address("email", ChannelMerging::Email);
+        let player = Player::parse(&body, version, merging);
         let events = body.required("events", parse_events);
-        let (mobile, email) = (mobile?, email?);
-        Ok(PlayerEvents {
-            player_id: player_id?,
-            address: match merging {
-                ChannelMerging::None => None,
-                ChannelMerging::Mobile => mobile,
-                ChannelMerging::Email => email.map(|email| email.to_lowercase()),
-            },
-            events: events?,
-        })
+        Ok(PlayerEvents { player: player?, events: events? })
     }
 
     /// Returns the request's canonical form, which identifies retries: the events and the digest of the address.
@@ -90,12 +69,6 @@ impl PlayerEvent {
     pub fn list_from_json(text: &str) -> Option<Vec<Self>> {
         json::parse(text.as_bytes(), &Faults::default(), parse_events).ok()
     }
-}
-
-/// Returns the name of the member that identifies the player. Segment's connector sends `playerId` instead.
-fn player_id_member(body: &Members<'_, '_>) -> &'static str {
-    let has = |name: &str| body.with(name, |member| member.is_some_and(|at| *at.value != Value::Null));
-    if !has("playerUniqueId") && has("playerId") { "playerId" } else { "playerUniqueId" }
 }
 
 fn parse_events(at: At<'_, '_>) -> Result<Vec<PlayerEvent>, Noted> {
@@ -127,11 +100,11 @@ fn parse_metadata(at: At<'_, '_>) -> Result<OpenData, Noted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{data::Datum, idempotency::PayloadDigest};
+    use crate::{data::Datum, idempotency::PayloadDigest, json::MAX_TEXT};
 
     fn parse(body: &str, merging: ChannelMerging) -> Result<PlayerEvents, Vec<String>> {
         let faults = Faults::default();
-        let parsed = json::parse(body.as_bytes(), &faults, |body| PlayerEvents::parse(body, merging));
+        let parsed = json::parse(body.as_bytes(), &faults, |body| PlayerEvents::parse(body, ApiVersion::V3, merging));
         faults.none_or(parsed).map_err(|faults| {
             faults.into_iter().map(|fault| format!("{:?} {} {}", fault.kind, fault.pointer, fault.message)).collect()
         })
@@ -152,8 +125,8 @@ mod tests {
     #[test]
     fn a_request_is_parsed_as_it_was_sent() {
         let request = parsed(r#"{"playerUniqueId":" P ","events":{"b":{"n":1.50,"l":["x",true]},"a":null},"more":{}}"#);
-        assert_eq!(&*request.player_id, " P ");
-        assert_eq!(request.address, None);
+        assert_eq!(&*request.player.id, " P ");
+        assert_eq!(request.player.address, None);
         let names: Vec<_> = request.events.iter().map(|event| event.name.as_str()).collect();
         assert_eq!(names, ["b", "a"]);
         let stored = request.events_to_json().to_string();
@@ -237,7 +210,7 @@ mod tests {
             (r#""playerId":null,"playerUniqueId":"unique""#, "unique"),
             (r#""playerId":5,"playerUniqueId":"unique""#, "unique"),
         ] {
-            assert_eq!(&*parsed(&format!(r#"{{{members},"events":{{}}}}"#)).player_id, player, "{members}");
+            assert_eq!(&*parsed(&format!(r#"{{{members},"events":{{}}}}"#)).player.id, player, "{members}");
         }
         for (members, fault) in [
             (r#""playerId":null"#, "Missing /playerUniqueId is required"),
@@ -275,7 +248,7 @@ mod tests {
     #[test]
     fn only_the_address_that_players_are_merged_by_is_required_and_kept() {
         let body = r#"{"playerUniqueId":"p","email":" Ada@Example.COM ","mobile":" +1 A ","events":{}}"#;
-        let address = |merging| parse(body, merging).expect("a request").address;
+        let address = |merging| parse(body, merging).expect("a request").player.address;
         assert_eq!(address(ChannelMerging::None), None);
         assert_eq!(address(ChannelMerging::Email).as_deref(), Some("ada@example.com"));
         assert_eq!(address(ChannelMerging::Mobile).as_deref(), Some("+1 A"));

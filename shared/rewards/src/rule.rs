@@ -3,6 +3,7 @@
 use punchcard_models::{
     fault::{FaultKind, Noted},
     json::{At, Members},
+    timestamp::Timestamp,
 };
 
 use crate::{
@@ -59,6 +60,21 @@ impl Rule {
     #[must_use]
     pub fn is_campaign(&self) -> bool {
         matches!(self.body, RuleBody::Campaign(_))
+    }
+
+    /// The points that a campaign pays for each event. `None` for an offer.
+    #[must_use]
+    pub fn campaign_points(&self) -> Option<u64> {
+        match &self.body {
+            RuleBody::Campaign(campaign) => Some(campaign.points),
+            RuleBody::Offer(_) => None,
+        }
+    }
+
+    /// The time from which the rule is not active any more.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.window.until
     }
 
     /// Returns true for a rule with a limit that all members share.

@@ -36,6 +36,7 @@ mod failure;
 mod handler;
 pub mod logs;
 pub mod metrics;
+pub mod player_intake;
 mod run;
 mod service;
 
@@ -43,5 +44,6 @@ pub use admission::{Admission, Admitted, warm_up};
 pub use clock::{Arrived, now};
 pub use failure::Failure;
 pub use handler::Handler;
+pub use player_intake::PlayerIntake;
 pub use run::run;
 pub use service::{REQUEST_LIMIT, Service, refuse};

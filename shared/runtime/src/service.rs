@@ -66,7 +66,7 @@ pub fn refuse(route: &'static Route, request: &Request, error: Error) -> Respons
     let call = new_call(route, request);
     let span = tracing::info_span!("request", request_id = %call.request_id, function = route.function);
     let result = by_method(route, &call).unwrap_or(Err(Failure::Refused(error)));
-    span.in_scope(|| finish(route, &call, result, true)).into_response(call.request_id)
+    span.in_scope(|| finish(&call, result, true)).into_response(call.request_id)
 }
 
 async fn respond<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
@@ -74,19 +74,21 @@ async fn respond<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
     let span = tracing::info_span!("request", request_id = %call.request_id, function = H::ROUTE.function);
     let reply = async {
         let result = result(handler, &call).await;
-        finish(H::ROUTE, &call, result, H::is_repeatable(&call))
+        finish(&call, result, H::is_repeatable(&call))
     };
     reply.instrument(span).await.into_response(call.request_id)
 }
 
 fn new_call<'r>(route: &Route, request: &'r Request) -> Call<'r> {
-    let sent = match route.dialect {
+    let dialect = route.path(request).dialect;
+    let sent = match dialect {
         Dialect::ClientEvents => request.headers().get(CLIENT_REQUEST_ID).and_then(|id| guid(id.to_str().ok()?)),
-        Dialect::Activities | Dialect::PlayerEvents | Dialect::OAuth => None,
+        Dialect::Activities | Dialect::PlayerEvents | Dialect::PlayerEventsV4 | Dialect::OAuth => None,
     };
     let invocation = || request.lambda_context_ref().and_then(|context| guid(&context.request_id));
     Call {
         request,
+        dialect,
         now: request.extensions().get().map_or_else(clock::now, |Arrived(at)| *at),
         deadline: Instant::now() + STORE_LIMIT,
         request_id: sent.or_else(invocation).unwrap_or_else(Uuid::new_v4),
@@ -95,11 +97,11 @@ fn new_call<'r>(route: &Route, request: &'r Request) -> Call<'r> {
 
 /// Returns the result for methods other than the route's.
 fn by_method(route: &Route, call: &Call<'_>) -> Option<Result<Reply, Failure>> {
-    let (method, path) = (call.request.method(), call.request.uri().path());
+    let method = call.request.method();
     if *method == Method::OPTIONS {
-        Some(Ok(Reply::preflight(route.allow(path))))
+        Some(Ok(Reply::preflight(route.allow(call.request))))
     } else if *method != route.method {
-        Some(Err(Error::MethodNotAllowed(route.allow(path)).into()))
+        Some(Err(Error::MethodNotAllowed(route.allow(call.request)).into()))
     } else {
         None
     }
@@ -118,14 +120,14 @@ async fn result<H: Handler>(handler: &H, call: &Call<'_>) -> Result<Reply, Failu
 }
 
 /// Logs and counts a result, and renders failures.
-fn finish(route: &Route, call: &Call<'_>, result: Result<Reply, Failure>, is_repeatable: bool) -> Reply {
+fn finish(call: &Call<'_>, result: Result<Reply, Failure>, is_repeatable: bool) -> Reply {
     let (outcome, reply) = match result {
         Ok(reply) => ("ok", reply),
         Err(failure) => {
             failure.log();
             let error = failure.into_error(is_repeatable);
             metrics::failed(&error);
-            (error.outcome(), route.dialect.render(&error, call.request_id))
+            (error.outcome(), call.dialect.render(&error, call.request_id))
         }
     };
     let micros = (Instant::now() + STORE_LIMIT).saturating_duration_since(call.deadline).as_micros();

@@ -1,6 +1,7 @@
 //! Part `digest` of table `Catalog`: the key for digests of e-mail addresses and mobile numbers.
 
 use aws_sdk_dynamodb::Client;
+use punchcard_models::{address::AddressDigest, settings::ChannelMerging};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -12,8 +13,8 @@ use crate::{
 
 const READ: &str = "read the digest key";
 
-/// Reads the digest key on first use: most programmes never merge players. Only the function that computes address
-/// digests has permission to read it.
+/// Reads the digest key on first use: most programmes never merge players. Only the functions that compute
+/// digests of addresses have permission to read it.
 #[derive(Debug)]
 pub struct DigestKeyReader {
     client: Client,
@@ -28,11 +29,21 @@ impl DigestKeyReader {
         DigestKeyReader { client: store.reads.clone(), table: store.table("Catalog"), key: OnceCell::new() }
     }
 
-    /// Returns the key. It is read once, because it never changes: digests made with another key would not match.
+    /// Computes the digest of the address by which a player is merged, if it has one.
     ///
     /// # Errors
     /// The store call failed, or there is no key.
-    pub async fn get(&self) -> Result<&[u8], StoreError> {
+    pub async fn digest(
+        &self,
+        merging: ChannelMerging,
+        address: Option<&str>,
+    ) -> Result<Option<AddressDigest>, StoreError> {
+        let Some(address) = address else { return Ok(None) };
+        Ok(AddressDigest::of(self.get().await?, merging, address))
+    }
+
+    /// Returns the key. It is read once, because it never changes: digests made with another key would not match.
+    async fn get(&self) -> Result<&[u8], StoreError> {
         self.key.get_or_try_init(|| self.read()).await.map(Vec::as_slice)
     }
 

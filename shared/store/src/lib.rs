@@ -41,6 +41,7 @@ mod newest;
 #[cfg(feature = "operator")]
 mod operator;
 mod player_events;
+mod players;
 mod read_items;
 mod retry;
 mod sdk_metrics;
@@ -66,8 +67,9 @@ pub use newest::{Newest, NewestReader, RecordPosition, StoredClientEvent};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
 pub use player_events::{
-    NewPlayerEvents, Player, PlayerEventWriter, PlayerEventsRecorded, PlayerReader, StoredPlayerEvents,
+    Evaluated, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RequestId, StoredPlayerEvents,
 };
+pub use players::{PlayerReader, PlayerTotals, PlayerWriter};
 pub use sessions::{Opened, SessionReader, SessionWriter};
 pub use signing_keys::SigningKeyReader;
 pub use tables::{IndexDefinition, TableDefinition, TableKey, Tables};

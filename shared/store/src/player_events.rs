@@ -1,16 +1,12 @@
 //! Table `PlayerEvents`, key `playerId`, `recordId`: one item per request, with its events, their awards and its
-//! response.
-//!
-//! In table `Members`, a player's item holds its totals or, for an alias, the key of its customer (`customer`). Items
-//! `mail#…` and `mob#…` map the keyed digest of an address to a customer.
+//! response. An order is a request whose only event is `place_order`.
 
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use punchcard_models::{
     address::AddressDigest,
     idempotency::{IdempotencyKey, PayloadDigest},
-    ids::PlayerId,
+    ids::{OrderId, PlayerId},
     json::{self, Value},
-    member::MemberId,
     player_events::{PlayerEvent, PlayerEvents},
     timestamp::Timestamp,
 };
@@ -23,16 +19,13 @@ use crate::{
     error::StoreError,
     evaluation::{self, Basis, Evaluation, StoredOccurrence, StoredTrigger},
     item::{Attributes as _, Item, b, s},
-    ledger::{CUSTOMER, Entry, Expect, Ledger, Mode, Record, Target, Written},
-    read_items::read_items,
+    ledger::{CUSTOMER, Entry, Ledger, Mode, Record, Written},
+    players::{EVENTS, POINTS, PlayerResolver, player_key},
     retry::Retries,
 };
 
 const RECORD: &str = "record player events";
-const READ: &str = "read a player";
-/// The attributes with a member's totals.
-const POINTS: &str = "points";
-const EVENTS: &str = "events";
+const READ: &str = "read player events";
 
 /// A request to record.
 #[derive(Debug, Clone, Copy)]
@@ -41,18 +34,36 @@ pub struct NewPlayerEvents<'a> {
     pub request: &'a PlayerEvents,
     /// The digest of the address by which players are merged, if the catalog merges them.
     pub address: Option<&'a AddressDigest>,
-    /// The Idempotency-Key.
-    pub key: Option<&'a IdempotencyKey>,
+    /// The id that makes the request unique.
+    pub id: RequestId<'a>,
     /// The request's digest.
     pub payload: PayloadDigest,
     /// True if rewards are disabled. The events earn nothing, now or later.
     pub unused: bool,
-    /// The response body, which retries get too.
-    pub response: &'a str,
     /// The version of the catalog that evaluates the events.
     pub catalog_version: u64,
     /// The arrival time.
     pub now: Timestamp,
+}
+
+/// The id that makes a request unique among its player's.
+#[derive(Debug, Clone, Copy)]
+pub enum RequestId<'a> {
+    /// An Idempotency-Key.
+    Key(&'a IdempotencyKey),
+    /// The id of an order.
+    Order(&'a OrderId),
+    /// None: every request is a new one.
+    None,
+}
+
+/// The evaluated content of a request.
+#[derive(Debug)]
+pub struct Evaluated<'c> {
+    /// One award for each event.
+    pub awards: Vec<Award<'c>>,
+    /// The response body, which retries get too.
+    pub response: String,
 }
 
 /// The outcome of recording a request.
@@ -60,12 +71,16 @@ pub struct NewPlayerEvents<'a> {
 pub enum PlayerEventsRecorded {
     /// The request was recorded.
     New {
+        /// The response body.
+        response: String,
         /// The award as JSON: event → campaign → points.
         earned: String,
+        /// The catalog version and counters that determined the award.
+        basis: Basis,
     },
     /// The request was already recorded. Carries its response.
     Replay(String),
-    /// The Idempotency-Key was used with another payload.
+    /// The id was used with another payload.
     KeyReused,
     /// The request exceeds DynamoDB's item size, or its awards spend more total limits than one transaction can write.
     TooLarge,
@@ -75,17 +90,16 @@ pub enum PlayerEventsRecorded {
 #[derive(Debug)]
 pub struct PlayerEventWriter {
     ledger: Ledger,
-    reads: Client,
+    players: PlayerResolver,
     table: String,
-    members: String,
 }
 
 impl PlayerEventWriter {
     /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        let (table, members) = (store.table("PlayerEvents"), store.table("Members"));
-        PlayerEventWriter { ledger: Ledger::new(store), reads: store.reads.clone(), table, members }
+        let (ledger, players) = (Ledger::new(store), PlayerResolver::new(store));
+        PlayerEventWriter { ledger, players, table: store.table("PlayerEvents") }
     }
 
     /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes for its
@@ -97,7 +111,7 @@ impl PlayerEventWriter {
         &self,
         new: NewPlayerEvents<'_>,
         deadline: Instant,
-        evaluate: impl Fn(&Usage) -> Vec<Award<'c>>,
+        evaluate: impl Fn(&Usage) -> Evaluated<'c>,
     ) -> Result<PlayerEventsRecorded, StoreError> {
         self.run(Mode::Write, new, deadline, evaluate).await
     }
@@ -110,7 +124,7 @@ impl PlayerEventWriter {
         &self,
         new: NewPlayerEvents<'_>,
         deadline: Instant,
-        evaluate: impl Fn(&Usage) -> Vec<Award<'c>>,
+        evaluate: impl Fn(&Usage) -> Evaluated<'c>,
     ) -> Result<PlayerEventsRecorded, StoreError> {
         self.run(Mode::Preview, new, deadline, evaluate).await
     }
@@ -120,24 +134,31 @@ impl PlayerEventWriter {
         mode: Mode,
         new: NewPlayerEvents<'_>,
         deadline: Instant,
-        evaluate: impl Fn(&Usage) -> Vec<Award<'c>>,
+        evaluate: impl Fn(&Usage) -> Evaluated<'c>,
     ) -> Result<PlayerEventsRecorded, StoreError> {
         // All attempts use the same id, so that a repeated attempt is not recorded twice.
-        let record_id = match new.key {
-            Some(key) => format!("key#{}", &**key),
-            None => format!("uuid#{}", Uuid::now_v7()),
+        let record_id = match new.id {
+            RequestId::Key(key) => format!("key#{}", &**key),
+            RequestId::Order(order) => format!("order#{order}"),
+            RequestId::None => format!("uuid#{}", Uuid::now_v7()),
         };
         let write_id = Uuid::new_v4();
         let entry = |usage: &Usage| entry(&new, evaluate(usage));
         let mut retries = Retries::until(deadline, RECORD);
-        let mut target = self.target(&new, deadline, &mut retries).await?;
+        let (player, address) = (&new.request.player.id, new.address);
+        let mut target = self.players.target(player, address, new.now, &mut retries).await?;
         loop {
             let build = || item(&new, &record_id, &target.member);
             let record = Record { table: &self.table, key: &["playerId", "recordId"], item: &build, write_id };
             match self.ledger.run(mode, &record, &target, &mut retries, entry).await? {
                 Written::New(attributes) => {
-                    let earned = attributes.text("earned").ok_or(StoreError::corrupt(RECORD, "an award"))?;
-                    return Ok(PlayerEventsRecorded::New { earned: earned.to_owned() });
+                    let text = |name: &str| attributes.text(name).map(str::to_owned);
+                    let corrupt = StoreError::corrupt(RECORD, "an award");
+                    let (Some(response), Some(earned)) = (text("response"), text("earned")) else {
+                        return Err(corrupt);
+                    };
+                    let basis = Basis::read(&attributes)?.ok_or(corrupt)?;
+                    return Ok(PlayerEventsRecorded::New { response, earned, basis });
                 }
                 Written::Exists(stored) if stored.bytes("payload") == Some(new.payload.as_bytes()) => {
                     let response = stored.text("response").ok_or(StoreError::corrupt(RECORD, "a stored response"))?;
@@ -152,56 +173,11 @@ impl PlayerEventWriter {
                         target.member = customer.to_owned();
                     } else {
                         retries.pause().await?;
-                        let found = self.target(&new, deadline, &mut retries).await;
+                        let found = self.players.target(player, address, new.now, &mut retries).await;
                         target = found.map_err(|error| retries.outcome_of(error))?;
                     }
                 }
             }
-        }
-    }
-
-    /// Determines the member to credit. Without an address it is the player, and the write fails if the player is an
-    /// alias. With an address, the player and the address are read first.
-    async fn target(
-        &self,
-        new: &NewPlayerEvents<'_>,
-        deadline: Instant,
-        retries: &mut Retries,
-    ) -> Result<Target, StoreError> {
-        let player = player_key(&new.request.player_id);
-        let first = Item::from([("createdAt".into(), s(new.now))]);
-        let own = Target { member: player.clone(), expect: Expect::NoPointer, first, others: Vec::new() };
-        let Some(address) = new.address else { return Ok(own) };
-        let address = address.to_string();
-        let pointer = |key: &str, customer: &str| {
-            Item::from([("memberId".into(), s(key)), (CUSTOMER.into(), s(customer)), ("createdAt".into(), s(new.now))])
-        };
-        loop {
-            let keys = [&player, &address].map(|key| Item::from([("memberId".into(), s(key))]));
-            let found = read_items(&self.reads, RECORD, &self.members, keys.into(), deadline).await?;
-            let found = |key: &str| found.iter().find(|item| item.text("memberId") == Some(key));
-            let customer_of = |item: &Item| item.text(CUSTOMER).map(str::to_owned);
-            return Ok(match (found(&player), found(&address).and_then(customer_of)) {
-                // A player never changes its customer, even if the address belongs to another one.
-                (Some(item), named) => {
-                    let customer = customer_of(item).unwrap_or(player);
-                    let others = if named.is_some() { Vec::new() } else { vec![pointer(&address, &customer)] };
-                    Target { member: customer, others, ..own }
-                }
-                // Inconsistent read: one transaction created the address and the player, and only the address was seen.
-                (None, Some(customer)) if customer == player => {
-                    retries.pause().await?;
-                    continue;
-                }
-                (None, Some(customer)) => {
-                    let others = vec![pointer(&player, &customer)];
-                    Target { member: customer, others, ..own }
-                }
-                (None, None) => {
-                    let others = vec![pointer(&address, &player)];
-                    Target { expect: Expect::New, others, ..own }
-                }
-            });
         }
     }
 }
@@ -211,7 +187,7 @@ impl PlayerEventWriter {
 pub struct StoredPlayerEvents {
     /// The player, as sent.
     pub player_id: String,
-    /// The record's id among the player's: `key#…` from an Idempotency-Key, or `uuid#…`.
+    /// The record's id among the player's: `key#…` from an Idempotency-Key, `order#…` from an order's id, or `uuid#…`.
     pub record_id: String,
     /// The key of the member that was credited.
     pub member_id: String,
@@ -297,81 +273,30 @@ impl StoredPlayerEvents {
     }
 }
 
-/// A player's totals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Player {
-    /// The time of the player's first request, in RFC 3339.
-    pub created_at: String,
-    /// The customer's points.
-    pub points: u64,
-    /// The customer's number of events.
-    pub events: u64,
-}
-
-/// Reads players.
-#[derive(Debug, Clone)]
-pub struct PlayerReader {
-    client: Client,
-    table: String,
-}
-
-impl PlayerReader {
-    /// Creates a reader of the store.
-    #[must_use]
-    pub fn new(store: &Store) -> Self {
-        PlayerReader { client: store.reads.clone(), table: store.table("Members") }
-    }
-
-    /// Returns a player's totals, or `None` for an unknown player.
-    ///
-    /// # Errors
-    /// The store call failed.
-    pub async fn get(&self, id: &PlayerId) -> Result<Option<Player>, StoreError> {
-        let Some(player) = self.member(&player_key(id)).await? else { return Ok(None) };
-        let corrupt = || StoreError::corrupt(READ, "a player");
-        let created_at = player.text("createdAt").ok_or_else(corrupt)?.to_owned();
-        let customer = match player.text(CUSTOMER) {
-            Some(customer) => self.member(customer).await?.ok_or_else(corrupt)?,
-            None => player,
-        };
-        let total = |name: &str| customer.number(name).unwrap_or(0);
-        Ok(Some(Player { created_at, points: total(POINTS), events: total(EVENTS) }))
-    }
-
-    async fn member(&self, key: &str) -> Result<Option<Item>, StoreError> {
-        let read = self.client.get_item().table_name(&self.table).key("memberId", s(key)).consistent_read(true);
-        Ok(read.send().await.map_err(|error| StoreError::read(READ, &error))?.item)
-    }
-}
-
-fn player_key(id: &PlayerId) -> String {
-    MemberId::Player(id.clone()).to_string()
-}
-
 /// Turns the awards of a request's events into the attributes and the additions of one attempt.
-fn entry<'c>(new: &NewPlayerEvents<'_>, awards: Vec<Award<'c>>) -> Entry<'c> {
+fn entry<'c>(new: &NewPlayerEvents<'_>, Evaluated { awards, response }: Evaluated<'c>) -> Entry<'c> {
     let names = new.request.events.iter().map(|event| event.name.as_str());
     let earned = s(earned_by_event(names, &awards));
     let award: Award<'c> = awards.into_iter().collect();
     let mut attributes = evaluation::attributes(new.catalog_version, &award);
     attributes.insert("earned".into(), earned);
+    attributes.insert("response".into(), s(response));
     let adds = StoredPlayerEvents::totals_of(new.request.events.len(), award.points());
     Entry { earned: attributes, award, adds }
 }
 
 fn item(new: &NewPlayerEvents<'_>, record_id: &str, credited: &str) -> Item {
     let mut item = Item::from([
-        ("playerId".into(), s(&new.request.player_id)),
+        ("playerId".into(), s(&new.request.player.id)),
         ("recordId".into(), s(record_id)),
         ("events".into(), s(new.request.events_to_json())),
         ("payload".into(), b(new.payload.as_bytes())),
-        ("response".into(), s(new.response)),
         ("receivedAt".into(), s(new.now)),
     ]);
     if new.unused {
         item.insert("unused".into(), AttributeValue::Bool(true));
     }
-    if credited != player_key(&new.request.player_id) {
+    if credited != player_key(&new.request.player.id) {
         item.insert(CUSTOMER.into(), s(credited));
     }
     item

@@ -158,10 +158,10 @@ fn assert_challenged(answer: &Answer, route: &Route, attempt: &Attempt, case: &s
     };
     assert_eq!(answer.header("www-authenticate"), Some(challenge), "{case}");
     let body = answer.json();
-    let (member, code) = match route.endpoint.dialect {
+    let (member, code) = match route.dialect {
         Dialect::ClientEvents => ("type", json!("SessionValidationException")),
         Dialect::Activities => ("errorCode", json!("UNAUTHORIZED")),
-        Dialect::PlayerEvents => ("code", json!(1000)),
+        Dialect::PlayerEvents | Dialect::PlayerEventsV4 => ("code", json!(1000)),
         Dialect::OAuth => ("error", json!("invalid_client")),
     };
     assert_eq!(body[member], code, "{case}: {body}");

@@ -24,10 +24,16 @@ pub(super) enum Guard {
 pub(super) struct Route {
     pub(super) endpoint: &'static punchcard_http::Route,
     pub(super) path: &'static str,
+    pub(super) dialect: Dialect,
 }
 
 pub(super) fn routes() -> Vec<Route> {
-    ROUTES.iter().flat_map(|endpoint| endpoint.paths.iter().map(|path| Route { endpoint, path })).collect()
+    ROUTES
+        .iter()
+        .flat_map(|endpoint| {
+            endpoint.paths.iter().map(|path| Route { endpoint, path: path.template, dialect: path.dialect })
+        })
+        .collect()
 }
 
 /// The resource that a request names.
@@ -49,12 +55,12 @@ pub(super) struct Request {
 
 impl Route {
     pub(super) fn guard(&self) -> Guard {
-        match (self.endpoint.function, self.endpoint.dialect) {
+        match (self.endpoint.function, self.dialect) {
             ("start-session", _) => Guard::Credentials,
             (_, Dialect::OAuth) => Guard::OAuth,
             (_, Dialect::ClientEvents) => Guard::Token(Scope::ClientEvents),
             (_, Dialect::Activities) => Guard::Token(Scope::Activities),
-            (_, Dialect::PlayerEvents) => Guard::ApiKey,
+            (_, Dialect::PlayerEvents | Dialect::PlayerEventsV4) => Guard::ApiKey,
         }
     }
 
@@ -68,14 +74,20 @@ impl Route {
             Target::Existing => known,
             Target::Missing => unknown,
         };
+        let player = self.dialect.api_version().player_member();
         let has_id = self.path.contains("{activity_id}");
         let (body, status) = match self.endpoint.function {
             "start-session" | "issue-token" | "list-activities" | "get-balances" => (Value::Null, 200),
             "send-client-event" => (event(&id(EVENT)), either(409, 200)),
             "open-session" => (json!({"correlationId": id("c-1"), "channel": "APP"}), 200),
             "send-activity" => (activity(), if has_id { either(400, 200) } else { 200 }),
-            "get-activity" | "explain-activity" | "get-player" => (Value::Null, either(200, 404)),
-            "track-event" => (json!({"playerUniqueId": id("player-1"), "events": {}}), 200),
+            "get-activity" | "explain-activity" | "get-player" | "get-player-balance" => {
+                (Value::Null, either(200, 404))
+            }
+            "track-event" => (json!({player: id("player-1"), "events": {}}), 200),
+            "preview-rewards" => (json!({player: id("player-1"), "events": {}}), either(200, 404)),
+            "save-player" => (json!({player: id("player-1")}), 200),
+            "place-order" => (order(player, &id("player-1")), 200),
             function => panic!("nothing is known of {function}"),
         };
         let customer = match self.guard() {
@@ -102,6 +114,16 @@ pub(super) fn event(id: &str) -> Value {
         "clientEvent": "LogEnrollment",
         "clientEventTimestamp": "2024-10-01T07:00:00Z",
     }]})
+}
+
+fn order(player_member: &str, player: &str) -> Value {
+    json!({
+        player_member: player,
+        "orderId": "O-1",
+        "orderDate": "2024-10-01T07:00:00Z",
+        "totalPaid": 90,
+        "totalPrice": 100,
+    })
 }
 
 pub(super) fn activity() -> Value {

@@ -25,7 +25,11 @@ async fn a_function_writes_what_it_counted_in_cloudwatchs_embedded_format() {
     for (name, counted) in [
         ("send-client-event", &[("Accepted", 2), ("Duplicate", 2), ("Invalid", 1), ("Unauthorised", 1)][..]),
         ("send-activity", &[("Accepted", 2), ("Duplicate", 1), ("Points", 38), ("Invalid", 1), ("Unauthorised", 1)]),
-        ("track-event", &[("Accepted", 2), ("Duplicate", 1), ("Points", 75), ("Invalid", 1), ("Unauthorised", 1)]),
+        ("track-event", &[("Accepted", 3), ("Duplicate", 1), ("Points", 80), ("Invalid", 1), ("Unauthorised", 1)]),
+        (
+            "place-order",
+            &[("Accepted", 2), ("Duplicate", 1), ("Points", 40), ("Conflict", 1), ("Invalid", 1), ("Unauthorised", 1)],
+        ),
     ] {
         let mut function = Function::start(name, &app).await;
         for case in &events()[name] {

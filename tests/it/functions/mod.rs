@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// The cases of each function, in the order in which they have to be sent, and what each is answered.
-const CASES: [(&str, &[(&str, u16)]); 11] = [
+const CASES: [(&str, &[(&str, u16)]); 15] = [
     ("start-session", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     (
         "send-client-event",
@@ -46,8 +46,33 @@ const CASES: [(&str, &[(&str, u16)]); 11] = [
     ("explain-activity", &[("happy", 200), ("not-found", 404), ("invalid", 400), ("unauthorised", 401)]),
     ("list-activities", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("get-balances", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
-    ("track-event", &[("happy", 200), ("duplicate", 200), ("dry-run", 200), ("invalid", 400), ("unauthorised", 401)]),
+    (
+        "track-event",
+        &[
+            ("happy", 200),
+            ("duplicate", 200),
+            ("version-4", 200),
+            ("dry-run", 200),
+            ("invalid", 400),
+            ("unauthorised", 401),
+        ],
+    ),
+    ("preview-rewards", &[("happy", 200), ("not-found", 404), ("invalid", 422), ("unauthorised", 401)]),
+    ("save-player", &[("happy", 200), ("version-4", 200), ("invalid", 400), ("unauthorised", 401)]),
+    (
+        "place-order",
+        &[
+            ("happy", 200),
+            ("duplicate", 200),
+            ("version-4", 200),
+            ("conflict", 422),
+            ("dry-run", 200),
+            ("invalid", 400),
+            ("unauthorised", 401),
+        ],
+    ),
     ("get-player", &[("happy", 200), ("invalid", 404), ("unauthorised", 401)]),
+    ("get-player-balance", &[("happy", 200), ("version-4", 200), ("invalid", 404), ("unauthorised", 401)]),
 ];
 
 /// A case of `events/`, and its event.
@@ -246,8 +271,9 @@ async fn a_function_answers_without_a_body_and_by_another_method() {
             let answer = function.invoke(event.clone()).await.expect("an answer");
             assert_eq!(answer["statusCode"], 400, "{name}: {answer}");
         }
-        for (method, status) in
-            [("DELETE", 405), ("OPTIONS", 204)].into_iter().filter(|_| route.answers_other_methods(route.paths[0]))
+        for (method, status) in [("DELETE", 405), ("OPTIONS", 204)]
+            .into_iter()
+            .filter(|_| route.answers_other_methods(route.paths[0].template))
         {
             event["requestContext"]["http"]["method"] = json!(method);
             let answer = function.invoke(event.clone()).await.expect("an answer");
@@ -281,11 +307,11 @@ async fn a_function_starts_and_answers_without_the_store() {
     let app = App::start().await;
     let lost = app.through("http://127.0.0.1:1").await;
     let events = events();
-    for Route { function: name, dialect, .. } in ROUTES {
+    for Route { function: name, paths, .. } in ROUTES {
         let name = *name;
         let mut function = Function::start(name, &lost).await;
         let answer = function.invoke(filled(&events[name][0].event, &app).await).await.expect("an answer");
-        let status = if *dialect == Dialect::ClientEvents { 500 } else { 503 };
+        let status = if paths[0].dialect == Dialect::ClientEvents { 500 } else { 503 };
         assert_eq!(answer["statusCode"], status, "{name}: {answer}");
         let log = function.end().await;
         assert!(log.contains("\"level\":\"ERROR\""), "{name}: {log}");

@@ -21,6 +21,8 @@ struct Story {
     catalog: Option<Value>,
     place: &'static str,
     value: Value,
+    /// A player that exists before.
+    player: Option<&'static str>,
 }
 
 /// More limits of a member than an update can name, so that the member is put whole.
@@ -36,17 +38,47 @@ fn stories() -> Vec<Story> {
         let id = format!("OFFER_{number}");
         json!({"id": id, "unit": "UNIT", "kind": "bonus", "reward": {"flat": 1}, "limits": once})
     });
-    let body =
-        |function, catalog, body: Value| Story { function, catalog, place: "/body", value: json!(body.to_string()) };
+    let body = |function, catalog, body: Value| Story {
+        function,
+        catalog,
+        place: "/body",
+        value: json!(body.to_string()),
+        player: None,
+    };
     let visit = |by: &str, address: &str, campaigns: &Value| {
         let catalog = json!({"channelMerging": by, "campaigns": campaigns});
         body("track-event", Some(catalog), json!({"playerUniqueId": "p-1", by: address, "events": {"visit": {}}}))
+    };
+    let saved = |by: &str, address: &str| {
+        let catalog = json!({"channelMerging": by});
+        body("save-player", Some(catalog), json!({"playerUniqueId": "p-1", by: address}))
+    };
+    let ordered = |by: &str, address: &str, campaigns: Value| {
+        let catalog = json!({"channelMerging": by, "campaigns": campaigns});
+        let order = json!({
+            "playerUniqueId": "p-1", by: address, "orderId": "O-1", "orderDate": "2024-10-01T07:00:00Z",
+            "totalPaid": 90, "totalPrice": 100,
+        });
+        body("place-order", Some(catalog), order)
+    };
+    let order_limit = limited("ORDER", "place_order", 10, &json!({"usesInTotal": 5}));
+    let order_campaigns = many_limits(|number| limited(&format!("ORDER_{number}"), "place_order", 1, &once));
+    let previewed = |campaigns: Value| {
+        let catalog = json!({"campaigns": campaigns});
+        let story = body("preview-rewards", Some(catalog), json!({"customerId": "player123", "events": {"visit": {}}}));
+        Story { player: Some("player123"), ..story }
     };
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
     vec![
         visit("email", "a@b.example", &total),
         visit("mobile", "+4915112345678", &total),
         visit("none", "", &json!(campaigns)),
+        saved("email", "a@b.example"),
+        saved("mobile", "+4915112345678"),
+        ordered("email", "a@b.example", json!([order_limit])),
+        ordered("mobile", "+4915112345678", json!([])),
+        ordered("none", "", json!(order_campaigns)),
+        previewed(total.clone()),
         body("send-activity", Some(json!({"businessUnits": {"UNIT": "enabled"}, "offers": offers})), activity.clone()),
         // The demo has an offer with a total limit.
         body("send-activity", None, activity),
@@ -56,6 +88,7 @@ fn stories() -> Vec<Story> {
             catalog: None,
             place: "/pathParameters/correlation_id",
             value: json!("session-9"),
+            player: None,
         },
     ]
 }
@@ -145,11 +178,14 @@ async fn a_function_asks_the_store_for_what_its_policy_allows_and_for_no_less() 
         let events: Vec<_> = cases.into_iter().map(|case| case.event).collect();
         used.insert(name.clone(), used_for(&name, &app, &events).await);
     }
-    for Story { function, catalog, place, value } in stories() {
+    for Story { function, catalog, place, value, player } in stories() {
         let app = match catalog {
             Some(catalog) => App::with_catalog(&catalog).await,
             None => App::start().await,
         };
+        if let Some(player) = player {
+            app.did(player, "review").await;
+        }
         let mut event: Value = serde_json::from_str(&events()[function][0].event).expect("JSON");
         *event.pointer_mut(place).expect("the place") = value;
         used.entry(function.to_owned()).or_default().extend(used_for(function, &app, &[event.to_string()]).await);

@@ -1,12 +1,13 @@
 //! `punchcard history` and `punchcard explain`.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::punchcard;
 use crate::support::{
     activities::{Programme, activity},
     app::App,
-    players::assert_tracked,
+    players::{API_KEY, JSON, assert_tracked},
 };
 
 /// All pages of a listing, joined.
@@ -77,6 +78,33 @@ async fn the_requests_of_a_player_are_listed_newest_first_whatever_their_ids() {
     assert!(times.is_sorted_by(|one, next| one >= next), "{times:?}");
     let newest = &page["records"][0];
     assert_eq!((&newest["memberId"], &newest["catalogVersion"]), (&json!("player#p-1"), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_months_orders_of_a_customer_are_listed_explained_and_audited() {
+    let app = App::start().await;
+    let mut expected = Vec::new();
+    for day in 1..=31 {
+        let order = json!({
+            "customerId": "p-1", "orderId": format!("O/{day}"), "orderDate": format!("2024-10-{day:02}T07:00:00Z"),
+            "totalPaid": 90, "total_amount": 100, "lineItems": [{"productId": "P-1"}],
+        });
+        let answer = app.send(Method::POST, "/api/v4.0/integrations/orders", &[API_KEY, JSON], order.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        expected.push(format!("order#O/{day}"));
+    }
+    expected.sort();
+    for limit in ["7", "31", "150"] {
+        let mut listed = all_pages(&app, &["--player", "p-1"], limit, "recordId").await;
+        listed.sort();
+        assert_eq!(listed, expected, "{limit}");
+    }
+    let explained = punchcard(&app, &["explain", "player", "p-1", "order#O/31", "--json"]).await.json();
+    let rules = explained["occurrences"][0]["rules"].as_array().expect("rules");
+    let rules: Vec<_> = rules.iter().map(|rule| (rule["campaign"].as_str(), rule["paid"].as_u64())).collect();
+    assert_eq!(rules, [(Some("BIG_ORDER"), Some(50)), (Some("ELECTRONICS"), Some(0))]);
+    let audit = punchcard(&app, &["audit", "--json"]).await;
+    assert!(audit.succeeded, "{}", audit.output);
 }
 
 #[tokio::test]

@@ -160,3 +160,24 @@ pub fn fault(answer: &Answer) -> (u16, u64, String) {
     assert!(!message.is_empty());
     (answer.status.as_u16(), code, message.to_owned())
 }
+
+/// The same of an error of version 4, which has five members.
+#[track_caller]
+pub fn fault_v4(answer: &Answer) -> (u16, u64, String) {
+    assert_eq!(answer.header("content-type"), Some("application/json"), "{}", answer.body);
+    let body = answer.json();
+    let members = body.as_object().unwrap_or_else(|| panic!("no object: {body}"));
+    let names: Vec<_> = members.keys().map(String::as_str).collect();
+    assert_eq!(names, ["code", "documentationUrl", "message", "requestId", "type"]);
+    assert_eq!(members["requestId"].as_str(), answer.header("x-amzn-requestid"));
+    let code = members["code"].as_u64().expect("a number");
+    let category = match code / 1000 {
+        1 => "Authentication Error",
+        3 => "Payload Error",
+        5 => "Server Error",
+        7 => "Customer Error",
+        _ => "Request Error",
+    };
+    assert_eq!(members["type"], category);
+    (answer.status.as_u16(), code, members["message"].as_str().expect("a string").to_owned())
+}

@@ -185,7 +185,7 @@ pub fn growth() -> Vec<Case> {
 }
 
 /// All functions.
-const FUNCTIONS: [&str; 11] = [
+const FUNCTIONS: [&str; 15] = [
     "start-session",
     "send-client-event",
     "issue-token",
@@ -196,7 +196,11 @@ const FUNCTIONS: [&str; 11] = [
     "list-activities",
     "get-balances",
     "track-event",
+    "preview-rewards",
+    "save-player",
+    "place-order",
     "get-player",
+    "get-player-balance",
 ];
 
 /// Every function with its happy event.

@@ -24,6 +24,6 @@ fn code(error: &Error) -> &'static str {
         | Error::UnsupportedEncoding
         | Error::AlreadyExists(_)
         | Error::Conflict(_)
-        | Error::KeyReused => "invalid_request",
+        | Error::KeyReused(_) => "invalid_request",
     }
 }

@@ -21,7 +21,7 @@ fn code(error: &Error, status: StatusCode) -> u16 {
             FaultKind::Repeated => 3017,
         }),
         Error::Unauthorized(_) => 1000,
-        Error::KeyReused => 2002,
+        Error::KeyReused(_) => 2002,
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => 5000,
         Error::UnsupportedGrantType
         | Error::NotFound(_)
@@ -37,7 +37,7 @@ fn code(error: &Error, status: StatusCode) -> u16 {
 }
 
 /// One sentence per fault.
-fn message(error: &Error) -> String {
+pub(super) fn message(error: &Error) -> String {
     match faults(error) {
         [] => title(error).to_owned(),
         faults => faults.iter().map(field_sentence).collect::<Vec<_>>().join(" "),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lambda_http::Request;
-use punchcard_http::{Call, Error};
+use punchcard_http::{Call, Dialect, Error};
 use punchcard_models::{
     access::{Denied, Scope, SecretDigest},
     ids::ClientId,
@@ -343,6 +343,7 @@ async fn admitted_at(
 ) -> Result<(), Denied> {
     let call = Call {
         request: &Request::default(),
+        dialect: Dialect::ClientEvents,
         now: later(start, millis),
         deadline: Instant::now() + Duration::from_secs(8),
         request_id: Uuid::new_v4(),

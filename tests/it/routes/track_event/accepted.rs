@@ -20,7 +20,7 @@ async fn every_path_behaves_the_same() {
         assert_eq!(fault(&send(Method::POST, &[JSON]).await).1, 1000);
         assert_eq!(fault(&send(Method::GET, &[]).await).1, 405);
     }
-    assert_eq!(app.totals("player123").await, (365, 10));
+    assert_eq!(app.totals("player123").await, (505, 14));
 }
 
 #[tokio::test]

@@ -19,12 +19,14 @@ use crate::support::{
 /// 256 KiB, the longest body.
 const LONGEST: usize = 262_144;
 
-const PATHS: [&str; 5] = [
+const PATHS: [&str; 7] = [
     EVENT,
     "/api/v3.0/integrations/event",
     "/api/v2.0/integrations/event",
     "/api/v2.0/Integrations/Event",
     "/v2.0/Integrations/Event",
+    "/api/v1.0/Integrations/Action",
+    "/api/v1.0/integrations/Action",
 ];
 
 /// The first example: `place_order` with two metadata keys, review with none.
