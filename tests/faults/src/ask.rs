@@ -6,7 +6,10 @@ use lambda_http::{
     Body, Request, RequestExt as _,
     http::{HeaderValue, Method},
 };
-use punchcard_http::{Route, route};
+use punchcard_http::{
+    Route,
+    route::{self, MatchedPath},
+};
 use serde_json::{Value, json};
 
 use crate::history::{Ask, Event};
@@ -52,8 +55,10 @@ impl Ask {
             Ask::ReadActivity { .. } => "activity read",
             Ask::OpenSession { .. } => "session",
             Ask::ReadBalances { .. } => "balances read",
-            Ask::PlayerEvents { key: Some(_), .. } => "player events with a key",
+            Ask::PlayerEvents { id: Some(id), .. } if id.starts_with("order#") => "order",
+            Ask::PlayerEvents { id: Some(_), .. } => "player events with a key",
             Ask::PlayerEvents { .. } => "player events",
+            Ask::SavePlayer { .. } => "player",
             Ask::ReadPlayer { .. } => "player read",
             Ask::DryRun(_) => "dry run",
         }
@@ -105,9 +110,19 @@ impl Ask {
             Ask::ReadBalances { correlation } => {
                 (&route::GET_BALANCES, get(vec![authorization]), vec![("correlation_id", correlation)])
             }
-            Ask::PlayerEvents { key: sent_key, body, .. } => {
-                let headers = [vec![("apikey", credential.to_owned())], key(sent_key)].concat();
-                (&route::TRACK_EVENT, post(body, headers), vec![])
+            Ask::PlayerEvents { id, body, .. } => {
+                let mut headers = vec![("apikey", credential.to_owned())];
+                let route = if id.as_ref().is_some_and(|id| id.starts_with("order#")) {
+                    &route::PLACE_ORDER
+                } else {
+                    let key = id.as_ref().and_then(|id| id.strip_prefix("key#"));
+                    headers.extend(key.map(|key| ("idempotency-key", key.to_owned())));
+                    &route::TRACK_EVENT
+                };
+                (route, post(body, headers), vec![])
+            }
+            Ask::SavePlayer { body, .. } => {
+                (&route::SAVE_PLAYER, post(body, vec![("apikey", credential.to_owned())]), vec![])
             }
             Ask::ReadPlayer { player } => {
                 let headers = vec![("apikey", credential.to_owned())];
@@ -119,7 +134,13 @@ impl Ask {
             Ask::Token { customer: None } => "application/x-www-form-urlencoded",
             _ => "application/json",
         };
+        // Version 4 has paths of its own.
+        let is_v4 = |body: &String| body.contains("\"customerId\":");
+        let path_v4 = function.paths.last().filter(|_| body.as_ref().is_some_and(is_v4));
         let mut request = lambda_http::http::Request::builder().method(method).header("content-type", content_type);
+        if let Some(path) = path_v4 {
+            request = request.extension(MatchedPath(path.template));
+        }
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -150,7 +150,7 @@ fn answers(evidence: &Evidence<'_>) {
             Ask::Activity { .. } | Ask::DryRun(_) => &[200, 400, 401, 422, 503],
             Ask::ReadActivity { .. } | Ask::ReadPlayer { .. } => &[200, 401, 404, 503],
             Ask::OpenSession { .. } => &[200, 401, 404, 409, 503],
-            Ask::Token { customer: None } | Ask::ReadBalances { .. } => &[200, 401, 503],
+            Ask::Token { customer: None } | Ask::ReadBalances { .. } | Ask::SavePlayer { .. } => &[200, 401, 503],
             Ask::PlayerEvents { .. } => &[200, 401, 422, 503],
         };
         let about = [format!("#{number} ")];

@@ -53,8 +53,14 @@ pub(crate) enum Ask {
     PlayerEvents {
         player: String,
         address: Option<String>,
-        key: Option<String>,
+        /// The id of its record, if it has one of its own: `key#…` from an Idempotency-Key, `order#…` from an order's id.
+        id: Option<String>,
         tag: u64,
+        body: Value,
+    },
+    SavePlayer {
+        player: String,
+        address: Option<String>,
         body: Value,
     },
     ReadPlayer {
@@ -67,7 +73,7 @@ pub(crate) enum Ask {
 impl Ask {
     /// Returns whether it has no id of its own: sent twice, it counts twice.
     pub(crate) fn is_keyless(&self) -> bool {
-        matches!(self, Ask::Activity { id: None, key: None, .. } | Ask::PlayerEvents { key: None, .. })
+        matches!(self, Ask::Activity { id: None, key: None, .. } | Ask::PlayerEvents { id: None, .. })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use punchcard_models::ids;
+use serde_json::{Value, json};
 
 use super::Evidence;
 use crate::{
@@ -26,10 +27,13 @@ pub(super) fn check(evidence: &Evidence<'_>) {
     let mut keyed = BTreeMap::<(&str, String), Vec<Sent<'_>>>::new();
     let mut keyless = BTreeMap::<(&str, u64), Vec<Sent<'_>>>::new();
     for (number, request) in evidence.requests() {
-        let Ask::PlayerEvents { player, key, tag, .. } = &request.ask else { continue };
+        if let Ask::SavePlayer { player, .. } = &request.ask {
+            saved(evidence, number, request, player);
+        }
+        let Ask::PlayerEvents { player, id, tag, .. } = &request.ask else { continue };
         let it = Sent { number, request, tag: *tag };
-        match key {
-            Some(key) => keyed.entry((player, format!("key#{key}"))).or_default().push(it),
+        match id {
+            Some(id) => keyed.entry((player, id.clone())).or_default().push(it),
             None => keyless.entry((player, *tag)).or_default().push(it),
         }
     }
@@ -41,15 +45,15 @@ pub(super) fn check(evidence: &Evidence<'_>) {
             continue;
         };
         let mut writers = keyed.get(&(player, id.to_owned())).into_iter().flatten();
-        if id.starts_with("key#") {
-            let known =
-                writers.any(|it| it.tag == tag && it.request.may_have_stored() && is_as_sent(item, &it.request.ask));
-            evidence.check(known, &[player, id], || format!("{id} of {player} is stored as nobody can have stored it"));
-            stored.insert((player, id.to_owned()), tag);
-        } else {
+        if id.starts_with("uuid#") {
             *counted.entry((player, tag)).or_default() += 1;
             let known = keyless.get(&(player, tag)).into_iter().flatten().any(|it| is_as_sent(item, &it.request.ask));
             evidence.check(known, &[player], || format!("{item} is stored, and nobody sent it"));
+        } else {
+            let known =
+                writers.any(|it| it.tag == tag && it.request.may_have_stored() && is_as_sent(item, &it.request.ask));
+            evidence.check(known, &[player, id], || format!("{id} of {player} is stored as nobody can have stored it"));
+            stored.insert((player, id.to_owned()), (tag, text(item, "response").unwrap_or_default()));
         }
     }
     for ((player, id), sent) in &keyed {
@@ -67,12 +71,36 @@ pub(super) fn check(evidence: &Evidence<'_>) {
 
 fn is_as_sent(item: &Value, ask: &Ask) -> bool {
     let Ask::PlayerEvents { body, .. } = ask else { return false };
-    let events: Option<Value> = text(item, "events").and_then(|events| serde_json::from_str(events).ok());
-    events.as_ref() == Some(&body["events"]) && text(item, "response") == Some("{}")
+    let stored = |name: &str| text(item, name).and_then(|stored| serde_json::from_str::<Value>(stored).ok());
+    let (events, response) = (stored("events"), stored("response"));
+    let Some(order) = body.get("orderId") else {
+        return events.as_ref() == Some(&body["events"]) && response == Some(json!({}));
+    };
+    let mut members = body.clone();
+    if let Some(members) = members.as_object_mut() {
+        members.retain(|name, _| !["playerUniqueId", "customerId", "email", "mobile"].contains(&name.as_str()));
+    }
+    let campaigns = stored("earned").unwrap_or_default();
+    let points: u64 =
+        campaigns["place_order"].as_object().into_iter().flatten().filter_map(|(_, paid)| paid.as_u64()).sum();
+    events == Some(json!({"place_order": members}))
+        && response.is_some_and(|response| response["orderId"] == *order && response["rewardedPoints"] == points)
 }
 
-fn one(evidence: &Evidence<'_>, player: &str, id: &str, sent: &[Sent<'_>], stored: Option<u64>) {
-    let words = [id.trim_start_matches("key#").to_owned() + "\""];
+/// A player that was saved exists, and its number is always the same.
+fn saved(evidence: &Evidence<'_>, number: usize, request: &Request, player: &str) {
+    let Some(answer) = request.answer.as_ref().filter(|answer| answer.status == 200) else { return };
+    let key = format!("player#{player}");
+    let exists = evidence.members.iter().any(|member| text(member, "memberId") == Some(&key));
+    let told = answer.json()["gameballId"] == ids::number_of(player);
+    evidence.check(exists && told, &[&format!("#{number} "), player], || {
+        format!("#{number} is answered {}, and {player} exists: {exists}", answer.body)
+    });
+}
+
+fn one(evidence: &Evidence<'_>, player: &str, id: &str, sent: &[Sent<'_>], stored: Option<(u64, &str)>) {
+    let (stored, response) = (stored.map(|(tag, _)| tag), stored.map(|(_, response)| response));
+    let words = [id.split_once('#').map_or(id, |(_, id)| id).to_owned() + "\""];
     let check = |kept: bool, what: String| {
         if !kept {
             evidence.wrong(what, &words);
@@ -96,7 +124,9 @@ fn one(evidence: &Evidence<'_>, player: &str, id: &str, sent: &[Sent<'_>], store
                     stored == Some(it.tag),
                     format!("#{number} is answered, and {id} of {player} is not recorded so"),
                 );
-                check(answer.body == "{}", format!("#{number} is answered {}", answer.body));
+                let right =
+                    if id.starts_with("order#") { Some(answer.body.as_str()) == response } else { answer.body == "{}" };
+                check(right, format!("#{number} is answered {}", answer.body));
                 check(!answer.replayed || others(), format!("#{number} is a replay of nothing"));
             }
             422 => {

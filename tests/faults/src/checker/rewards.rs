@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use punchcard_models::{
     activity::{Activity, Context},
+    api_version::ApiVersion,
     fault::Faults,
     ids::AccountId,
     json,
+    order::Order,
     player_events::PlayerEvents,
     timestamp::Timestamp,
 };
@@ -70,6 +72,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
         match write.table.as_str() {
             "Activities" => activity(evidence, &mut books, write, request),
             "PlayerEvents" => player_events(evidence, &mut books, write, request),
+            "Members" => saved_player(&mut books, write, request),
             _ => {}
         }
     }
@@ -142,9 +145,14 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
     let unused = write.item["unused"]["BOOL"] == true;
     for rules in evidence.rules_for(request, write.at) {
         let Ok(catalog) = Catalog::from_json(rules) else { continue };
-        let faults = Faults::default();
-        let parsed =
-            json::parse(body.to_string().as_bytes(), &faults, |at| PlayerEvents::parse(at, catalog.channel_merging()));
+        let (faults, merging) = (Faults::default(), catalog.channel_merging());
+        let version = if body.get("customerId").is_some() { ApiVersion::V4 } else { ApiVersion::V3 };
+        let parsed = json::parse(body.to_string().as_bytes(), &faults, |at| match body.get("orderId") {
+            Some(_) => {
+                Order::parse(at, version, merging, Timestamp::from_millis(i64::MAX / 2)).map(|order| order.events)
+            }
+            None => PlayerEvents::parse(at, version, merging),
+        });
         let Ok(events) = faults.none_or(parsed) else { continue };
         let mut paid = json!({});
         let awards: Vec<_> = events
@@ -181,6 +189,18 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
     );
 }
 
+/// Books a player that was made without events, and the address that its customer got.
+fn saved_player(books: &mut Books, write: &Write, request: &Request) {
+    let Ask::SavePlayer { player, address, .. } = &request.ask else { return };
+    let (own, id) = (format!("player#{player}"), text(&write.item, "memberId").unwrap_or_default());
+    let customer = text(&write.item, "customer").unwrap_or(&own).to_owned();
+    if id == own {
+        books.players.entry(own).or_insert(customer);
+    } else if let Some(address) = address {
+        books.addresses.entry(address.clone()).or_insert(customer);
+    }
+}
+
 /// Balances, counters and names are what the records come to.
 fn in_the_end(evidence: &Evidence<'_>, books: &Books) {
     let mut expected = books.members.clone();
@@ -199,7 +219,8 @@ fn in_the_end(evidence: &Evidence<'_>, books: &Books) {
         // The number of its writes is not a promise.
         found.remove("version");
         let wanted = expected.remove(id).unwrap_or_default();
-        let known = id.starts_with("loy#") || accounts.contains(id) || !wanted.is_empty();
+        let known =
+            id.starts_with("loy#") || accounts.contains(id) || books.players.contains_key(id) || !wanted.is_empty();
         evidence.check(known && found == wanted, &[id, id.split_once('#').map_or(id, |(_, name)| name)], || {
             format!("{id} has {found:?}, but its records come to {wanted:?}")
         });
@@ -307,11 +328,11 @@ fn read(evidence: &Evidence<'_>, books: &Books) {
             Ask::ReadPlayer { player } if matches!(answer.status, 200 | 404) => {
                 let own = format!("player#{player}");
                 let customer = books.players.get(&own).unwrap_or(&own);
-                let first = evidence
-                    .history
-                    .writes
-                    .iter()
-                    .find(|write| write.table == "PlayerEvents" && text(&write.item, "playerId") == Some(player));
+                let first = evidence.history.writes.iter().find(|write| match write.table.as_str() {
+                    "PlayerEvents" => text(&write.item, "playerId") == Some(player),
+                    "Members" => text(&write.item, "memberId") == Some(&own),
+                    _ => false,
+                });
                 let right = if answer.status == 404 {
                     first.is_none_or(|write| write.at >= request.sent)
                 } else {

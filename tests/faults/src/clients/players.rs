@@ -1,4 +1,5 @@
-//! A client of the player events' API: sends events with an Idempotency-Key and without, and reads players.
+//! A client of the player events' API: sends events with an Idempotency-Key and without, places orders, and creates and
+//! reads players.
 
 use std::sync::{Arc, Mutex};
 
@@ -35,31 +36,62 @@ impl Players {
             events.insert(client.one_of(&EVENTS).to_owned(), json!({"total": total, "tag": tag}));
         }
         let mut body = json!({"playerUniqueId": player, "events": events});
-        let address = match client.system.world.plan.merging {
-            "email" => Some(("email", client.one_of(&EMAILS))),
-            "mobile" => Some(("mobile", client.one_of(&["+1", "+2", "+3"]))),
-            _ => None,
-        };
-        if let Some((name, address)) = address {
-            body[name] = json!(address);
-        }
-        let key = client.happens(700).then(|| format!("key-{tag}"));
-        let address = address.map(|(_, address)| address.to_lowercase());
-        Ask::PlayerEvents { player: player.to_owned(), address, key, tag, body }
+        let address = self.add_address(&mut body);
+        let id = client.happens(700).then(|| format!("key#key-{tag}"));
+        Ask::PlayerEvents { player: player.to_owned(), address, id, tag, body }
     }
 
-    /// Some that somebody sent with a key, as they were or others.
+    fn new_order(&self) -> Ask {
+        let client = &self.client;
+        let tag = client.system.world.tag();
+        let player = client.one_of(&PLAYERS);
+        let mut body = json!({
+            client.one_of(&["playerUniqueId", "customerId"]): player,
+            "orderId": format!("order-{tag}"),
+            "orderDate": "1999-12-31T23:00:00.000Z",
+            "totalPaid": 90,
+            "totalPrice": 100,
+            "total": client.one_of(&[50, 100, 150]),
+            "tag": tag,
+        });
+        let address = self.add_address(&mut body);
+        Ask::PlayerEvents { player: player.to_owned(), address, id: Some(format!("order#order-{tag}")), tag, body }
+    }
+
+    fn save_player(&self) -> Ask {
+        let player = self.client.one_of(&PLAYERS);
+        let mut body = json!({self.client.one_of(&["playerUniqueId", "customerId"]): player});
+        let address = self.add_address(&mut body);
+        Ask::SavePlayer { player: player.to_owned(), address, body }
+    }
+
+    /// Adds the address by which players are merged, and returns it as it is compared.
+    fn add_address(&self, body: &mut Value) -> Option<String> {
+        let (name, address) = match self.client.system.world.plan.merging {
+            "email" => ("email", self.client.one_of(&EMAILS)),
+            "mobile" => ("mobile", self.client.one_of(&["+1", "+2", "+3"])),
+            _ => return None,
+        };
+        body[name] = json!(address);
+        Some(address.to_lowercase())
+    }
+
+    /// A request that somebody sent with an id, as it was or another.
     fn known_events(&self) -> Option<Ask> {
         let sent: Vec<_> = {
             let sent = lock(&self.sent);
-            sent.iter().filter(|ask| matches!(ask, Ask::PlayerEvents { key: Some(_), .. })).cloned().collect()
+            sent.iter().filter(|ask| matches!(ask, Ask::PlayerEvents { id: Some(_), .. })).cloned().collect()
         };
         let mut ask = (!sent.is_empty()).then(|| self.client.one_of(&sent))?;
         if self.client.happens(200)
             && let Ask::PlayerEvents { tag, body, .. } = &mut ask
         {
             *tag = self.client.system.world.tag();
-            body["events"] = json!({"visit": {"tag": Value::from(*tag)}});
+            if body["events"].is_object() {
+                body["events"] = json!({"visit": {"tag": Value::from(*tag)}});
+            } else {
+                body["tag"] = Value::from(*tag);
+            }
         }
         Some(ask)
     }
@@ -89,9 +121,17 @@ impl Life for Players {
             return;
         }
         match self.client.chance(|rng| rng.u8(0..10)) {
-            0..6 => {
+            0..4 => {
                 let ask = self.new_events();
                 self.record(ask).await;
+            }
+            4 | 5 if self.client.happens(800) => {
+                let ask = self.new_order();
+                self.record(ask).await;
+            }
+            4 | 5 => {
+                let ask = self.save_player();
+                self.send(ask).await;
             }
             6..8 => {
                 if let Some(ask) = self.known_events() {
@@ -99,7 +139,7 @@ impl Life for Players {
                 }
             }
             _ if self.client.happens(200) => {
-                let ask = self.new_events();
+                let ask = if self.client.happens(500) { self.new_events() } else { self.new_order() };
                 self.send(Ask::DryRun(Box::new(ask))).await;
             }
             _ => {
