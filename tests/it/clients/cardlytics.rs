@@ -1,11 +1,15 @@
 //! Clients of the Cardlytics Rewards Platform.
 
+use reqwest::Method;
+
 use super::{ClientCall, Effect, Response};
 
 pub const CALLS: &[ClientCall] = &[
     // A public sample for the vendor's web SDK, by axios: getSessionToken(clientId, clientSecret, customerId).
     ClientCall {
-        name: "JavaScript, getSessionToken",
+        client: "JavaScript",
+        call: "getSessionToken",
+        method: Method::POST,
         path: "/v2/session/startSession",
         headers: &[
             ("Accept", "application/json, text/plain, */*"),
@@ -21,7 +25,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // A public Python client, by requests: CardlyticsAPIClient.send_client_event. The example of its source.
     ClientCall {
-        name: "Python, send_client_event",
+        client: "Python",
+        call: "send_client_event",
+        method: Method::POST,
         path: "/v2/events/clientEvent",
         headers: PYTHON,
         body: r#"{"clientEvents": [{"clientEventId": "12395199-1565-4565-bf99-3f94ee505d12", "clientEventType": "AdInteraction", "clientEvent": "ActivateOffer", "clientEventTimestamp": "2024-10-01T07:00:00Z", "clientEventMetadata": {"serveToken": "CiQ3MGU5ZjQzMy0xMjQxLTRlZTctOTZlZi02ZWM4MDQwZjg3MzgQqoTjo6syGgoxMDAwMDYyNzQwIgVFbWFpbA==", "section": "Dashboard", "channel": "OLB"}}]}"#,
@@ -31,7 +37,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, with mock_data=True.
     ClientCall {
-        name: "Python, send_client_event of mock data",
+        client: "Python",
+        call: "send_client_event of mock data",
+        method: Method::POST,
         path: "/v2/events/clientEvent",
         headers: &[
             ("User-Agent", "python-requests/2.32.3"),
@@ -49,7 +57,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, with client_event_metadata left out: it sends `{}`. Its timestamp is datetime.isoformat().
     ClientCall {
-        name: "Python, send_client_event without metadata",
+        client: "Python",
+        call: "send_client_event without metadata",
+        method: Method::POST,
         path: "/v2/events/clientEvent",
         headers: PYTHON,
         body: r#"{"clientEvents": [{"clientEventId": "12395199-1565-4565-bf99-3f94ee505d12", "clientEventType": "SessionAction", "clientEvent": "LogEnrollment", "clientEventTimestamp": "2024-10-01T07:00:00.123456+00:00", "clientEventMetadata": {}}]}"#,
@@ -59,7 +69,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, for an ad event that concerns no ad.
     ClientCall {
-        name: "Python, send_client_event of ExpiredOffersLinkClicked",
+        client: "Python",
+        call: "send_client_event of ExpiredOffersLinkClicked",
+        method: Method::POST,
         path: "/v2/events/clientEvent",
         headers: PYTHON,
         body: r#"{"clientEvents": [{"clientEventId": "12395199-1565-4565-bf99-3f94ee505d12", "clientEventType": "AdInteraction", "clientEvent": "ExpiredOffersLinkClicked", "clientEventTimestamp": "2024-10-01T07:00:00+0000", "clientEventMetadata": {}}]}"#,

@@ -2,8 +2,9 @@
 //! changed and nothing else.
 //!
 //! The rows have every header that a client sets itself or its HTTP library adds, except `Host`, `Connection` and
-//! `Content-Length`. Routes that the service does not have yet have no rows: orders and players of Gameball's v3 API, and
-//! its v4 API, which the Flutter client speaks.
+//! `Content-Length`. The table in `docs/api.md` is made from those of Gameball.
+
+use std::{collections::BTreeSet, fmt::Write as _, fs};
 
 use reqwest::Method;
 use serde_json::Value;
@@ -19,8 +20,11 @@ mod oauth;
 
 /// A request of a published client, and what must come back.
 struct ClientCall {
-    /// The client, its version and the call.
-    name: &'static str,
+    /// The client and its version.
+    client: &'static str,
+    /// The client's function.
+    call: &'static str,
+    method: Method,
     path: &'static str,
     /// `{session}` stands for a session token of customer-1.
     headers: &'static [(&'static str, &'static str)],
@@ -34,6 +38,8 @@ struct ClientCall {
 enum Response {
     /// This text.
     Text(&'static str),
+    /// This value, in JSON.
+    Json(&'static str),
     /// An object with these members: text, or any value if `None`.
     Members(&'static [(&'static str, Option<&'static str>)]),
 }
@@ -55,17 +61,26 @@ enum Effect {
     AccessToken,
 }
 
+/// A player that has a review, which the demo pays 5 points for.
+const KNOWN_PLAYER: &str = "known-player";
+
 impl ClientCall {
+    fn name(&self) -> String {
+        format!("{}, {}", self.client, self.call)
+    }
+
     async fn check(&self) {
+        let name = &self.name();
         let app = App::start().await;
+        app.did(KNOWN_PLAYER, "review").await;
         let session = app.session_token("customer-1").await;
         let headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (*name, value.replace("{session}", &session))).collect();
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let answer = app.send(Method::POST, self.path, &headers, self.body).await;
-        assert_eq!(answer.status, self.status, "{}: {}", self.name, answer.body);
-        self.response.check(self.name, &answer);
-        self.effect.check(self.name, &app, &answer).await;
+        let answer = app.send(self.method.clone(), self.path, &headers, self.body).await;
+        assert_eq!(answer.status, self.status, "{name}: {}", answer.body);
+        self.response.check(name, &answer);
+        self.effect.check(name, &app, &answer).await;
     }
 }
 
@@ -74,6 +89,10 @@ impl Response {
         assert_eq!(answer.header("content-type"), Some("application/json"), "{name}");
         match self {
             Response::Text(text) => assert_eq!(answer.body, *text, "{name}"),
+            Response::Json(json) => {
+                let expected: Value = serde_json::from_str(json).expect("JSON");
+                assert_eq!(answer.json(), expected, "{name}");
+            }
             Response::Members(expected) => {
                 let body = answer.json();
                 let members = body.as_object().unwrap_or_else(|| panic!("{name}: {body}"));
@@ -122,6 +141,50 @@ async fn each_published_client_gets_what_it_expects() {
     for call in calls.into_iter().flatten() {
         call.check().await;
     }
+}
+
+/// The table of Gameball's clients, with a row for each call.
+fn table() -> String {
+    let mut table = "| client | call | request | answer |\n|---|---|---|---|\n".to_owned();
+    for ClientCall { client, call, method, path, status, response, .. } in gameball::CALLS {
+        let answer = match response {
+            Response::Text(text) => format!(" `{text}`"),
+            Response::Json(json) => {
+                let body: Value = serde_json::from_str(json).expect("JSON");
+                names(body.as_object().into_iter().flatten().map(|(name, _)| name.as_str()))
+            }
+            Response::Members(members) => names(members.iter().map(|(name, _)| *name)),
+        };
+        writeln!(table, "| {client} | {call} | `{method} {path}` | {status}{answer} |").expect("text");
+    }
+    table
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    format!(" `{}`", names.collect::<Vec<_>>().join("`, `"))
+}
+
+/// With `UPDATE_DOCS=1` in the environment the table is written instead.
+#[test]
+fn the_table_of_clients_is_that_of_the_tested_calls() {
+    const BEGIN: &str = "<!-- The rows of tests/it/clients/gameball.rs. `UPDATE_DOCS=1 cargo test the_table_of_clients` writes them. -->\n";
+    const END: &str = "<!-- end of the rows -->\n";
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/api.md");
+    let page = fs::read_to_string(file).expect("the page");
+    let (before, rest) = page.split_once(BEGIN).expect("a table");
+    let (written, after) = rest.split_once(END).expect("the end of the table");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(file, [before, BEGIN, &table(), END, after].concat()).expect("written");
+    } else {
+        assert_eq!(written, table(), "docs/api.md is out of date");
+    }
+}
+
+#[test]
+fn no_call_is_tested_twice_under_one_name() {
+    let calls = [gameball::CALLS, cardlytics::CALLS, oauth::CALLS];
+    let names: Vec<_> = calls.into_iter().flatten().map(ClientCall::name).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
 }
 
 /// The clients decide by status and body, so a refusal must have the members that they read.

@@ -1,5 +1,7 @@
 //! OAuth 2.0 clients at the token endpoint. Clients of activities use any of them.
 
+use reqwest::Method;
+
 use super::{ClientCall, Effect, Response};
 
 /// The token, and the scope granted: oauthlib warns if it is not the one requested.
@@ -24,7 +26,9 @@ const ENCODINGS: (&str, &str) = ("Accept-Encoding", "gzip, deflate");
 pub const CALLS: &[ClientCall] = &[
     // requests/requests-oauthlib: requests_oauthlib/oauth2_session.py with oauthlib's BackendApplicationClient.
     ClientCall {
-        name: "requests-oauthlib, fetch_token",
+        client: "requests-oauthlib",
+        call: "fetch_token",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[PYTHON, ENCODINGS, ACCEPT, FORM, BASIC],
         body: "grant_type=client_credentials",
@@ -34,7 +38,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, of a client with scope=["read", "write"].
     ClientCall {
-        name: "requests-oauthlib, fetch_token with unknown scopes",
+        client: "requests-oauthlib",
+        call: "fetch_token with unknown scopes",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[PYTHON, ENCODINGS, ACCEPT, FORM, BASIC],
         body: "grant_type=client_credentials&scope=read+write",
@@ -44,7 +50,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, with include_client_id=True.
     ClientCall {
-        name: "requests-oauthlib, fetch_token with the credentials in the body",
+        client: "requests-oauthlib",
+        call: "fetch_token with the credentials in the body",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[PYTHON, ENCODINGS, ACCEPT, FORM],
         body: "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret",
@@ -54,7 +62,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, with auth=HTTPBasicAuth(…) and include_client_id=True.
     ClientCall {
-        name: "requests-oauthlib, fetch_token with the id twice",
+        client: "requests-oauthlib",
+        call: "fetch_token with the id twice",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[PYTHON, ENCODINGS, ACCEPT, FORM, BASIC],
         body: "grant_type=client_credentials&client_id=demo-client",
@@ -64,7 +74,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // authlib/authlib: authlib/oauth2/client.py, authlib/oauth2/auth.py, client_secret_basic.
     ClientCall {
-        name: "Authlib, fetch_token",
+        client: "Authlib",
+        call: "fetch_token",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[
             PYTHON,
@@ -80,7 +92,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, client_secret_post.
     ClientCall {
-        name: "Authlib, fetch_token with the credentials in the body",
+        client: "Authlib",
+        call: "fetch_token with the credentials in the body",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[PYTHON, ENCODINGS, ACCEPT, ("Content-Type", "application/x-www-form-urlencoded;charset=UTF-8")],
         body: "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret",
@@ -90,7 +104,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // lelylan/simple-oauth2: lib/client/request-options.js, lib/client/credentials-encoding.js.
     ClientCall {
-        name: "simple-oauth2, getToken",
+        client: "simple-oauth2",
+        call: "getToken",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[ACCEPT, FORM, BASIC],
         body: "grant_type=client_credentials&scope=activities",
@@ -100,7 +116,9 @@ pub const CALLS: &[ClientCall] = &[
     },
     // The same, with authorizationMethod: 'body' and scopes that are unknown here.
     ClientCall {
-        name: "simple-oauth2, getToken with the credentials in the body",
+        client: "simple-oauth2",
+        call: "getToken with the credentials in the body",
+        method: Method::POST,
         path: "/oauth2/token",
         headers: &[ACCEPT, FORM],
         body: "grant_type=client_credentials&scope=%3Cscope%3E%20openid&client_id=demo-client&client_secret=demo-secret",
