@@ -19,7 +19,7 @@ quietly cargo.log cargo build --locked
 # The image: a shell to make and start it with, the libraries that the functions ask for, the folders that Lambda has.
 image=local/provided-standin:al2023
 root="$work/image"
-root_of "$root" "sh mv cp rm chmod mkdir ls cat env id" .aws-sam/build/*/bootstrap
+root_of "$root" "sh mv cp rm chmod mkdir ls cat env id wget" .aws-sam/build/*/bootstrap
 mkdir -p "$root"/{opt,var/task,var/runtime,var/rapid}
 import_image "$root" "$image" -c 'ENTRYPOINT ["/lambda-entrypoint.sh"]' -c 'WORKDIR /var/task' \
   -c 'ENV LAMBDA_TASK_ROOT=/var/task LAMBDA_RUNTIME_DIR=/var/runtime'
@@ -47,6 +47,14 @@ END
     --parameter-overrides "Architecture=$architecture")
 }
 
+# reaches_store NAME: a container of the network gets an answer from a store, which the functions need. The store
+# refuses the request itself.
+reaches_store() {
+  local store="${gateway}:$(sed -n 's/^DynamoDB.*://p' "$work/$1.log")"
+  local probe=(docker run --rm --network "$network" --entrypoint wget "$image" -T 5 -q -O - "http://$store/")
+  ! timeout 60 "${probe[@]}" 2>&1 | grep -q 'timed out\|unreachable'
+}
+
 # invoke WHAT STATUS PART: invokes a function, StartSession for start-session, with the event at standard input.
 invoke() {
   local answer function
@@ -56,6 +64,11 @@ invoke() {
     answer=none
     cat "$work/invoke.log" >&2
   }
+  # SAM exits with 0 if the function was not heard from in time.
+  if [ -z "$answer" ]; then
+    cat "$work/invoke.log" >&2
+    reaches_store invoked || without "sam local" "the containers don't reach this machine"
+  fi
   body="$(python3 -c 'import json, sys; print(json.load(sys.stdin)["body"])' <<<"$answer" 2>/dev/null)" ||
     body="$answer"
   check "$1" "$2" "$(sed -nE 's/.*"statusCode": ?([0-9]+).*/\1/p' <<<"$answer")" "$3" "$body"
@@ -74,8 +87,12 @@ cases=(
   explain-activity.{happy:200,not-found:404,invalid:400,unauthorised:401}
   list-activities.{happy:200,invalid:400,unauthorised:401}
   get-balances.{happy:200,invalid:400,unauthorised:401}
-  track-event.{happy:200,duplicate:200,dry-run:200,invalid:400,unauthorised:401}
+  track-event.{happy:200,duplicate:200,version-4:200,dry-run:200,invalid:400,unauthorised:401}
+  preview-rewards.{happy:200,not-found:404,invalid:422,unauthorised:401}
+  save-player.{happy:200,version-4:200,invalid:400,unauthorised:401}
+  place-order.{happy:200,duplicate:200,version-4:200,conflict:422,dry-run:200,invalid:400,unauthorised:401}
   get-player.{happy:200,invalid:404,unauthorised:401}
+  get-player-balance.{happy:200,version-4:200,invalid:404,unauthorised:401}
 )
 for case in "${cases[@]}"; do
   name="${case%:*}"
@@ -108,5 +125,6 @@ requests "$url" demo-api-key
 refusals "$url" demo-api-key
 # API Gateway says 404.
 call "GET an unknown path" 403 '"message":"Missing Authentication Token"' "$url/nowhere"
+[ "$failed" = 0 ] || cat "$work/sam.log" >&2
 
 result "sam local"
