@@ -1,7 +1,7 @@
 //! `POST /integrations/order`: records an order as the event `place_order` of its player, and credits the campaigns'
 //! awards, all in one write.
 
-use punchcard_http::{Call, Reply, Route, route};
+use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{fault::Faults, order::Order};
 use punchcard_runtime::{Failure, Handler, PlayerIntake, player_intake};
 use punchcard_store::{RequestId, Store};
@@ -30,7 +30,7 @@ impl Handler for PlaceOrder {
 
         let id = RequestId::Order(&order.id);
         let recorded = self.intake.record(call, &catalog, id, &order.events, |points| body(&order, points)).await?;
-        player_intake::reply(call, recorded, "The orderId was used with another order")
+        player_intake::reply(call, recorded, Error::OrderReused)
     }
 }
 

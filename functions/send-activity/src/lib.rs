@@ -1,7 +1,7 @@
 //! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: records an activity exactly once and credits its
 //! award in the same write.
 
-use punchcard_http::{Call, Error, KEY_REUSED, Reply, Route, route};
+use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{
     access::Scope,
     activity::{Activity, Context},
@@ -109,7 +109,7 @@ fn answer(recorded: ActivityRecorded, keyed: bool) -> Result<Reply, Failure> {
         ActivityRecorded::TooLarge => Err(Error::TooLargeToStore.into()),
         ActivityRecorded::Exists { .. } if !keyed => Err(Error::AlreadyExists("ActivityID already exists").into()),
         ActivityRecorded::Exists { stored, same_payload: true } => Ok(reply(&stored)?.replayed()),
-        ActivityRecorded::Exists { same_payload: false, .. } => Err(Error::KeyReused(KEY_REUSED).into()),
+        ActivityRecorded::Exists { same_payload: false, .. } => Err(Error::KeyReused.into()),
     }
 }
 

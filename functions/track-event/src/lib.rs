@@ -1,7 +1,7 @@
 //! `POST /integrations/event`: records player events, creates new players and credits the campaigns' awards, all in one
 //! write.
 
-use punchcard_http::{Call, KEY_REUSED, Reply, Route, route};
+use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{api_version::ApiVersion, fault::Faults, player_events::PlayerEvents};
 use punchcard_runtime::{Failure, Handler, PlayerIntake, player_intake};
 use punchcard_store::{PlayerEventsRecorded, RequestId, Store};
@@ -40,7 +40,7 @@ impl Handler for TrackEvent {
         {
             *response = format!(r#"{{"earned":{earned}}}"#);
         }
-        player_intake::reply(call, recorded, KEY_REUSED)
+        player_intake::reply(call, recorded, Error::KeyReused)
     }
 }
 

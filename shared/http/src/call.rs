@@ -20,9 +20,6 @@ use crate::{
     reply::DRY_RUN,
 };
 
-/// The message for an Idempotency-Key that was used with another payload.
-pub const KEY_REUSED: &str = "The Idempotency-Key was used with another payload";
-
 /// A request being handled.
 #[derive(Debug)]
 pub struct Call<'r> {

@@ -75,7 +75,8 @@ impl Dialect {
             | Error::UnsupportedGrantType
             | Error::AlreadyExists(_)
             | Error::Conflict(_)
-            | Error::KeyReused(_)
+            | Error::KeyReused
+            | Error::OrderReused
             | Error::Unavailable
             | Error::OutcomeUnknown
             | Error::Internal => reply,
@@ -92,7 +93,7 @@ impl Dialect {
             (Error::Invalid(faults), Dialect::PlayerEventsV4) => player_events_v4::status(faults),
             (Error::Invalid(_) | Error::UnsupportedGrantType | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
             (Error::Conflict(_), _) => StatusCode::CONFLICT,
-            (Error::KeyReused(_), _) => StatusCode::UNPROCESSABLE_ENTITY,
+            (Error::KeyReused | Error::OrderReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
             (Error::Overloaded, _) => StatusCode::TOO_MANY_REQUESTS,
             (Error::Internal, _) | (Error::Unavailable | Error::OutcomeUnknown, Dialect::ClientEvents) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -129,10 +130,7 @@ fn first_fault(error: &Error) -> String {
 
 fn title(error: &Error) -> &'static str {
     match error {
-        Error::NotFound(message)
-        | Error::AlreadyExists(message)
-        | Error::Conflict(message)
-        | Error::KeyReused(message) => message,
+        Error::NotFound(message) | Error::AlreadyExists(message) | Error::Conflict(message) => message,
         Error::MethodNotAllowed(_) => "The method is not allowed here",
         Error::Unauthorized(Denied::NotUtf8) => "The credentials are not valid UTF-8",
         Error::Unauthorized(_) => "The credentials are missing or not valid",
@@ -142,6 +140,8 @@ fn title(error: &Error) -> &'static str {
         Error::UnsupportedEncoding => "The Content-Encoding must be gzip, or absent",
         Error::Invalid(_) => "The request is not valid",
         Error::UnsupportedGrantType => "grant_type must be client_credentials",
+        Error::KeyReused => "The Idempotency-Key was used with another payload",
+        Error::OrderReused => "The orderId was used with another order",
         Error::Unavailable => "The service is unavailable; the request can be sent again as it is",
         Error::OutcomeUnknown => {
             "The outcome is unknown: the request may have been recorded, and sending it again may record it twice. \

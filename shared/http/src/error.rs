@@ -45,9 +45,12 @@ pub enum Error {
     /// The request conflicts with stored data. Carries the message.
     #[error("conflict")]
     Conflict(&'static str),
-    /// The Idempotency-Key, or the id that serves as one, was used with another payload. Carries the message.
+    /// The Idempotency-Key was used with another payload.
     #[error("idempotency key reused")]
-    KeyReused(&'static str),
+    KeyReused,
+    /// The player has another order of this id.
+    #[error("order id reused")]
+    OrderReused,
     /// Temporarily unavailable. A retry is safe: nothing was recorded, or the request is idempotent.
     #[error("unavailable")]
     Unavailable,
@@ -81,7 +84,7 @@ impl Error {
             Error::Invalid(_) | Error::UnsupportedGrantType => "invalid",
             Error::AlreadyExists(_) => "duplicate",
             Error::Conflict(_) => "conflict",
-            Error::KeyReused(_) => "key_reused",
+            Error::KeyReused | Error::OrderReused => "key_reused",
             Error::Unavailable => "unavailable",
             Error::OutcomeUnknown => "outcome_unknown",
             Error::Overloaded => "overloaded",

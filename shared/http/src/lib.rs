@@ -22,7 +22,7 @@ pub mod route;
 pub mod token;
 
 pub use body::{MAX_BODY_BYTES, NotUtf8};
-pub use call::{Call, KEY_REUSED};
+pub use call::Call;
 pub use dialect::Dialect;
 pub use error::Error;
 pub use lambda_http::{Body, Request, Response};

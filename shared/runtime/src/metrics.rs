@@ -22,7 +22,7 @@ pub(crate) fn failed(error: &Error) {
     let name = match error {
         Error::Unauthorized(_) => "Unauthorised",
         Error::AlreadyExists(_) => "Duplicate",
-        Error::Conflict(_) | Error::KeyReused(_) => "Conflict",
+        Error::Conflict(_) | Error::KeyReused | Error::OrderReused => "Conflict",
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "Failed",
         // 404 is a normal response to a read. Overload occurs only in `punchcard serve`: Lambda throttles.
         Error::NotFound(_) | Error::Overloaded => return,

@@ -127,15 +127,15 @@ fn evaluated<'c>(
     Evaluated { response: response(awards.iter().map(Award::points).sum()), awards }
 }
 
-/// Renders the outcome of a request. `reused` is the message if its id was used with another payload.
+/// Renders the outcome of a request. `reused` is the error if its id was used with another payload.
 ///
 /// # Errors
 /// The request was refused.
-pub fn reply(call: &Call<'_>, recorded: PlayerEventsRecorded, reused: &'static str) -> Result<Reply, Failure> {
+pub fn reply(call: &Call<'_>, recorded: PlayerEventsRecorded, reused: Error) -> Result<Reply, Failure> {
     let reply = match recorded {
         PlayerEventsRecorded::New { response, .. } => Reply::json_text(StatusCode::OK, response),
         PlayerEventsRecorded::Replay(response) => Reply::json_text(StatusCode::OK, response).replayed(),
-        PlayerEventsRecorded::KeyReused => return Err(Error::KeyReused(reused).into()),
+        PlayerEventsRecorded::KeyReused => return Err(reused.into()),
         PlayerEventsRecorded::TooLarge => return Err(Error::TooLargeToStore.into()),
     };
     Ok(if call.is_dry_run() { reply.of_dry_run() } else { reply })

@@ -232,12 +232,13 @@ pub const CALLS: &[ClientCall] = &[
         response: TRACKED,
         effect: Effect::Player { id: "player123", points: 5, events: 1 },
     },
-    // gameballers/gameball-android: gameball/src/main/java/com/gameball/gameball, network/Config.java,
-    // network/api/GameBallApi.java, model/request; by Retrofit, whose Gson leaves null out. The values in the bodies
-    // are ours.
+    // gameballers/gameball-android: gameballsdk/src/main/java/com/gameball/androidx, GameBallApp.java,
+    // network/Config.java, network/api/GameBallApi.java, model/request/PlayerRegisterRequest.java; by Retrofit, whose
+    // Gson leaves null out. The values in the bodies are ours. The client looks for the answer inside a member
+    // `response`, so it passes null on.
     ClientCall {
         client: "Android (Java)",
-        call: "registerDevice",
+        call: "registerPlayer",
         method: Method::POST,
         path: "/api/v1.0/integrations/InitializePlayer",
         headers: ANDROID_JAVA,
@@ -246,10 +247,10 @@ pub const CALLS: &[ClientCall] = &[
         response: SAVED,
         effect: Effect::Player { id: "player123", points: 0, events: 0 },
     },
-    // The same.
+    // The same: model/request/Action.java. The answer is not read.
     ClientCall {
         client: "Android (Java)",
-        call: "addEvent",
+        call: "addAction",
         method: Method::POST,
         path: "/api/v1.0/integrations/Action",
         headers: ANDROID_JAVA,
@@ -258,9 +259,9 @@ pub const CALLS: &[ClientCall] = &[
         response: TRACKED,
         effect: Effect::Player { id: "player123", points: 5, events: 1 },
     },
-    // gameballers/gb-mobile-android: network/Config.kt, network/api/GameBallApi.java,
-    // network/interceptor/HeaderInterceptor.java, model/request/InitializeCustomerRequest.kt, README.md, CHANGELOG.md;
-    // by Retrofit, whose Gson leaves null out.
+    // gameballers/gb-mobile-android: gameballsdk/src/main/java/com/gameball/gameball, network/Config.kt,
+    // network/api/GameBallApi.java, network/interceptor/HeaderInterceptor.java,
+    // model/request/InitializeCustomerRequest.kt, README.md, CHANGELOG.md; by Retrofit, whose Gson leaves null out.
     ClientCall {
         client: "Android 3.2.1",
         call: "initializeCustomer",
@@ -311,7 +312,7 @@ pub const CALLS: &[ClientCall] = &[
     // The same: network/api/GameBallApi.java. A failure is only logged.
     ClientCall {
         client: "Android 3.2.1",
-        call: "init",
+        call: "bot settings",
         method: Method::GET,
         path: "/api/v1.0/Bots/BotSettings?c=mobile",
         headers: ANDROID_GET,
@@ -434,7 +435,7 @@ pub const CALLS: &[ClientCall] = &[
     // The same. Nothing waits for the answer.
     ClientCall {
         client: "iOS 3.2.2",
-        call: "init",
+        call: "bot settings",
         method: Method::GET,
         path: "/api/v1.0/Bots/BotSettings?c=mobile",
         headers: IOS,
@@ -824,7 +825,7 @@ pub const CALLS: &[ClientCall] = &[
         response: PLAYER,
         effect: Effect::None,
     },
-    // The same: gameball/api_resources/player.py, gameball/api_resources/transactions.py.
+    // The same.
     ClientCall {
         client: "Python 3.0.0",
         call: "get_player_balance",
@@ -923,7 +924,7 @@ pub const CALLS: &[ClientCall] = &[
     // The same: src/gameball-widget.js. A failure is only logged.
     ClientCall {
         client: "React Native 1.1.12",
-        call: "init",
+        call: "bot settings",
         method: Method::GET,
         path: "/v1.0/bots2/BotSettings?apiKey=demo-api-key",
         headers: REACT_NATIVE_1_GET,
@@ -984,7 +985,7 @@ pub const CALLS: &[ClientCall] = &[
     // The same. A failure is only logged.
     ClientCall {
         client: "React Native 3.1.2",
-        call: "init",
+        call: "bot settings",
         method: Method::GET,
         path: "/api/v1.0/Bots/BotSettings?c=mobile",
         headers: REACT_NATIVE,
@@ -1090,7 +1091,8 @@ pub const CALLS: &[ClientCall] = &[
         response: PLAYER,
         effect: Effect::None,
     },
-    // The same.
+    // The same: lib/gameball/models/player.rb. At 7a7fad1 a second definition of this method, which asks for
+    // `progress`, hides the first one.
     ClientCall {
         client: "Ruby 3",
         call: "get_player_balance",

@@ -176,6 +176,7 @@ pub fn fault_v4(answer: &Answer) -> (u16, u64, String) {
         3 => "Payload Error",
         5 => "Server Error",
         7 => "Customer Error",
+        9 => "Transaction Error",
         _ => "Request Error",
     };
     assert_eq!(members["type"], category);

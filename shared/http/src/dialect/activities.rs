@@ -24,7 +24,7 @@ fn code(error: &Error) -> &'static str {
         Error::BodyTooLarge | Error::TooLargeToStore => "PAYLOAD_TOO_LARGE",
         Error::UnsupportedMediaType | Error::UnsupportedEncoding => "UNSUPPORTED_MEDIA_TYPE",
         Error::Conflict(_) => "CONFLICT",
-        Error::KeyReused(_) => "IDEMPOTENCY_KEY_REUSED",
+        Error::KeyReused | Error::OrderReused => "IDEMPOTENCY_KEY_REUSED",
         Error::Overloaded => "TOO_MANY_REQUESTS",
         Error::Unavailable | Error::OutcomeUnknown => "SERVICE_UNAVAILABLE",
         Error::Internal => "INTERNAL_SERVER_ERROR",

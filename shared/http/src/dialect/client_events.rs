@@ -28,7 +28,7 @@ fn error_type(error: &Error) -> &'static str {
         Error::MethodNotAllowed(_) => "HttpRequestMethodNotSupported",
         Error::BodyTooLarge | Error::TooLargeToStore => "PayloadTooLargeException",
         Error::UnsupportedMediaType | Error::UnsupportedEncoding => "HttpMediaTypeNotSupported",
-        Error::AlreadyExists(_) | Error::Conflict(_) | Error::KeyReused(_) => "ConflictException",
+        Error::AlreadyExists(_) | Error::Conflict(_) | Error::KeyReused | Error::OrderReused => "ConflictException",
         Error::Overloaded => "TooManyRequestsException",
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "InternalServerError",
     }

@@ -24,6 +24,7 @@ fn code(error: &Error) -> &'static str {
         | Error::UnsupportedEncoding
         | Error::AlreadyExists(_)
         | Error::Conflict(_)
-        | Error::KeyReused(_) => "invalid_request",
+        | Error::KeyReused
+        | Error::OrderReused => "invalid_request",
     }
 }

@@ -21,7 +21,7 @@ fn code(error: &Error, status: StatusCode) -> u16 {
             FaultKind::Repeated => 3017,
         }),
         Error::Unauthorized(_) => 1000,
-        Error::KeyReused(_) => 2002,
+        Error::KeyReused | Error::OrderReused => 2002,
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => 5000,
         Error::UnsupportedGrantType
         | Error::NotFound(_)

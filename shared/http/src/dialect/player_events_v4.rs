@@ -35,7 +35,9 @@ pub(super) fn status(faults: &[Fault]) -> StatusCode {
 fn code(error: &Error, status: StatusCode) -> u16 {
     match error {
         Error::Unauthorized(_) => 1000,
-        Error::KeyReused(_) => 2002,
+        Error::KeyReused => 2002,
+        // A client takes it for an order that was recorded before, and does not retry.
+        Error::OrderReused => 9004,
         Error::Invalid(faults) => faults.first().map_or(3003, |fault| match fault.kind {
             FaultKind::Missing => 3000,
             FaultKind::Null => 3001,
@@ -62,6 +64,7 @@ fn category(code: u16) -> &'static str {
         4 => "General Error",
         5 => "Server Error",
         7 => "Customer Error",
+        9 => "Transaction Error",
         _ => "Request Error",
     }
 }

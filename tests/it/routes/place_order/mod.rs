@@ -136,7 +136,7 @@ async fn another_order_under_the_same_id_is_refused_and_stores_nothing() {
         other_v4[name] = value;
         let message = "The orderId was used with another order".to_owned();
         assert_eq!(fault(&place(&app, V3[0], &other).await), (422, 2002, message.clone()), "{name}");
-        assert_eq!(fault_v4(&place(&app, V4, &other_v4).await), (422, 2002, message), "{name}");
+        assert_eq!(fault_v4(&place(&app, V4, &other_v4).await), (422, 9004, message), "{name}");
     }
     assert_eq!((app.items("PlayerEvents").await, app.items("Members").await), before);
 }
