@@ -55,7 +55,7 @@ fn event_body(name: &str, award: &Award<'_>) -> Value {
     })
 }
 
-/// A campaign, unless the event can't be what it takes to win it: those are left out.
+/// A campaign, or `None` if this event cannot win it whatever its metadata: those are left out.
 fn campaign_body(line: &Line<'_>) -> Option<Value> {
     let (eligible, reason) = match line.verdict {
         Verdict::Paid { .. } => (true, "Rewarded"),

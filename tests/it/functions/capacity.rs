@@ -94,6 +94,15 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
     let what = "a player request";
     let request = metered.app.post("/integrations/event", &key, &order);
     assert_eq!(metered.units(what, 200, request).await, (4.0, 0.0));
+    let order = json!({
+        "playerUniqueId": "player123", "orderId": "O-1", "orderDate": "2024-10-01T07:00:00Z", "totalPaid": 90,
+        "totalPrice": 100, "lineItems": [{"productId": "P-1", "quantity": 2, "price": 50}],
+    });
+    let request = metered.app.post("/integrations/order", &key, &order);
+    assert_eq!(metered.units("an order", 200, request).await, (4.0, 0.0));
+    let player = json!({"playerUniqueId": "new"});
+    let request = metered.app.post("/integrations/player", &key, &player);
+    assert_eq!(metered.units("a new player", 200, request).await, (1.0, 0.0));
     let request = metered.app.send(Method::GET, "/integrations/player/player123", &key, "");
     assert_eq!(metered.units("a player, read back", 200, request).await, (0.0, 1.0));
 }
