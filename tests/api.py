@@ -14,6 +14,7 @@ CREDENTIALS = {"clientId": "demo-client", "secret": "demo-secret"}
 BEYOND_SCHEMAS = [
     "ActivityID already exists",
     "The Idempotency-Key was used with another payload",
+    "The orderId was used with another order",
     "is also the id of /clientEvents/",
     "extendedData must not have a name more than once",
     "appears more than once, apart from surrounding blanks",
