@@ -15,6 +15,7 @@ BEYOND_SCHEMAS = [
     "ActivityID already exists",
     "The Idempotency-Key was used with another payload",
     "The orderId was used with another order",
+    "The activity is already reversed, by ",
     "is also the id of /clientEvents/",
     "extendedData must not have a name more than once",
     "appears more than once, apart from surrounding blanks",
@@ -31,6 +32,7 @@ def before_load_schema(_context, description):
     schemas = description["components"]["schemas"]
     schemas["Action"]["enum"] = ["SURVEY_RESPONSE", "APP_DOWNLOAD", "APP_CHECKIN"]
     schemas["BusinessUnit"]["enum"] = ["XYZ", "ABC", ""]
+    schemas["AdjustmentRequest"]["properties"]["businessUnit"]["enum"] = ["XYZ", "ABC"]
     schemas["Activity"]["properties"]["loyaltyId"] = {"type": "null"}
     schemas["OwnSection"] = {"const": "VIPLounge"}
     for name in "Activity", "OpenSession":

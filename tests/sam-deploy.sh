@@ -45,7 +45,7 @@ template=.aws-sam/build/without-indexes.yaml
 of_stack older "$newer" "$template"
 deploy
 template="$newer"
-check "sam deploy" "15 functions [256], 6 tables" "$(state)"
+check "sam deploy" "17 functions [256], 6 tables" "$(state)"
 url="$endpoint/_aws/execute-api/$(of_stack routes "$stack")/\$default"
 
 body="$(punchcard catalog apply shared/rewards/demo.yaml --yes)"
@@ -67,7 +67,7 @@ call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
 
 echo "sam deploy, with the index and more memory …"
 deploy MemorySize=512
-check "sam deploy, an update" "15 functions [512], 6 tables" "$(state)"
+check "sam deploy, an update" "17 functions [512], 6 tables" "$(state)"
 tokens "$url" shop-app "$secret"
 kept "$url" "$api_key"
 activity_kept

@@ -154,7 +154,7 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
             progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
             for activity in page.items {
                 match activity {
-                    Ok(activity) => self.add(Derived::activity(&activity, &self.catalogs).await?)?,
+                    Ok(record) => self.add(Derived::activity(&record, &self.catalogs, reader).await?)?,
                     Err(id) => self.unreadable(format!("activity {id}")),
                 }
             }

@@ -1,9 +1,6 @@
 //! `punchcard catalog`: manages settings and rules.
 
-use std::{
-    io::IsTerminal as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, builder::RangedU64ValueParser};
 use punchcard_models::{fault::Faults, json};
@@ -17,7 +14,7 @@ use serde_json::json;
 use crate::{
     difference::{Difference, Document},
     failure::Failure,
-    operator::{Operator, Target, with_spinner},
+    operator::{Operator, Target, confirmed, with_spinner},
     output::{self, notice, say},
     set_up,
 };
@@ -153,7 +150,7 @@ async fn apply(new: Document<'_>, how: Applying, operator: &Operator, in_json: b
     if !in_json {
         output::write(format_args!("{difference}"));
     }
-    if changed && !how.yes && !confirmed()? {
+    if changed && !how.yes && !confirmed("Apply?")? {
         return Err(Failure::NotConfirmed);
     }
     let now = punchcard_runtime::now();
@@ -229,22 +226,15 @@ async fn version_of(operator: &Operator, version: u64) -> Result<AppliedRules, F
     rules.map_err(|error| Failure::of_admin(error, ""))
 }
 
-fn parse(json: &str) -> Result<Catalog, Failure> {
+/// Parses an applied catalog.
+///
+/// # Errors
+/// An incompatible version applied it.
+pub(crate) fn parse(json: &str) -> Result<Catalog, Failure> {
     Catalog::from_json(json).map_err(|faults| {
         let fault = faults.into_iter().next();
         Failure::AppliedCatalog(fault.map(|fault| format!("{} {}", fault.pointer, fault.message)).unwrap_or_default())
     })
-}
-
-/// Asks for confirmation at the terminal. Without a terminal, only `--yes` confirms.
-fn confirmed() -> Result<bool, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Ok(false);
-    }
-    output::write(format_args!("Apply? [y/N] "));
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 async fn show(version: Option<u64>, operator: &Operator) -> Result<(), Failure> {

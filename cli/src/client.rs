@@ -29,6 +29,7 @@ pub struct Options {
 enum Command {
     /// Add a client or an API key. Its secret is shown only once
     #[command(after_help = "Examples:\n  punchcard client add mobile-app --for client-events --stack loyalty\n  \
+        punchcard client add support --for activities --for corrections --stack loyalty\n  \
         punchcard client add shop --for player-events --stack loyalty")]
     Add {
         /// Client id or API key name. A client id consists of letters, digits and . _ -
@@ -53,6 +54,8 @@ enum Command {
 enum Api {
     ClientEvents,
     Activities,
+    /// Reversals and adjustments, in addition to activities
+    Corrections,
     PlayerEvents,
 }
 
@@ -112,6 +115,9 @@ impl NewCaller {
         if scopes.len() < apis.len() {
             return Err(Failure::KeyAndClient);
         }
+        if let Some(missing) = scopes.iter().find(|scope| !scopes.contains(&scope.api())) {
+            return Err(Failure::NeedsApi(missing.as_str(), missing.api().as_str()));
+        }
         // RFC 6749 requires form-encoding of ids in HTTP Basic, but not all clients implement it. Ids that need no
         // encoding work with all of them.
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)) {
@@ -165,6 +171,7 @@ fn scope(api: Api) -> Option<Scope> {
     match api {
         Api::ClientEvents => Some(Scope::ClientEvents),
         Api::Activities => Some(Scope::Activities),
+        Api::Corrections => Some(Scope::Corrections),
         Api::PlayerEvents => None,
     }
 }

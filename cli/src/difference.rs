@@ -12,7 +12,7 @@ use std::{
 use punchcard_models::{
     fault::Faults,
     json::{self, Value},
-    settings::{ChannelMerging, UnitStatus},
+    settings::{ChannelMerging, NegativeBalances, UnitStatus},
     timestamp::Timestamp,
 };
 use punchcard_rewards::Catalog;
@@ -233,6 +233,12 @@ fn settings(before: &Catalog, after: &Catalog) -> Vec<Edit> {
             ChannelMerging::Email => "email",
         })
     };
+    let negative = |catalog: &Catalog| {
+        string(match catalog.negative_balances() {
+            NegativeBalances::Allowed => "allowed",
+            NegativeBalances::Refused => "refused",
+        })
+    };
     let channel = |catalog: &Catalog| catalog.default_channel().map(string);
     let sections = |catalog: &Catalog| list(catalog.sections().iter().map(String::as_str));
     let actions = |catalog: &Catalog| list(catalog.actions().iter().map(String::as_str));
@@ -240,6 +246,7 @@ fn settings(before: &Catalog, after: &Catalog) -> Vec<Edit> {
         Edit::between("rewards", Some(&rewards(before)), Some(&rewards(after))),
         Edit::between("defaultChannel", channel(before).as_ref(), channel(after).as_ref()),
         Edit::between("channelMerging", Some(&merging(before)), Some(&merging(after))),
+        Edit::between("negativeBalances", Some(&negative(before)), Some(&negative(after))),
         Edit::between("sections", Some(&sections(before)), Some(&sections(after))),
         Edit::between("actions", Some(&actions(before)), Some(&actions(after))),
     ];

@@ -38,7 +38,7 @@ enum What {
         /// Player id
         #[arg(value_parser = parse::<PlayerId>)]
         player: PlayerId,
-        /// Record id: key#KEY for an Idempotency-Key, or uuid#UUID
+        /// Record id: key#KEY for an Idempotency-Key, order#ID for an order, or uuid#UUID
         record: String,
     },
 }

@@ -58,8 +58,20 @@ pub enum Failure {
     #[error("another catalog was applied in the meantime; review it and try again")]
     Superseded,
     /// The change was not confirmed.
-    #[error("nothing was applied: the change was not confirmed (use --yes to skip the prompt)")]
+    #[error("nothing was changed: the change was not confirmed (use --yes to skip the prompt)")]
     NotConfirmed,
+    /// An adjustment is not valid.
+    #[error("the adjustment is not valid: {0}")]
+    Adjustment(String),
+    /// It is not known who runs the command.
+    #[error("it is not known who you are; use --issuer")]
+    NoIssuer,
+    /// Another adjustment has this reference.
+    #[error("the reference {0} was used for another adjustment of this correlation id")]
+    ReferenceUsed(String),
+    /// The catalog refuses negative balances.
+    #[error("the balance must not fall below zero, because the catalog says negativeBalances: refused")]
+    BelowZero,
     /// A name is not valid.
     #[error("invalid name {0:?}: it {1}")]
     Name(String, String),
@@ -90,6 +102,9 @@ pub enum Failure {
     /// `--for player-events` was combined with another API.
     #[error("player-events cannot be combined with other APIs, because it uses an API key; add two callers")]
     KeyAndClient,
+    /// A scope needs another one.
+    #[error("--for {0} needs --for {1} too")]
+    NeedsApi(&'static str, &'static str),
     /// An API is given twice.
     #[error("--for {0} is given twice")]
     ApiTwice(String),

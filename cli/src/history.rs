@@ -1,6 +1,6 @@
 //! `punchcard history`: the records of one member or customer, newest first.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, builder::RangedU64ValueParser};
 use punchcard_http::cursor;
@@ -11,7 +11,8 @@ use punchcard_models::{
 };
 use punchcard_runtime::body::StoredActivityBody;
 use punchcard_store::{
-    ActivityPages, NewestReader, Position, SessionReader, StoredActivity, StoredClientEvent, StoredPlayerEvents,
+    ActivityPages, ActivityRecord, CorrectionContent, NewestReader, Position, SessionReader, StoredActivity,
+    StoredClientEvent, StoredCorrection, StoredPlayerEvents, taken_json,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -151,7 +152,7 @@ async fn activities(member: &MemberId, page: &Request, operator: &Operator) -> R
     let pages = ActivityPages::new(&operator.store);
     let reading = pages.page(member, after.as_ref(), page.limit, Instant::now() + READ_LIMIT);
     let found = with_spinner("reading the activities", reading).await?;
-    page.print(&found.activities, found.next.map(|next| next.to_string()))
+    page.print(&found.records, found.next.map(|next| next.to_string()))
 }
 
 /// A record that is listed.
@@ -174,12 +175,108 @@ struct ActivityLine<'a> {
     activity: StoredActivityBody<'a>,
 }
 
+/// An activity or a correction.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyLine<'a> {
+    Activity(ActivityLine<'a>),
+    Correction(CorrectionLine<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CorrectionLine<'a> {
+    received_at: &'a str,
+    correlation_id: &'a str,
+    transaction_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<&'a str>,
+    #[serde(flatten)]
+    content: CorrectionBody<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+enum CorrectionBody<'a> {
+    Reversal {
+        activity_id: &'a str,
+        taken: &'a BTreeMap<String, u64>,
+    },
+    Adjustment {
+        business_unit: &'a str,
+        points_type: &'a str,
+        amount: i64,
+        issuer_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<&'a str>,
+    },
+}
+
+impl Record for ActivityRecord {
+    type Body<'r> = AnyLine<'r>;
+
+    fn line(&self) -> String {
+        match self {
+            ActivityRecord::Activity(activity) => activity.line(),
+            ActivityRecord::Correction(correction) => correction.line(),
+        }
+    }
+
+    fn body(&self) -> Result<AnyLine<'_>, serde_json::Error> {
+        Ok(match self {
+            ActivityRecord::Activity(activity) => AnyLine::Activity(activity.body()?),
+            ActivityRecord::Correction(correction) => AnyLine::Correction(correction.body()?),
+        })
+    }
+}
+
+impl Record for StoredCorrection {
+    type Body<'r> = CorrectionLine<'r>;
+
+    fn line(&self) -> String {
+        let StoredCorrection { received_at, id, .. } = self;
+        match &self.content {
+            CorrectionContent::Reversal { original, taken } => {
+                format!("{received_at}  {id}  reversal of {original}  {}", taken_json(taken))
+            }
+            CorrectionContent::Adjustment { unit, points_type, amount, issuer, note } => {
+                let note = note.as_deref().unwrap_or_default();
+                format!("{received_at}  {id}  adjustment by {issuer}  {unit} {points_type} {amount:+}  {note}")
+            }
+        }
+    }
+
+    fn body(&self) -> Result<CorrectionLine<'_>, serde_json::Error> {
+        Ok(CorrectionLine {
+            received_at: &self.received_at,
+            correlation_id: &self.correlation_id,
+            transaction_id: &self.id,
+            reference: self.reference.as_deref(),
+            content: match &self.content {
+                CorrectionContent::Reversal { original, taken } => {
+                    CorrectionBody::Reversal { activity_id: original, taken }
+                }
+                CorrectionContent::Adjustment { unit, points_type, amount, issuer, note } => {
+                    CorrectionBody::Adjustment {
+                        business_unit: unit,
+                        points_type,
+                        amount: *amount,
+                        issuer_id: issuer,
+                        note: note.as_deref(),
+                    }
+                }
+            },
+        })
+    }
+}
+
 impl Record for StoredActivity {
     type Body<'r> = ActivityLine<'r>;
 
     fn line(&self) -> String {
         let StoredActivity { received_at, activity_id, action, channel, earned, .. } = self;
-        format!("{received_at}  {activity_id}  {action}  {channel}  {earned}")
+        let reversed = if self.reversed_by.is_some() { "  reversed" } else { "" };
+        format!("{received_at}  {activity_id}  {action}  {channel}  {earned}{reversed}")
     }
 
     fn body(&self) -> Result<ActivityLine<'_>, serde_json::Error> {
@@ -209,7 +306,7 @@ impl Record for StoredPlayerEvents {
 
     fn line(&self) -> String {
         let StoredPlayerEvents { received_at, record_id, events, earned, .. } = self;
-        let events: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(events).unwrap_or_default();
+        let events: BTreeMap<String, &RawValue> = serde_json::from_str(events).unwrap_or_default();
         let names = events.into_keys().collect::<Vec<_>>().join(", ");
         format!("{received_at}  {record_id}  {names}  {earned}")
     }

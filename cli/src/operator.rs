@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use punchcard_store::{Admin, Connection, OperatorStore, Store};
 
-use crate::{embedded, failure::Failure, in_process::InProcess};
+use crate::{embedded, failure::Failure, in_process::InProcess, output};
 
 /// Options for the store and the output format
 #[derive(Debug, Args)]
@@ -124,4 +124,18 @@ pub async fn with_spinner<T>(message: &'static str, work: impl Future<Output = T
     let done = work.await;
     spinner.finish_and_clear();
     done
+}
+
+/// Asks for confirmation at the terminal. Without a terminal, only `--yes` confirms.
+///
+/// # Errors
+/// The answer cannot be read.
+pub fn confirmed(question: &str) -> std::io::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    output::write(format_args!("{question} [y/N] "));
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -1,5 +1,6 @@
 //! The list of all handlers, for the server, the fault simulator and the tests.
 
+use adjust_balance::AdjustBalance;
 use explain_activity::ExplainActivity;
 use futures_util::future::{BoxFuture, join_all};
 use get_activity::GetActivity;
@@ -19,9 +20,10 @@ use send_activity::SendActivity;
 use send_client_event::SendClientEvent;
 use start_session::StartSession;
 use track_event::TrackEvent;
+use void_activity::VoidActivity;
 
 /// All handlers.
-pub static HANDLERS: [Registered; 15] = [
+pub static HANDLERS: [Registered; 17] = [
     Registered::new::<StartSession>(),
     Registered::new::<SendClientEvent>(),
     Registered::new::<IssueToken>(),
@@ -31,6 +33,8 @@ pub static HANDLERS: [Registered; 15] = [
     Registered::new::<ListActivities>(),
     Registered::new::<ExplainActivity>(),
     Registered::new::<GetBalances>(),
+    Registered::new::<VoidActivity>(),
+    Registered::new::<AdjustBalance>(),
     Registered::new::<TrackEvent>(),
     Registered::new::<PreviewRewards>(),
     Registered::new::<SavePlayer>(),

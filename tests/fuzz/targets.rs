@@ -30,6 +30,7 @@ use punchcard_models::{
     activity::{self, Activity},
     api_version::ApiVersion,
     client_event,
+    correction::{Adjustment, Reversal},
     decimal::Decimal,
     fault::{Fault, FaultKind, Faults, MAX_FAULTS, Noted},
     idempotency::IdempotencyKey,
@@ -177,6 +178,16 @@ fn activities() {
         let stored = activity.as_ref().map(|activity| activity.to_json().to_string());
         let read = stored.as_ref().and_then(|stored| meaning(stored.as_bytes(), |body| Activity::parse(body, context)));
         assert_eq!(read, activity, "{stored:?}");
+    });
+}
+
+#[test]
+fn corrections() {
+    let rules = yaml::read(yaml::DEMO).expect("a catalog").into_catalog();
+    let seeds = [bodies("void-activity"), bodies("adjust-balance"), corpus("json")].concat();
+    feed!(seeds, |input: &Input| {
+        meaning(&input.0, Reversal::parse);
+        meaning(&input.0, |body| Adjustment::parse(body, rules.business_units(), Some("APP")));
     });
 }
 
@@ -334,7 +345,7 @@ impl World {
             let now = punchcard_runtime::now();
             demo::set_up(&Admin::new(&store), now).await.expect("the demo");
             let key = SigningKeyReader::new(&store).newest(now).await.expect("a key");
-            let tokens = Scope::ALL.map(|scope| {
+            let tokens = [Scope::ClientEvents, Scope::Activities].map(|scope| {
                 let claims = Claims::new(scope, "demo-client", Some("customer-1"), now, LIFETIME);
                 format!("Bearer {}", token::sign(&claims, &key).expect("a token"))
             });
@@ -381,6 +392,18 @@ fn function_send_client_event() {
 fn function_send_activity() {
     let world = &World::open();
     feed_function!(send_activity::SendActivity, world, [JSON, ("authorization", &world.activities)]);
+}
+
+#[test]
+fn function_void_activity() {
+    let world = &World::open();
+    feed_function!(void_activity::VoidActivity, world, [JSON, ("authorization", &world.activities)]);
+}
+
+#[test]
+fn function_adjust_balance() {
+    let world = &World::open();
+    feed_function!(adjust_balance::AdjustBalance, world, [JSON, ("authorization", &world.activities)]);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The effects of a record on its member and on total limits, derived with the catalog of its version.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use punchcard_rewards::{Award, Counter};
-use punchcard_store::{Evaluation, LedgerReader, StoreError, StoredActivity, StoredPlayerEvents};
+use punchcard_store::{
+    ActivityRecord, CorrectionContent, Evaluation, LedgerReader, StoreError, StoredActivity, StoredCorrection,
+    StoredPlayerEvents, taken_json,
+};
 use tokio::time::Instant;
 
 use super::{Catalogs, Difference};
@@ -103,8 +106,62 @@ impl Record for StoredPlayerEvents {
 }
 
 impl Derived {
-    pub async fn activity(activity: &StoredActivity, catalogs: &Catalogs) -> Result<Self, StoreError> {
-        derive(activity, catalogs).await
+    pub async fn activity(
+        record: &ActivityRecord,
+        catalogs: &Catalogs,
+        reader: &LedgerReader,
+    ) -> Result<Self, StoreError> {
+        match record {
+            ActivityRecord::Correction(correction) => Derived::correction(correction, catalogs, reader).await,
+            ActivityRecord::Activity(activity) => {
+                let mut derived = derive(activity, catalogs).await?;
+                if let Some(by) = &activity.reversed_by
+                    && !is_reversal_of(by, activity, reader).await?
+                {
+                    let (record, reversal) = (activity.name(), by.clone());
+                    derived.difference.get_or_insert(Difference::Reversal { record, reversal });
+                }
+                Ok(derived)
+            }
+        }
+    }
+
+    /// A correction, which is compared with what it reverses.
+    async fn correction(
+        correction: &StoredCorrection,
+        catalogs: &Catalogs,
+        reader: &LedgerReader,
+    ) -> Result<Self, StoreError> {
+        let mut derived = Derived {
+            member: correction.member_id.clone(),
+            alias: None,
+            adds: correction.adds(),
+            totals: correction.totals(),
+            difference: None,
+            unusable: None,
+            is_unversioned: false,
+            is_partial: false,
+        };
+        let CorrectionContent::Reversal { original, taken } = &correction.content else { return Ok(derived) };
+        let found = match original.parse() {
+            Ok(id) => reader.activity(&id).await?,
+            Err(_) => None,
+        };
+        let Some(found) = found.filter(|found| found.reversed_by.as_ref() == Some(&correction.id)) else {
+            let (record, reversal) = (format!("activity {original}"), correction.id.clone());
+            derived.difference = Some(Difference::Reversal { record, reversal });
+            return Ok(derived);
+        };
+        let expected = derive(&found, catalogs).await?;
+        let expected: BTreeMap<_, _> = expected.adds.into_iter().chain(expected.totals).collect();
+        if expected != *taken {
+            derived.difference = Some(Difference::Award {
+                record: format!("reversal {}", correction.id),
+                stored: taken_json(taken),
+                derived: taken_json(&expected),
+            });
+        }
+        Ok(derived)
     }
 
     pub async fn player_events(
@@ -140,6 +197,16 @@ impl Derived {
             is_partial: true,
         }
     }
+}
+
+/// Returns true if a record is the reversal of an activity.
+async fn is_reversal_of(id: &str, activity: &StoredActivity, reader: &LedgerReader) -> Result<bool, StoreError> {
+    let Ok(id) = id.parse() else { return Ok(false) };
+    let found = reader.activity_record(&id).await?;
+    Ok(matches!(found, Some(ActivityRecord::Correction(StoredCorrection {
+        content: CorrectionContent::Reversal { original, .. },
+        ..
+    })) if original == activity.activity_id))
 }
 
 async fn derive(record: &impl Record, catalogs: &Catalogs) -> Result<Derived, StoreError> {

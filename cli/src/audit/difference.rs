@@ -22,6 +22,13 @@ pub enum Difference {
         /// The derived award as JSON.
         derived: String,
     },
+    /// An activity and a reversal do not name each other.
+    Reversal {
+        /// The kind and key of the activity.
+        record: String,
+        /// The id of the reversal.
+        reversal: String,
+    },
     /// A balance or counter of a member is not the sum of its records.
     Member {
         /// The member's key.
@@ -60,6 +67,9 @@ impl fmt::Display for Difference {
             Difference::Unreadable { record } => write!(f, "{record} cannot be read"),
             Difference::Award { record, stored, derived } => {
                 write!(f, "{record} has the award {stored}, and its catalog and counters give {derived}")
+            }
+            Difference::Reversal { record, reversal } => {
+                write!(f, "{record} and its reversal {reversal} do not name each other")
             }
             Difference::Member { member, name, stored, derived } => {
                 write!(f, "{name} of {member} is {stored}, and its records add up to {derived}")

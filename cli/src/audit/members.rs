@@ -22,7 +22,7 @@ const READ_LIMIT: Duration = Duration::from_mins(1);
 /// Prefix of the keys of total limits.
 const TOTAL: &str = "cap#";
 /// Prefixes of the attributes that records add to.
-const COUNTED: [&str; 3] = ["pts#", "use#", "sum#"];
+const COUNTED: [&str; 4] = ["pts#", "use#", "sum#", "out#"];
 /// Attributes of players that records add to.
 const COUNTED_OF_PLAYERS: [&str; 2] = ["points", "events"];
 
@@ -48,12 +48,14 @@ impl Members<'_> {
                 let Ok(member) = member else { continue };
                 if member.key.starts_with(TOTAL) {
                     report.totals += 1;
-                    let stored = member.numbers.get(&member.key).copied().unwrap_or(0);
-                    if let Some(derived) = totals.contradicts(&member.key, stored) {
-                        report.differences += 1;
-                        found(Difference::Total { total: member.key.clone(), stored, derived });
+                    for name in [member.key.clone(), format!("out#{}", member.key)] {
+                        let stored = member.numbers.get(&name).copied().unwrap_or(0);
+                        if let Some(derived) = totals.contradicts(&name, stored) {
+                            report.differences += 1;
+                            found(Difference::Total { total: name.clone(), stored, derived });
+                        }
+                        seen_totals.insert(name);
                     }
-                    seen_totals.insert(member.key);
                     continue;
                 }
                 let Ok(id) = member.key.parse::<MemberId>() else { continue };
@@ -168,8 +170,8 @@ impl Members<'_> {
         let (mut sums, mut after) = (MemberSums::default(), None);
         loop {
             let (activities, next) = self.reader.activities_of(id, after.as_ref(), Instant::now() + READ_LIMIT).await?;
-            for activity in activities.into_iter().flatten() {
-                add(&mut sums, Derived::activity(&activity, &self.catalogs).await?);
+            for record in activities.into_iter().flatten() {
+                add(&mut sums, Derived::activity(&record, &self.catalogs, self.reader).await?);
             }
             after = next;
             if after.is_none() {
@@ -208,7 +210,7 @@ fn differences(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
     let difference = |name: &String| {
         let number = |numbers: &std::collections::BTreeMap<String, u64>| numbers.get(name).copied().unwrap_or(0);
         let (stored, derived) = (number(&member.numbers), number(&sums.sums));
-        let is_limited = name.starts_with("use#") || name.starts_with("sum#");
+        let is_limited = ["use#", "sum#", "out#use#", "out#sum#"].iter().any(|prefix| name.starts_with(prefix));
         let agrees = if sums.is_partial && is_limited { stored >= derived } else { stored == derived };
         (!agrees).then(|| Difference::Member { member: member.key.clone(), name: name.clone(), stored, derived })
     };

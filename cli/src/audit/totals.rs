@@ -9,9 +9,9 @@ use tokio::time::Instant;
 /// Time limit of reading total limits.
 const READ_LIMIT: Duration = Duration::from_mins(1);
 
-/// The sums of total limits, and their values before the records were read.
+/// The sums of total limits, and of uses that were given back (`out#`), and their values before the records were read.
 ///
-/// Uses only grow. A record that was written before the audit is counted, and one that is written during it may be, so
+/// Both only grow. A record that was written before the audit is counted, and one that is written during it may be, so
 /// the sum is at least the value before and at most the value after.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
@@ -25,7 +25,9 @@ impl Totals {
     /// Notes the total limits of a catalog. One that was not noted before is unused so far.
     pub fn note(&mut self, catalog: &Catalog) {
         for rule in catalog.rules().filter(|rule| rule.has_total_limit()) {
-            self.before.entry(Counter::TotalUses.name(rule.id())).or_default();
+            let name = Counter::TotalUses.name(rule.id());
+            self.before.entry(format!("out#{name}")).or_default();
+            self.before.entry(name).or_default();
         }
     }
 
@@ -34,7 +36,7 @@ impl Totals {
     /// # Errors
     /// The store failed.
     pub async fn read_before(&mut self, reader: &LedgerReader) -> Result<(), StoreError> {
-        let names: Vec<_> = self.before.keys().cloned().collect();
+        let names: Vec<_> = self.before.keys().filter(|name| !name.starts_with("out#")).cloned().collect();
         let items = reader.members_by_key(&names, Instant::now() + READ_LIMIT).await?;
         self.before.extend(items.into_iter().flat_map(|item| item.numbers));
         Ok(())

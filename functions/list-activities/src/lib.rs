@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use punchcard_http::{Call, Error, Reply, Route, cursor, route};
 use punchcard_models::{access::Scope, ids::CorrelationId, member::MemberId};
 use punchcard_runtime::{Admission, Failure, Handler, body::StoredActivityBody};
-use punchcard_store::{ActivityPages, Position, SessionReader, Store};
+use punchcard_store::{ActivityPages, ActivityRecord, Position, SessionReader, Store};
 use serde::Serialize;
 
 const DEFAULT_LIMIT: usize = 30;
@@ -36,7 +36,9 @@ impl Handler for ListActivities {
         let member = MemberId::of(owner.as_ref(), &correlation_id);
         let page = self.activities.page(&member, after.as_ref(), limit, call.deadline).await?;
 
-        let activities = page.activities.iter().map(StoredActivityBody::of).collect::<Result<_, _>>()?;
+        // Corrections are not activities.
+        let activities: Vec<_> = page.records.into_iter().filter_map(ActivityRecord::activity).collect();
+        let activities = activities.iter().map(StoredActivityBody::of).collect::<Result<_, _>>()?;
         let next = page.next.map(|position| cursor::encode(&position.to_string()));
         Ok(Reply::ok(&Body { activities, next }))
     }

@@ -95,8 +95,8 @@ impl Handler for SendActivity {
         let recorded = self.activities.record(new, call.deadline, evaluate).await?;
         match &recorded {
             ActivityRecorded::New(_) => metrics::accepted(1),
-            ActivityRecorded::Exists { same_payload: true, .. } if key.is_some() => metrics::duplicate(1),
-            ActivityRecorded::Exists { .. } | ActivityRecorded::TooLarge => {}
+            ActivityRecorded::Replay(_) => metrics::duplicate(1),
+            ActivityRecorded::Exists | ActivityRecorded::TooLarge => {}
         }
         answer(recorded, key.is_some())
     }
@@ -107,9 +107,9 @@ fn answer(recorded: ActivityRecorded, keyed: bool) -> Result<Reply, Failure> {
     match recorded {
         ActivityRecorded::New(stored) => reply(&stored),
         ActivityRecorded::TooLarge => Err(Error::TooLargeToStore.into()),
-        ActivityRecorded::Exists { .. } if !keyed => Err(Error::AlreadyExists("ActivityID already exists").into()),
-        ActivityRecorded::Exists { stored, same_payload: true } => Ok(reply(&stored)?.replayed()),
-        ActivityRecorded::Exists { same_payload: false, .. } => Err(Error::KeyReused.into()),
+        ActivityRecorded::Replay(stored) => Ok(reply(&stored)?.replayed()),
+        ActivityRecorded::Exists if keyed => Err(Error::KeyReused.into()),
+        ActivityRecorded::Exists => Err(Error::AlreadyExists("ActivityID already exists").into()),
     }
 }
 

@@ -17,8 +17,9 @@ const CUSTOMER: &str = "x-source-customer-id";
 /// # Errors
 /// The reason why authentication failed.
 pub fn bearer(call: &Call<'_>, tokens: &Verifier, access: &Access, scope: Scope) -> Result<ClientId, Denied> {
-    let claims = tokens.verify(credential(call, "Bearer")?, access, scope, call.now)?;
+    let claims = tokens.verify(credential(call, "Bearer")?, access, scope.api(), call.now)?;
     let client = claims.sub.parse().map_err(|_| Denied::BadToken)?;
+    access.still_allowed(&client, scope.api())?;
     access.still_allowed(&client, scope)?;
     // A header that is not valid UTF-8 is a validation error, reported by `customer`, not an authentication failure.
     let customer = call.header(CUSTOMER).ok().flatten().filter(|sent| !sent.trim().is_empty());
@@ -26,7 +27,7 @@ pub fn bearer(call: &Call<'_>, tokens: &Verifier, access: &Access, scope: Scope)
         // Tokens for client events are always issued with a customer.
         (Scope::ClientEvents, None, _) => Err(Denied::BadToken),
         (Scope::ClientEvents, Some(bound), Some(sent)) if bound != sent => Err(Denied::OtherCustomer),
-        (Scope::ClientEvents | Scope::Activities, _, _) => Ok(client),
+        (Scope::ClientEvents | Scope::Activities | Scope::Corrections, _, _) => Ok(client),
     }
 }
 

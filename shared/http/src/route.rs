@@ -94,6 +94,20 @@ pub static GET_BALANCES: Route = Route {
     paths: &[Activities.at("/client/users/{correlation_id}/balances")],
 };
 
+/// `POST /client/users/{correlation_id}/void`
+pub static VOID_ACTIVITY: Route = Route {
+    function: "void-activity",
+    method: Method::POST,
+    paths: &[Activities.at("/client/users/{correlation_id}/void")],
+};
+
+/// `POST /client/users/{correlation_id}/adhoc-reward`
+pub static ADJUST_BALANCE: Route = Route {
+    function: "adjust-balance",
+    method: Method::POST,
+    paths: &[Activities.at("/client/users/{correlation_id}/adhoc-reward")],
+};
+
 /// `POST /integrations/event`. The vendor's published clients use different paths, here and below: Python, PHP, Segment
 /// and Activepieces prefix `/api/v3.0`, Ruby and older Python versions `/api/v2.0`; Node and .NET use the capitalised
 /// paths; React Native 1 and the first Android SDK have `/api/v1.0`, the current mobile SDKs `/api/v4.0`, or `/api/v4.1`
@@ -173,7 +187,7 @@ pub static GET_PLAYER_BALANCE: Route = Route {
 };
 
 /// All routes. The first route of a path also handles the methods that no route of the path supports.
-pub static ROUTES: [&Route; 15] = [
+pub static ROUTES: [&Route; 17] = [
     &START_SESSION,
     &SEND_CLIENT_EVENT,
     &ISSUE_TOKEN,
@@ -183,6 +197,8 @@ pub static ROUTES: [&Route; 15] = [
     &LIST_ACTIVITIES,
     &EXPLAIN_ACTIVITY,
     &GET_BALANCES,
+    &VOID_ACTIVITY,
+    &ADJUST_BALANCE,
     &TRACK_EVENT,
     &PREVIEW_REWARDS,
     &SAVE_PLAYER,

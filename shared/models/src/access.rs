@@ -60,11 +60,22 @@ pub enum Scope {
     ClientEvents,
     /// Activities, sessions and balances.
     Activities,
+    /// Reversals and adjustments, in addition to [`Scope::Activities`].
+    Corrections,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Scope; 2] = [Scope::ClientEvents, Scope::Activities];
+    pub const ALL: [Scope; 3] = [Scope::ClientEvents, Scope::Activities, Scope::Corrections];
+
+    /// Returns the API whose tokens are accepted. Corrections are a permission of clients of the activities' API.
+    #[must_use]
+    pub fn api(self) -> Self {
+        match self {
+            Scope::Corrections => Scope::Activities,
+            Scope::ClientEvents | Scope::Activities => self,
+        }
+    }
 
     /// Returns the name, which tokens and the store use.
     #[must_use]
@@ -72,6 +83,7 @@ impl Scope {
         match self {
             Scope::ClientEvents => "client-events",
             Scope::Activities => "activities",
+            Scope::Corrections => "corrections",
         }
     }
 

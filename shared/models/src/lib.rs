@@ -21,6 +21,7 @@ pub mod address;
 pub mod api_version;
 pub mod channel;
 pub mod client_event;
+pub mod correction;
 pub mod data;
 pub mod decimal;
 pub mod fault;

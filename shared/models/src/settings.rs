@@ -19,3 +19,12 @@ pub enum ChannelMerging {
     /// `email`, compared without case.
     Email,
 }
+
+/// Says whether a correction may take away more points than a balance has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NegativeBalances {
+    /// Balances may fall below zero.
+    Allowed,
+    /// A correction that would make a balance negative is refused.
+    Refused,
+}

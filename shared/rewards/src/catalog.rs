@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use punchcard_models::{
     fault::{Faults, Noted},
     json::At,
-    settings::{ChannelMerging, UnitStatus},
+    settings::{ChannelMerging, NegativeBalances, UnitStatus},
 };
 
 use crate::{
@@ -25,6 +25,7 @@ pub struct Catalog {
     rewards_enabled: bool,
     default_channel: Option<String>,
     channel_merging: ChannelMerging,
+    negative_balances: NegativeBalances,
     sections: HashSet<String>,
     actions: BTreeSet<String>,
     business_units: BTreeMap<String, UnitStatus>,
@@ -46,6 +47,7 @@ impl Default for Catalog {
             rewards_enabled: true,
             default_channel: None,
             channel_merging: ChannelMerging::None,
+            negative_balances: NegativeBalances::Allowed,
             sections: HashSet::new(),
             actions: BUILT_IN_ACTIONS.map(str::to_owned).into(),
             business_units: BTreeMap::new(),
@@ -68,10 +70,11 @@ impl Catalog {
     /// # Errors
     /// The catalog has a fault. Unknown members are faults too: a typo must not change what is paid.
     pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
-        const MEMBERS: [&str; 8] = [
+        const MEMBERS: [&str; 9] = [
             "rewards",
             "defaultChannel",
             "channelMerging",
+            "negativeBalances",
             "sections",
             "actions",
             "businessUnits",
@@ -80,12 +83,15 @@ impl Catalog {
         ];
         const MERGING: [(&str, ChannelMerging); 3] =
             [("none", ChannelMerging::None), ("mobile", ChannelMerging::Mobile), ("email", ChannelMerging::Email)];
+        const NEGATIVE: [(&str, NegativeBalances); 2] =
+            [("allowed", NegativeBalances::Allowed), ("refused", NegativeBalances::Refused)];
         let mut known = Known { actions: BUILT_IN_ACTIONS.map(str::to_owned).into(), ..Known::default() };
         let root = at.object()?;
         let only = only(&root, &MEMBERS);
         let rewards_enabled = root.optional("rewards", |at| one_of(at, &[("enabled", true), ("disabled", false)]));
         let default_channel = root.optional("defaultChannel", channel);
         let channel_merging = root.optional("channelMerging", |at| one_of(at, &MERGING));
+        let negative_balances = root.optional("negativeBalances", |at| one_of(at, &NEGATIVE));
         let sections = root.optional("sections", |at| set(at, 0, trimmed_id));
         let actions = root.optional("actions", |at| {
             set(at, 0, |action| {
@@ -106,6 +112,7 @@ impl Catalog {
             rewards_enabled: rewards_enabled?.unwrap_or(true),
             default_channel: default_channel?,
             channel_merging: channel_merging?.unwrap_or(ChannelMerging::None),
+            negative_balances: negative_balances?.unwrap_or(NegativeBalances::Allowed),
             sections: sections?.unwrap_or_default().into_iter().collect(),
             business_units: business_units?.unwrap_or_default(),
             rules: Rules::new(rules, &known.actions),
@@ -136,6 +143,12 @@ impl Catalog {
     #[must_use]
     pub fn channel_merging(&self) -> ChannelMerging {
         self.channel_merging
+    }
+
+    /// True if a correction may make a balance negative.
+    #[must_use]
+    pub fn negative_balances(&self) -> NegativeBalances {
+        self.negative_balances
     }
 
     /// The sections that the catalog adds to the built-in ones.

@@ -22,6 +22,8 @@ pub struct StoredActivityBody<'a> {
     note: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     extended_data: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed_by: Option<&'a str>,
 }
 
 impl<'a> StoredActivityBody<'a> {
@@ -40,6 +42,7 @@ impl<'a> StoredActivityBody<'a> {
             business_unit: stored.business_unit.as_deref(),
             loyalty_id: stored.loyalty_id.as_deref(),
             note: stored.note.as_deref(),
+            reversed_by: stored.reversed_by.as_deref(),
             extended_data: stored.extended_data.as_deref().map(serde_json::from_str).transpose()?,
         })
     }

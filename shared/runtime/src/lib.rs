@@ -32,6 +32,7 @@
 mod admission;
 pub mod body;
 mod clock;
+pub mod correction;
 mod failure;
 mod handler;
 pub mod logs;

@@ -17,6 +17,11 @@ pub fn duplicate(count: usize) {
     add("Duplicate", count);
 }
 
+/// Counts a new correction.
+pub(crate) fn corrected() {
+    add("Corrected", 1);
+}
+
 /// Counts a failed request.
 pub(crate) fn failed(error: &Error) {
     let name = match error {

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     Store,
+    corrections::{KIND, StoredCorrection},
     error::StoreError,
     evaluation::{self, Basis, Evaluation, StoredOccurrence, StoredTrigger},
     item::{Attributes as _, Item, b, s},
@@ -27,6 +28,8 @@ use crate::{
 
 const RECORD: &str = "record an activity";
 const READ: &str = "read an activity";
+/// The attribute of a reversed activity with the id of the reversal.
+pub(crate) const REVERSED_BY: &str = "reversedBy";
 
 /// An activity to record.
 #[derive(Debug, Clone, Copy)]
@@ -76,10 +79,39 @@ pub struct StoredActivity {
     pub earned: String,
     /// The catalog version and counters that determined the award. `None` for activities recorded by version 0.1.0.
     pub basis: Option<Basis>,
+    /// The id of the reversal, if the activity is reversed.
+    pub reversed_by: Option<String>,
     /// The loyalty id of the account that owns the activity.
     account_loyalty_id: Option<String>,
     /// True if the session was anonymous. The activity earns nothing.
     anonymous: bool,
+}
+
+/// A record of table `Activities`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActivityRecord {
+    /// An activity.
+    Activity(StoredActivity),
+    /// A correction.
+    Correction(StoredCorrection),
+}
+
+impl ActivityRecord {
+    pub(crate) fn read(item: &Item) -> Option<Self> {
+        if item.contains_key(KIND) {
+            return StoredCorrection::read(item).map(ActivityRecord::Correction);
+        }
+        read(item).map(ActivityRecord::Activity)
+    }
+
+    /// Returns the record if it is an activity.
+    #[must_use]
+    pub fn activity(self) -> Option<StoredActivity> {
+        match self {
+            ActivityRecord::Activity(activity) => Some(activity),
+            ActivityRecord::Correction(_) => None,
+        }
+    }
 }
 
 /// The outcome of recording an activity.
@@ -87,13 +119,10 @@ pub struct StoredActivity {
 pub enum ActivityRecorded {
     /// The activity was recorded.
     New(StoredActivity),
-    /// An activity with this id exists.
-    Exists {
-        /// The existing activity.
-        stored: StoredActivity,
-        /// True if it was sent with an Idempotency-Key and the same payload.
-        same_payload: bool,
-    },
+    /// A record with this id exists.
+    Exists,
+    /// The activity was already recorded: it was sent with the same Idempotency-Key and payload.
+    Replay(StoredActivity),
     /// The activity exceeds DynamoDB's item size, or its award spends more total limits than one transaction can write.
     TooLarge,
 }
@@ -162,9 +191,10 @@ impl ActivityWriter {
             Written::MemberChanged(_) => Err(StoreError::corrupt(RECORD, "a member that is an alias")),
             Written::Exists(item) => {
                 let payload = new.payload.as_ref().map(PayloadDigest::as_bytes);
-                let same_payload = payload.is_some() && payload == item.bytes("payload");
-                let stored = read(&item).ok_or_else(corrupt)?;
-                Ok(ActivityRecorded::Exists { stored, same_payload })
+                if payload.is_none() || payload != item.bytes("payload") {
+                    return Ok(ActivityRecorded::Exists);
+                }
+                read(&item).map(ActivityRecorded::Replay).ok_or_else(corrupt)
             }
         }
     }
@@ -199,7 +229,8 @@ impl ActivityReader {
     pub async fn get(&self, id: &ActivityId, sent_with: &CorrelationId) -> Result<Option<StoredActivity>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("activityId", s(id)).consistent_read(true);
         let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
-        let found = found.filter(|item| item.text("correlationId") == Some(sent_with));
+        let is_wanted = |item: &Item| item.text("correlationId") == Some(sent_with) && !item.contains_key(KIND);
+        let found = found.filter(is_wanted);
         found.map(|item| read(&item).ok_or(StoreError::corrupt(READ, "a stored activity"))).transpose()
     }
 }
@@ -298,6 +329,7 @@ pub(crate) fn read(item: &Item) -> Option<StoredActivity> {
         extended_data: text("extendedData"),
         earned: text("earned")?,
         basis: Basis::read(item).ok()?,
+        reversed_by: text(REVERSED_BY),
         account_loyalty_id: text("accountLoyaltyId"),
         anonymous: item.contains_key(ANONYMOUS),
     })

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{
     Store,
-    activities::{StoredActivity, read},
+    activities::ActivityRecord,
     error::StoreError,
     item::{Attributes as _, Item, s},
     read_items::{MAX_READ_ITEMS, read_items},
@@ -51,11 +51,11 @@ impl FromStr for Position {
     }
 }
 
-/// A part of a member's activities.
+/// A part of a member's activities, with the corrections among them.
 #[derive(Debug, Default)]
 pub struct ActivityPage {
-    /// The activities, newest first.
-    pub activities: Vec<StoredActivity>,
+    /// The activities and corrections, newest first.
+    pub records: Vec<ActivityRecord>,
     /// The position of the last one, if there are more.
     pub next: Option<Position>,
 }
@@ -74,7 +74,7 @@ impl ActivityPages {
         ActivityPages { client: store.reads.clone(), table: store.table("Activities") }
     }
 
-    /// Returns up to `limit` activities of a member, those that follow a position or the newest.
+    /// Returns up to `limit` records of a member, those that follow a position or the newest.
     ///
     /// # Errors
     /// The store call failed.
@@ -87,7 +87,7 @@ impl ActivityPages {
     ) -> Result<ActivityPage, StoreError> {
         let (items, next) = self.items(member, after, limit, deadline).await?;
         let readable = |item: Result<_, String>| item.map_err(|_| StoreError::corrupt(LIST, "a stored activity"));
-        Ok(ActivityPage { activities: items.into_iter().map(readable).collect::<Result<_, _>>()?, next })
+        Ok(ActivityPage { records: items.into_iter().map(readable).collect::<Result<_, _>>()?, next })
     }
 
     /// Returns the same as [`page`](Self::page), with the id of an activity that cannot be read in its place.
@@ -97,7 +97,7 @@ impl ActivityPages {
         after: Option<&Position>,
         limit: usize,
         deadline: Instant,
-    ) -> Result<(Vec<Result<StoredActivity, String>>, Option<Position>), StoreError> {
+    ) -> Result<(Vec<Result<ActivityRecord, String>>, Option<Position>), StoreError> {
         let mut positions = self.positions(member, after, limit + 1).await?;
         let has_more = positions.len() > limit;
         positions.truncate(limit);
@@ -106,7 +106,7 @@ impl ActivityPages {
             let keys = positions.iter().map(|at| Item::from([("activityId".into(), s(&at.activity_id))])).collect();
             for item in read_items(&self.client, LIST, &self.table, keys, deadline).await? {
                 let id = item.text("activityId").unwrap_or_default().to_owned();
-                found.insert(id.clone(), read(&item).ok_or(id));
+                found.insert(id.clone(), ActivityRecord::read(&item).ok_or(id));
             }
         }
         let items = positions.iter().filter_map(|at| found.remove(&*at.activity_id)).collect();

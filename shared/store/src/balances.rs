@@ -9,8 +9,8 @@ use crate::{Store, error::StoreError, item::s, member_write::points_of};
 
 const READ: &str = "read balances";
 
-/// Points by business unit, then by points type.
-pub type Balances = BTreeMap<String, BTreeMap<String, u64>>;
+/// Points by business unit, then by points type. Corrections may make them negative.
+pub type Balances = BTreeMap<String, BTreeMap<String, i64>>;
 
 /// Reads balances.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use aws_sdk_dynamodb::{
@@ -13,20 +14,25 @@ use aws_sdk_dynamodb::{
     error::BuildError,
     types::{ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
 };
+use punchcard_models::{ids::ActivityId, settings::NegativeBalances};
 use punchcard_rewards::{Award, Counter, Spend, Usage};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
     Store,
+    activities::REVERSED_BY,
     conditional_write::{Transacted, new_item, put_new, transact},
+    corrections::OUT,
     error::{FailedAttempt, StoreError},
     item::{Attributes as _, Item, MAX_ITEM_BYTES, b, n, s, size_bytes},
-    member_write::MemberWrite,
+    member_write::{MemberWrite, POINTS},
     read_items::{MAX_READ_ITEMS, read_items},
     retry::Retries,
 };
 
+/// The time for which the uses of a total limit are remembered.
+const REMEMBERED_FOR: Duration = Duration::from_secs(30);
 /// Maximum number of items in a transaction.
 const MAX_TRANSACTION_ITEMS: usize = 100;
 /// The attribute of an alias that names its customer.
@@ -40,8 +46,9 @@ pub(crate) struct Ledger {
     reads: Client,
     writes: Client,
     members: String,
-    /// The last known uses of total limits. Uses only grow, so exhausted limits are detected before the write.
-    totals: Mutex<HashMap<String, u64>>,
+    /// The last known uses of total limits, and when they became known. An exhausted limit is detected before the
+    /// write, for a while: a reversal may give uses back.
+    totals: Mutex<HashMap<String, (u64, Instant)>>,
 }
 
 /// A record to write. Its key must be new.
@@ -110,6 +117,65 @@ pub(crate) enum Written {
     TooLarge,
 }
 
+/// A correction: a record, what it changes of a member, and the uses of total limits that it gives back.
+pub(crate) struct Correction<'a> {
+    pub record: &'a Record<'a>,
+    /// The member's key.
+    pub member: &'a str,
+    pub changes: Vec<Change>,
+    /// Total limits, by key, and the uses that are given back.
+    pub totals: Vec<(String, u64)>,
+    /// The activity that is reversed, and the id of the reversal.
+    pub reversed: Option<(&'a ActivityId, &'a ActivityId)>,
+    pub negative: NegativeBalances,
+}
+
+/// A part of the transaction of a correction.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Record,
+    Member,
+    Original,
+    Total,
+}
+
+/// A change of one of a member's numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Change {
+    name: String,
+    amount: i64,
+}
+
+/// The outcome of [`Ledger::correct`].
+pub(crate) enum CorrectionWritten {
+    /// The correction was written.
+    New,
+    /// A record with this key exists. Carries the existing record.
+    Exists(Item),
+    /// The activity is reversed. Carries the id of the reversal.
+    AlreadyReversed(String),
+    /// A balance would fall below zero.
+    BelowZero,
+    /// The correction has more items than a transaction.
+    TooLarge,
+}
+
+impl Change {
+    pub(crate) fn add(name: &str, amount: u64) -> Self {
+        Change { name: name.to_owned(), amount: signed(amount) }
+    }
+
+    pub(crate) fn take(name: &str, amount: u64) -> Self {
+        Change { name: name.to_owned(), amount: -signed(amount) }
+    }
+
+    /// The amounts to add: the change, and to the counter of what was taken away.
+    fn adds(&self) -> impl Iterator<Item = (String, i64)> {
+        let out = (self.amount < 0).then(|| (format!("{OUT}{}", self.name), -self.amount));
+        std::iter::once((self.name.clone(), self.amount)).chain(out)
+    }
+}
+
 /// The outcome of one attempt.
 enum Attempt {
     Done,
@@ -168,7 +234,8 @@ impl Ledger {
                 let put = put_new(&self.writes, operation, record.table, record.key[0], item).await;
                 put.map(|exists| exists.map_or(Attempt::Done, Attempt::RecordExists))
             } else {
-                let member = MemberWrite { target, known: known_member.as_ref(), adds };
+                let adds = adds.into_iter().map(|(name, amount)| (name, signed(amount))).collect();
+                let member = MemberWrite { target, known: known_member.as_ref(), adds, floors: Vec::new() };
                 self.transact(operation, record, item, member, award.spends()).await
             };
             match attempt {
@@ -190,7 +257,7 @@ impl Ledger {
                 }
                 Ok(Attempt::TotalMoved(name, item)) => {
                     let used = item.number(USED).ok_or(StoreError::corrupt(operation, "a total limit"))?;
-                    self.totals().insert(name.clone(), used);
+                    self.totals().insert(name.clone(), (used, Instant::now()));
                     usage.set(name, used);
                 }
                 Err(failed) => {
@@ -271,14 +338,101 @@ impl Ledger {
 
     fn known_totals(&self) -> Usage {
         let mut usage = Usage::default();
-        for (name, used) in &*self.totals() {
+        let mut totals = self.totals();
+        totals.retain(|_, (_, known)| known.elapsed() < REMEMBERED_FOR);
+        for (name, (used, _)) in &*totals {
             usage.set(name.as_str(), *used);
         }
         usage
     }
 
-    fn totals(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+    fn totals(&self) -> MutexGuard<'_, HashMap<String, (u64, Instant)>> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a correction atomically, exactly once.
+    pub(crate) async fn correct(
+        &self,
+        correction: &Correction<'_>,
+        retries: &mut Retries,
+    ) -> Result<CorrectionWritten, StoreError> {
+        let operation = retries.operation();
+        let first = Item::new();
+        let target =
+            Target { member: correction.member.to_owned(), expect: Expect::Anything, first, others: Vec::new() };
+        if 3 + correction.totals.len() > MAX_TRANSACTION_ITEMS {
+            return Ok(CorrectionWritten::TooLarge);
+        }
+        let is_refused = |change: &&Change| {
+            correction.negative == NegativeBalances::Refused && change.amount < 0 && change.name.starts_with(POINTS)
+        };
+        let reduced = correction.changes.iter().filter(is_refused);
+        let floors: Vec<_> = reduced.map(|change| (change.name.clone(), change.amount.unsigned_abs())).collect();
+        let mut known: Option<Item> = None;
+        loop {
+            if let Some(known) = &known
+                && floors.iter().any(|(name, least)| known.number(name).unwrap_or(0i64) < signed(*least))
+            {
+                return Ok(CorrectionWritten::BelowZero);
+            }
+            let invalid = |error| StoreError::internal(operation, error);
+            let mut item = (correction.record.item)();
+            item.insert("writeId".into(), b(correction.record.write_id.as_bytes()));
+            let record = new_item(operation, correction.record.table, correction.record.key[0], item)?;
+            // The record comes first, because its failed condition takes precedence.
+            let mut writes = vec![(Part::Record, record)];
+            if !correction.changes.is_empty() {
+                let adds = correction.changes.iter().flat_map(Change::adds).collect();
+                let member = MemberWrite { target: &target, known: known.as_ref(), adds, floors: floors.clone() };
+                writes.push((Part::Member, member.write(&self.members, &[]).map_err(invalid)?));
+            }
+            if let Some((original, by)) = correction.reversed {
+                let mark = mark_reversed(correction.record.table, original, by).map_err(invalid)?;
+                writes.push((Part::Original, mark));
+            }
+            for (name, amount) in &correction.totals {
+                writes.push((Part::Total, self.give_back(name, *amount).map_err(invalid)?));
+            }
+            let (parts, writes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+            let (part, item) = match transact(&self.writes, operation, writes).await {
+                Ok(Transacted::Done) => break,
+                Ok(Transacted::ConditionFailed(index, item)) => (parts[index], item),
+                Err(failed) => {
+                    retries.after(failed).await?;
+                    continue;
+                }
+            };
+            match part {
+                Part::Record if item.bytes("writeId") == Some(correction.record.write_id.as_bytes()) => break,
+                Part::Record => return Ok(CorrectionWritten::Exists(item)),
+                Part::Member => {
+                    if known.replace(item).is_some() {
+                        retries.pause().await?;
+                    }
+                }
+                Part::Original => {
+                    let by = item.text(REVERSED_BY).ok_or(StoreError::corrupt(operation, "a missing activity"))?;
+                    return Ok(CorrectionWritten::AlreadyReversed(by.to_owned()));
+                }
+                Part::Total => return Err(StoreError::corrupt(operation, "a total limit")),
+            }
+        }
+        // Known uses are too high now.
+        self.totals().retain(|name, _| !correction.totals.iter().any(|(given_back, _)| given_back == name));
+        Ok(CorrectionWritten::New)
+    }
+
+    /// Builds the update that gives uses of a total limit back.
+    fn give_back(&self, name: &str, amount: u64) -> Result<TransactWriteItem, BuildError> {
+        let update = Update::builder()
+            .table_name(&self.members)
+            .key("memberId", s(name))
+            .update_expression("ADD #used :minus, #out :amount")
+            .expression_attribute_names("#used", USED)
+            .expression_attribute_names("#out", format!("{OUT}{USED}"))
+            .expression_attribute_values(":minus", n(-signed(amount)))
+            .expression_attribute_values(":amount", n(amount));
+        Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 
     async fn transact(
@@ -326,6 +480,24 @@ impl Ledger {
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
+}
+
+/// Converts an amount of points or uses, which is never near the limit.
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
+/// Builds the update that marks an activity as reversed, on condition that it is not.
+fn mark_reversed(table: &str, original: &ActivityId, by: &ActivityId) -> Result<TransactWriteItem, BuildError> {
+    let update = Update::builder()
+        .table_name(table)
+        .key("activityId", s(original))
+        .update_expression("SET #by = :by")
+        .condition_expression("attribute_exists(activityId) AND attribute_not_exists(#by)")
+        .expression_attribute_names("#by", REVERSED_BY)
+        .expression_attribute_values(":by", s(by))
+        .return_values_on_condition_check_failure(OnFailure::AllOld);
+    Ok(TransactWriteItem::builder().update(update.build()?).build())
 }
 
 /// Sets the counters of a member's item.

@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use crate::{
     Store,
-    activities::{StoredActivity, read as read_activity},
+    activities::{ActivityRecord, StoredActivity},
     activity_pages::{ActivityPages, Position},
+    corrections::OUT,
     error::StoreError,
     item::{Attributes as _, Item, s},
     ledger::{CUSTOMER, USED},
@@ -57,7 +58,8 @@ pub struct StoredMember {
     pub key: String,
     /// The customer, if the item is a pointer to one.
     pub customer: Option<String>,
-    /// Balances and counters by attribute name. The uses of a total limit are under the item's own key.
+    /// What was ever added to balances and counters, by attribute name, and what was ever taken away, by `out#` and the
+    /// name. These only grow: a balance is their difference. Those of a total limit are under the item's own key.
     pub numbers: BTreeMap<String, u64>,
     /// The number of writes.
     pub version: u64,
@@ -91,12 +93,13 @@ impl LedgerReader {
         Ok(count)
     }
 
-    /// Reads a page of all activities, in no order.
+    /// Reads a page of all activities and corrections, in no order.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn activities(&self, start: Option<Start>) -> Result<Page<StoredActivity>, StoreError> {
-        self.scan(&self.activities, start, read_activity, |item| item.text("activityId").map(str::to_owned)).await
+    pub async fn activities(&self, start: Option<Start>) -> Result<Page<ActivityRecord>, StoreError> {
+        self.scan(&self.activities, start, ActivityRecord::read, |item| item.text("activityId").map(str::to_owned))
+            .await
     }
 
     /// Reads a page of all player requests, in no order.
@@ -150,9 +153,17 @@ impl LedgerReader {
     /// # Errors
     /// The store call failed, or the activity cannot be read.
     pub async fn activity(&self, id: &ActivityId) -> Result<Option<StoredActivity>, StoreError> {
+        Ok(self.activity_record(id).await?.and_then(ActivityRecord::activity))
+    }
+
+    /// Returns an activity or a correction by its id.
+    ///
+    /// # Errors
+    /// The store call failed, or the record cannot be read.
+    pub async fn activity_record(&self, id: &ActivityId) -> Result<Option<ActivityRecord>, StoreError> {
         let get = self.client.get_item().table_name(&self.activities).key("activityId", s(id)).consistent_read(true);
         let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
-        found.map(|item| read_activity(&item).ok_or(StoreError::corrupt(READ, "a stored activity"))).transpose()
+        found.map(|item| ActivityRecord::read(&item).ok_or(StoreError::corrupt(READ, "a stored activity"))).transpose()
     }
 
     /// Returns one of a player's requests.
@@ -171,7 +182,7 @@ impl LedgerReader {
         found.map(read).transpose()
     }
 
-    /// Reads a page of a member's activities, newest first. The index is eventually consistent.
+    /// Reads a page of a member's activities and corrections, newest first. The index is eventually consistent.
     ///
     /// # Errors
     /// The store call failed.
@@ -180,7 +191,7 @@ impl LedgerReader {
         member: &MemberId,
         after: Option<&Position>,
         deadline: Instant,
-    ) -> Result<(Vec<Result<StoredActivity, String>>, Option<Position>), StoreError> {
+    ) -> Result<(Vec<Result<ActivityRecord, String>>, Option<Position>), StoreError> {
         self.pages.items(member, after, PAGE, deadline).await
     }
 
@@ -236,11 +247,23 @@ impl LedgerReader {
 
 fn stored_member(item: &Item) -> Option<StoredMember> {
     let key = item.text("memberId")?.to_owned();
-    let number = |(name, value): (&String, &aws_sdk_dynamodb::types::AttributeValue)| {
-        let number = value.as_n().ok()?.parse().ok()?;
-        Some((if name == USED { key.clone() } else { name.clone() }, number))
+    let mut stored = BTreeMap::<String, i64>::new();
+    for (name, value) in item {
+        if let Some(number) = value.as_n().ok().and_then(|number| number.parse().ok()) {
+            let name = match name.as_str() {
+                USED => key.clone(),
+                name if name.strip_prefix(OUT) == Some(USED) => format!("{OUT}{key}"),
+                name => name.to_owned(),
+            };
+            stored.insert(name, number);
+        }
+    }
+    let version = stored.remove("version").and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
+    let added = |(name, number): (&String, &i64)| {
+        let taken = stored.get(&format!("{OUT}{name}")).copied().unwrap_or(0);
+        // A number that is lower than what was taken away can only be a tampered one.
+        (name.clone(), u64::try_from(number.saturating_add(taken)).unwrap_or(0))
     };
-    let mut numbers: BTreeMap<_, _> = item.iter().filter_map(number).collect();
-    let version = numbers.remove("version").unwrap_or(0);
+    let numbers = stored.iter().map(added).collect();
     Some(StoredMember { customer: item.text(CUSTOMER).map(str::to_owned), numbers, version, key })
 }

@@ -29,6 +29,7 @@ mod client;
 mod client_events;
 mod conditional_write;
 mod config;
+mod corrections;
 mod digest_key;
 mod error;
 mod evaluation;
@@ -49,7 +50,7 @@ mod sessions;
 mod signing_keys;
 mod tables;
 
-pub use activities::{ActivityReader, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
+pub use activities::{ActivityReader, ActivityRecord, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
 pub use activity_pages::{ActivityPage, ActivityPages, InvalidPosition, Position};
 pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller};
 pub use balances::{BalanceReader, Balances};
@@ -58,6 +59,10 @@ pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
 pub use client::Store;
 pub use client_events::{ClientEventWriter, Recorded};
 pub use config::ConfigError;
+pub use corrections::{
+    Corrected, CorrectionContent, CorrectionWriter, NewAdjustment, NewReversal, Reversed, StoredCorrection, taken_by,
+    taken_json,
+};
 pub use digest_key::DigestKeyReader;
 pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};

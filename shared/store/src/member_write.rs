@@ -22,13 +22,15 @@ pub(crate) struct MemberWrite<'a> {
     /// The last known item.
     pub known: Option<&'a Item>,
     /// Attribute names and the amounts to add to them.
-    pub adds: Vec<(String, u64)>,
+    pub adds: Vec<(String, i64)>,
+    /// Attribute names and the least values that they must have before.
+    pub floors: Vec<(String, u64)>,
 }
 
 impl MemberWrite<'_> {
     /// Builds the write, on condition of the counter values that `spends` were evaluated with.
     pub(crate) fn write(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
-        if self.adds.len() + spends.len() > MAX_NAMED_ATTRIBUTES {
+        if self.adds.len() + self.floors.len() + spends.len() > MAX_NAMED_ATTRIBUTES {
             return self.replace(table, spends);
         }
         let mut update = Update::builder()
@@ -56,22 +58,27 @@ impl MemberWrite<'_> {
                 .expression_attribute_values(format!(":a{index}"), n(amount));
             adds.push(format!("#a{index} :a{index}"));
         }
+        for (index, (name, least)) in self.floors.iter().enumerate() {
+            update = update
+                .expression_attribute_names(format!("#l{index}"), name)
+                .expression_attribute_values(format!(":l{index}"), n(least));
+            conditions.push(format!("#l{index} >= :l{index}"));
+        }
         for (index, spend) in spends.iter().enumerate() {
             update = update
                 .expression_attribute_names(format!("#s{index}"), spend.name())
                 .expression_attribute_values(format!(":s{index}"), n(spend.amount));
             adds.push(format!("#s{index} :s{index}"));
             let (condition, value) = match (spend.exact, spend.seen) {
-                (true, 0) => (format!("attribute_not_exists(#s{index})"), None),
-                (true, seen) => (format!("#s{index} = :m{index}"), Some(seen)),
+                // Uses that were given back leave a 0.
+                (true, 0) => (format!("(attribute_not_exists(#s{index}) OR #s{index} = :m{index})"), 0),
+                (true, seen) => (format!("#s{index} = :m{index}"), seen),
                 (false, _) => {
-                    (format!("(attribute_not_exists(#s{index}) OR #s{index} <= :m{index})"), Some(spend.most_before()))
+                    (format!("(attribute_not_exists(#s{index}) OR #s{index} <= :m{index})"), spend.most_before())
                 }
             };
             conditions.push(condition);
-            if let Some(value) = value {
-                update = update.expression_attribute_values(format!(":m{index}"), n(value));
-            }
+            update = update.expression_attribute_values(format!(":m{index}"), n(value));
         }
         let set = if sets.is_empty() { String::new() } else { format!("SET {} ", sets.join(", ")) };
         update = update.update_expression(format!("{set}ADD {}", adds.join(", ")));
@@ -87,9 +94,9 @@ impl MemberWrite<'_> {
         for (name, value) in &self.target.first {
             item.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        let spent = spends.iter().map(|spend| (spend.name(), spend.amount));
+        let spent = spends.iter().map(|spend| (spend.name(), i64::try_from(spend.amount).unwrap_or(i64::MAX)));
         for (name, amount) in self.adds.iter().cloned().chain(spent).chain([(VERSION.to_owned(), 1)]) {
-            let before: u64 = item.number(&name).unwrap_or(0);
+            let before: i64 = item.number(&name).unwrap_or(0);
             item.insert(name, n(before.saturating_add(amount)));
         }
         let mut put = Put::builder()
@@ -120,7 +127,7 @@ pub(crate) fn points_attribute(unit: &str, points_type: &str) -> String {
 }
 
 /// Parses a balance attribute into business unit, points type and points.
-pub(crate) fn points_of(name: &str, value: &AttributeValue) -> Option<(String, String, u64)> {
+pub(crate) fn points_of(name: &str, value: &AttributeValue) -> Option<(String, String, i64)> {
     let (unit, points_type) = name.strip_prefix(POINTS)?.split_once('#')?;
     Some((unit.to_owned(), points_type.to_owned(), value.as_n().ok()?.parse().ok()?))
 }

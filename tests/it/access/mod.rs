@@ -89,7 +89,7 @@ impl World {
     async fn token(&self, scope: Scope) -> String {
         match scope {
             Scope::ClientEvents => self.app.session_token(CUSTOMER).await,
-            Scope::Activities => activities_token(&self.app).await,
+            Scope::Activities | Scope::Corrections => activities_token(&self.app).await,
         }
     }
 

@@ -84,6 +84,16 @@ impl Route {
             "get-activity" | "explain-activity" | "get-player" | "get-player-balance" => {
                 (Value::Null, either(200, 404))
             }
+            "void-activity" => {
+                (json!({"originalTransactionId": id("a-1"), "externalReferenceId": "r-1"}), either(200, 404))
+            }
+            "adjust-balance" => (
+                json!({
+                    "channel": "WEB", "businessUnit": "XYZ", "issuerId": "jane", "rewardAmount": 5,
+                    "externalReferenceId": id("r-1"),
+                }),
+                200,
+            ),
             "track-event" => (json!({player: id("player-1"), "events": {}}), 200),
             "preview-rewards" => (json!({player: id("player-1"), "events": {}}), either(200, 404)),
             "save-player" => (json!({player: id("player-1")}), 200),

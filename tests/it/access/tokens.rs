@@ -152,7 +152,7 @@ fn with(json: &Value, name: &str, value: Value) -> Value {
 pub(super) fn other(scope: Scope) -> Scope {
     match scope {
         Scope::ClientEvents => Scope::Activities,
-        Scope::Activities => Scope::ClientEvents,
+        Scope::Activities | Scope::Corrections => Scope::ClientEvents,
     }
 }
 

@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// The cases of each function, in the order in which they have to be sent, and what each is answered.
-const CASES: [(&str, &[(&str, u16)]); 15] = [
+const CASES: [(&str, &[(&str, u16)]); 17] = [
     ("start-session", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     (
         "send-client-event",
@@ -46,6 +46,14 @@ const CASES: [(&str, &[(&str, u16)]); 15] = [
     ("explain-activity", &[("happy", 200), ("not-found", 404), ("invalid", 400), ("unauthorised", 401)]),
     ("list-activities", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     ("get-balances", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
+    (
+        "void-activity",
+        &[("happy", 200), ("duplicate", 200), ("invalid", 400), ("not-found", 404), ("unauthorised", 401)],
+    ),
+    (
+        "adjust-balance",
+        &[("happy", 200), ("duplicate", 200), ("conflict", 409), ("invalid", 400), ("unauthorised", 401)],
+    ),
     (
         "track-event",
         &[
@@ -101,15 +109,20 @@ async fn prepare(app: &App) {
     let bearer = format!("Bearer {}", activities_token(app).await);
     let bearer = [("authorization", bearer.as_str())];
     let session = json!({"correlationId": "session-1", "channel": "APP"});
-    let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
+    let answer = app.post("/client/users/A-1001/sessions", &bearer, &session).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    record_activity(app).await;
     let review = json!({"playerUniqueId": "player123", "events": {"review": {}}});
-    for answer in [
-        app.post("/client/users/A-1001/sessions", &bearer, &session).await,
-        app.post("/client/users/session-1/activities/activity-1", &bearer, &activity).await,
-        app.post("/integrations/event", &[("apikey", "demo-api-key")], &review).await,
-    ] {
-        assert_eq!(answer.status, 200, "{}", answer.body);
-    }
+    let answer = app.post("/integrations/event", &[("apikey", "demo-api-key")], &review).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+async fn record_activity(app: &App) {
+    let bearer = format!("Bearer {}", activities_token(app).await);
+    let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
+    let path = "/client/users/session-1/activities/activity-1";
+    let answer = app.post(path, &[("authorization", bearer.as_str())], &activity).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 /// The event with a token of this app's where it says that there has to be one.

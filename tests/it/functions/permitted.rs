@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{events, filled, prepare};
+use super::{events, filled, prepare, record_activity};
 use crate::{
     drift::{
         partition_keys,
@@ -23,6 +23,8 @@ struct Story {
     value: Value,
     /// A player that exists before.
     player: Option<&'static str>,
+    /// Set if `activity-1` of `session-1` was recorded before.
+    activity: bool,
 }
 
 /// More limits of a member than an update can name, so that the member is put whole.
@@ -44,6 +46,7 @@ fn stories() -> Vec<Story> {
         place: "/body",
         value: json!(body.to_string()),
         player: None,
+        activity: false,
     };
     let visit = |by: &str, address: &str, campaigns: &Value| {
         let catalog = json!({"channelMerging": by, "campaigns": campaigns});
@@ -68,6 +71,16 @@ fn stories() -> Vec<Story> {
         let story = body("preview-rewards", Some(catalog), json!({"customerId": "player123", "events": {"visit": {}}}));
         Story { player: Some("player123"), ..story }
     };
+    let total_offer = json!({
+        "id": "TOTAL", "unit": "UNIT", "kind": "base", "reward": {"flat": 1}, "limits": {"usesInTotal": 5},
+    });
+    let voided = |catalog| {
+        let story = body("void-activity", catalog, json!({"originalTransactionId": "activity-1"}));
+        Story { activity: true, ..story }
+    };
+    let adjustment = json!({
+        "channel": "WEB", "businessUnit": "XYZ", "issuerId": "jane", "rewardAmount": 5, "externalReferenceId": "t-9",
+    });
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
     vec![
         visit("email", "a@b.example", &total),
@@ -82,13 +95,19 @@ fn stories() -> Vec<Story> {
         body("send-activity", Some(json!({"businessUnits": {"UNIT": "enabled"}, "offers": offers})), activity.clone()),
         // The demo has an offer with a total limit.
         body("send-activity", None, activity),
-        // Tied to no account.
+        // Total limits, and more counters than an update can name.
+        voided(Some(json!({"businessUnits": {"UNIT": "enabled"}, "offers": [total_offer]}))),
+        voided(Some(json!({"businessUnits": {"UNIT": "enabled"}, "offers": offers}))),
+        // Tied to no account, and to one.
+        body("adjust-balance", None, adjustment.clone()),
+        Story { activity: true, ..body("adjust-balance", None, adjustment) },
         Story {
             function: "get-balances",
             catalog: None,
             place: "/pathParameters/correlation_id",
             value: json!("session-9"),
             player: None,
+            activity: false,
         },
     ]
 }
@@ -178,13 +197,16 @@ async fn a_function_asks_the_store_for_what_its_policy_allows_and_for_no_less() 
         let events: Vec<_> = cases.into_iter().map(|case| case.event).collect();
         used.insert(name.clone(), used_for(&name, &app, &events).await);
     }
-    for Story { function, catalog, place, value, player } in stories() {
+    for Story { function, catalog, place, value, player, activity } in stories() {
         let app = match catalog {
             Some(catalog) => App::with_catalog(&catalog).await,
             None => App::start().await,
         };
         if let Some(player) = player {
             app.did(player, "review").await;
+        }
+        if activity {
+            record_activity(&app).await;
         }
         let mut event: Value = serde_json::from_str(&events()[function][0].event).expect("JSON");
         *event.pointer_mut(place).expect("the place") = value;

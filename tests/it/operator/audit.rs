@@ -18,12 +18,22 @@ use crate::support::{
 
 const RULES: &str = include_str!("../../faults/src/catalog.yaml");
 
-/// Sends a mixture of requests, with repeated ids, merged players and limits that are reached.
+/// Sends a mixture of requests, with repeated ids, merged players, limits that are reached, and corrections.
 async fn send(programme: &Programme, seed: u64, requests: usize) {
     let mut chance = Chance::new(seed);
     for number in 0..requests {
         let correlation_id = format!("c-{}", chance.below(6));
-        match chance.below(8) {
+        match chance.below(10) {
+            8 => {
+                let path = format!("/client/users/{correlation_id}/void");
+                let original = format!("{seed}-{}", chance.below(number + 1));
+                programme.post(&path, &[], &json!({"originalTransactionId": original}).to_string()).await;
+            }
+            9 => {
+                let amount = [-9, 4][chance.below(2)];
+                let path = format!("/client/users/{correlation_id}/adhoc-reward");
+                programme.post(&path, &[], &adjustment(&format!("{seed}-{number}"), "A", amount).to_string()).await;
+            }
             0 => {
                 programme.open(chance.of(&["account-1", "account-2", "anonymous"]), &correlation_id).await;
             }
@@ -48,6 +58,13 @@ async fn send(programme: &Programme, seed: u64, requests: usize) {
             }
         }
     }
+}
+
+fn adjustment(reference: &str, unit: &str, amount: i64) -> Value {
+    json!({
+        "channel": "WEB", "businessUnit": unit, "issuerId": "jane", "rewardAmount": amount,
+        "externalReferenceId": reference,
+    })
 }
 
 fn merging(by: &str) -> String {
@@ -191,6 +208,61 @@ async fn a_tampered_or_missing_total_is_found() {
     assert_eq!(audited(&app).await.1, [total(7, 1)]);
     app.remove("Members", [("memberId", "cap#ABC_LAUNCH")]).await;
     assert_eq!(audited(&app).await.1, [total(0, 1)]);
+}
+
+/// The recorded programme, with the check-in reversed and points taken away. Returns the id of the reversal.
+async fn corrected() -> (App, String) {
+    let programme = recorded().await;
+    let reversal = json!({"originalTransactionId": "a-3"}).to_string();
+    let adjustment = adjustment("t-1", "XYZ", -3).to_string();
+    let reversed = programme.post("/client/users/c-1/void", &[], &reversal).await.json();
+    assert_eq!(programme.post("/client/users/c-1/adhoc-reward", &[], &adjustment).await.status, 200);
+    assert_eq!(audited(&programme.app).await.1, []);
+    (programme.app, reversed["transactionId"].as_str().expect("an id").to_owned())
+}
+
+fn not_mutual(reversal: &str) -> Difference {
+    Difference::Reversal { record: "activity a-3".to_owned(), reversal: reversal.to_owned() }
+}
+
+#[tokio::test]
+async fn a_missing_reversal_is_found_with_what_it_took() {
+    let (app, id) = corrected().await;
+    app.remove("Activities", [("activityId", id.as_str())]).await;
+    let found = audited(&app).await.1;
+    assert!(found.contains(&not_mutual(&id)), "{found:?}");
+    assert!(found.contains(&member("corr#c-1", "out#pts#XYZ#loyalty", 13, 3)), "{found:?}");
+    assert!(found.iter().any(|it| matches!(it, Difference::Total { .. })), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_reversal_that_its_activity_does_not_name_is_found() {
+    let (app, id) = corrected().await;
+    app.set("Activities", [("activityId", "a-3")], "reversedBy", s("another")).await;
+    let found = audited(&app).await.1;
+    assert!(found.contains(&not_mutual(&id)) && found.contains(&not_mutual("another")), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_reversal_that_took_something_else_is_found() {
+    let (app, id) = corrected().await;
+    let taken = AttributeValue::M([(XYZ.to_owned(), n(5))].into());
+    app.set("Activities", [("activityId", id.as_str())], "taken", taken).await;
+    let found = audited(&app).await.1;
+    let record = format!("reversal {id}");
+    assert!(found.iter().any(|it| matches!(it, Difference::Award { record: it, .. } if *it == record)), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_tampered_correction_is_found_with_its_member() {
+    let (app, _) = corrected().await;
+    let mut items = app.items("Activities").await.into_iter();
+    let adjusted = items.find(|item| item.contains_key("issuerId")).expect("an adjustment");
+    let id = adjusted["activityId"].as_s().expect("an id");
+    app.set("Activities", [("activityId", id.as_str())], "amount", AttributeValue::N("-4".to_owned())).await;
+    assert_eq!(audited(&app).await.1, [member("corr#c-1", "out#pts#XYZ#loyalty", 13, 14)]);
+    app.set("Members", [("memberId", "corr#c-1")], XYZ, n(50)).await;
+    assert!(audited(&app).await.1.len() > 1);
 }
 
 #[tokio::test]

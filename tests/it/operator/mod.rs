@@ -17,20 +17,21 @@ use tokio::process::Command;
 use crate::support::{app::App, binaries::binary, logs};
 
 /// The result of a command.
-struct Said {
-    succeeded: bool,
-    output: String,
-    errors: String,
+#[derive(Debug)]
+pub struct Said {
+    pub succeeded: bool,
+    pub output: String,
+    pub errors: String,
 }
 
 impl Said {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         assert!(self.succeeded, "{}", self.errors);
         serde_json::from_str(&self.output).unwrap_or_else(|error| panic!("{error}: {}", self.output))
     }
 }
 
-async fn punchcard(app: &App, arguments: &[&str]) -> Said {
+pub async fn punchcard(app: &App, arguments: &[&str]) -> Said {
     let stack = app.prefix.trim_end_matches('-');
     let mut command = bare();
     command
@@ -144,7 +145,7 @@ async fn a_catalog_is_applied_after_its_difference_was_shown_and_somebody_agreed
     let path = catalog.path().to_str().expect("a path");
 
     let unasked = punchcard(&app, &["catalog", "apply", path]).await;
-    assert!(!unasked.succeeded && unasked.errors.contains("nothing was applied"), "{}", unasked.errors);
+    assert!(!unasked.succeeded && unasked.errors.contains("nothing was changed"), "{}", unasked.errors);
     for line in
         ["~ rewards: enabled → disabled", "~ sections: +Lobby, -VIPLounge", "offers\n", "- XYZ_BASE", "- REVIEW"]
     {

@@ -1,5 +1,6 @@
 //! One module for each function, named after it.
 
+mod adjust_balance;
 mod explain_activity;
 mod get_activity;
 mod get_balances;
@@ -15,3 +16,4 @@ mod send_activity;
 mod send_client_event;
 mod start_session;
 mod track_event;
+mod void_activity;

@@ -247,3 +247,14 @@ pub fn number(item: &HashMap<String, AttributeValue>, name: &str) -> u64 {
     let value = item.get(name).and_then(|value| value.as_n().ok()).and_then(|number| number.parse().ok());
     value.unwrap_or_else(|| panic!("no number {name}: {item:?}"))
 }
+
+/// An error's status, code and message; it has these three members and no other.
+#[track_caller]
+pub fn error(answer: &Answer) -> (u16, String, String) {
+    let body = answer.json();
+    let members = body.as_object().unwrap_or_else(|| panic!("no object: {body}"));
+    assert_eq!(members.len(), 3, "{body}");
+    assert_eq!(members["statusCode"], answer.status.as_u16());
+    let text = |name: &str| members[name].as_str().expect("text").to_owned();
+    (answer.status.as_u16(), text("errorCode"), text("errorMessage"))
+}

@@ -148,6 +148,13 @@ impl Marked {
                 "action": "APP_CHECKIN", "channel": anything(), "when": "2024-10-01T07:00:00Z", "note": anything(),
                 "extendedData": [{"name": anything(), "value": anything()}], anything(): anything(),
             }),
+            "void-activity" => json!({
+                "originalTransactionId": anything(), "externalReferenceId": anything(), "channel": anything(),
+            }),
+            "adjust-balance" => json!({
+                "channel": anything(), "businessUnit": "XYZ", "issuerId": anything(), "rewardAmount": 5,
+                "externalReferenceId": anything(), "note": anything(), anything(): anything(),
+            }),
             "track-event" => json!({
                 "playerUniqueId": anything(), "mobile": anything(), "email": format!("{}@example.com", anything()),
                 "events": {anything(): {anything(): [anything(), 7]}}, anything(): anything(),
@@ -285,7 +292,7 @@ async fn no_log_contains_request_data_whether_the_request_succeeds_or_fails() {
             running.invoke(none).await.expect_err("no event");
         }
         let log = running.end().await;
-        let reads_one = ["get", "explain", "preview"].iter().any(|verb| name.starts_with(verb));
+        let reads_one = ["get", "explain", "preview", "void"].iter().any(|verb| name.starts_with(verb));
         let expected = if reads_one { [200, 404] } else { [200, 200] };
         assert!(expected.contains(&first["statusCode"].as_u64().unwrap_or_default()), "{name}: {first}");
         let answered = log.lines().filter(|line| line.contains("\"answered\"")).count();

@@ -185,7 +185,7 @@ pub fn growth() -> Vec<Case> {
 }
 
 /// All functions.
-const FUNCTIONS: [&str; 15] = [
+const FUNCTIONS: [&str; 17] = [
     "start-session",
     "send-client-event",
     "issue-token",
@@ -195,6 +195,8 @@ const FUNCTIONS: [&str; 15] = [
     "explain-activity",
     "list-activities",
     "get-balances",
+    "void-activity",
+    "adjust-balance",
     "track-event",
     "preview-rewards",
     "save-player",
