@@ -10,6 +10,7 @@ use punchcard_http::{
     Route,
     route::{self, MatchedPath},
 };
+use punchcard_models::idempotency::IdempotencyKey;
 use serde_json::{Value, json};
 
 use crate::history::{Ask, Event};
@@ -53,6 +54,8 @@ impl Ask {
             Ask::Activity { key: Some(_), .. } => "activity with a key",
             Ask::Activity { .. } => "activity",
             Ask::ReadActivity { .. } => "activity read",
+            Ask::Void { .. } => "reversal",
+            Ask::Adjust { .. } => "adjustment",
             Ask::OpenSession { .. } => "session",
             Ask::ReadBalances { .. } => "balances read",
             Ask::PlayerEvents { id: Some(id), .. } if id.starts_with("order#") => "order",
@@ -100,6 +103,20 @@ impl Ask {
             Ask::ReadActivity { correlation, id } => {
                 let path = vec![("correlation_id", correlation), ("activity_id", id)];
                 (&route::GET_ACTIVITY, get(vec![authorization]), path)
+            }
+            Ask::Void { correlation, original, reference } => {
+                let mut body = json!({"originalTransactionId": original});
+                if let Some(reference) = reference {
+                    body["externalReferenceId"] = json!(reference);
+                }
+                (&route::VOID_ACTIVITY, post(&body, vec![authorization]), vec![("correlation_id", correlation)])
+            }
+            Ask::Adjust { correlation, reference, amount } => {
+                let body = json!({
+                    "channel": "WEB", "businessUnit": "A", "issuerId": "support", "rewardAmount": amount,
+                    "externalReferenceId": reference,
+                });
+                (&route::ADJUST_BALANCE, post(&body, vec![authorization]), vec![("correlation_id", correlation)])
             }
             Ask::OpenSession { correlation, identifier, by_loyalty_id } => {
                 let body = json!({"correlationId": correlation, "channel": "APP"});
@@ -152,3 +169,15 @@ impl Ask {
 }
 
 const CUSTOMER: &str = "x-source-customer-id";
+
+/// The id under which an activity is recorded, if it has one before.
+pub(crate) fn record_id(correlation: &str, id: Option<&String>, key: Option<&String>) -> Option<String> {
+    match (id, key) {
+        (Some(id), _) => Some(id.clone()),
+        (None, Some(key)) => {
+            let key = key.parse::<IdempotencyKey>().ok()?;
+            Some(key.activity_id(&correlation.parse().ok()?).to_string())
+        }
+        (None, None) => None,
+    }
+}

@@ -6,6 +6,7 @@ mod access;
 mod activities;
 pub(crate) mod books;
 mod client_events;
+mod corrections;
 mod players;
 mod rewards;
 mod sessions;
@@ -83,6 +84,7 @@ pub(crate) fn check(world: &World) -> Vec<Violation> {
     client_events::check(&evidence);
     sessions::check(&evidence);
     activities::check(&evidence);
+    corrections::check(&evidence);
     players::check(&evidence);
     rewards::check(&evidence);
     evidence.found.into_inner()
@@ -105,7 +107,7 @@ impl Evidence<'_> {
     }
 
     /// The requests, with their numbers.
-    pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &Request)> {
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (usize, &Request)> + Clone {
         self.history.requests.iter().enumerate()
     }
 
@@ -148,6 +150,8 @@ fn answers(evidence: &Evidence<'_>) {
             Ask::Token { customer: Some(_) } => &[200, 401, 500],
             Ask::ClientEvents { .. } => &[200, 207, 400, 401, 409, 500],
             Ask::Activity { .. } | Ask::DryRun(_) => &[200, 400, 401, 422, 503],
+            Ask::Void { .. } => &[200, 400, 401, 404, 409, 503],
+            Ask::Adjust { .. } => &[200, 401, 409, 503],
             Ask::ReadActivity { .. } | Ask::ReadPlayer { .. } => &[200, 401, 404, 503],
             Ask::OpenSession { .. } => &[200, 401, 404, 409, 503],
             Ask::Token { customer: None } | Ask::ReadBalances { .. } | Ask::SavePlayer { .. } => &[200, 401, 503],

@@ -42,6 +42,16 @@ pub(crate) enum Ask {
         correlation: String,
         id: String,
     },
+    Void {
+        correlation: String,
+        original: String,
+        reference: Option<String>,
+    },
+    Adjust {
+        correlation: String,
+        reference: String,
+        amount: i64,
+    },
     OpenSession {
         correlation: String,
         identifier: String,

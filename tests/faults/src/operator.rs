@@ -51,6 +51,7 @@ impl Operator {
         let source = yaml::read(CATALOG).expect("a catalog");
         let mut rules: Value = serde_json::from_str(source.to_json()).expect("JSON");
         rules["channelMerging"] = json!(world.plan.merging);
+        rules["negativeBalances"] = json!(world.plan.negative_balances);
         if world.plan.many {
             add_many(&mut rules);
         }

@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub merging: &'static str,
     /// Set if there are more limits than an update of a member can name.
     pub many: bool,
+    /// The catalog's `negativeBalances`.
+    pub negative_balances: &'static str,
     /// Number of the operator's changes.
     pub changes: usize,
     /// The period in which the store cannot be reached, in milliseconds since the beginning.
@@ -72,6 +74,7 @@ impl Plan {
             one_request_id: rng.bool(),
             merging: ["none", "none", "email", "mobile"][rng.usize(0..4)],
             many: rng.u8(0..4) == 0,
+            negative_balances: ["allowed", "refused"][rng.usize(0..2)],
             changes: [0, 0, 3, 8][rng.usize(0..4)],
             outage,
             // The catalog's alone.

@@ -92,7 +92,7 @@ pub(crate) fn text<'i>(item: &'i Value, name: &str) -> Option<&'i str> {
 }
 
 /// An item's whole numbers, by name.
-pub(crate) fn numbers(item: &Value) -> BTreeMap<String, u64> {
+pub(crate) fn numbers(item: &Value) -> BTreeMap<String, i64> {
     let members = item.as_object().into_iter().flatten();
     members.filter_map(|(name, value)| Some((name.clone(), value["N"].as_str()?.parse().ok()?))).collect()
 }

@@ -44,6 +44,10 @@ pub enum Variant {
     KeptCatalog,
     /// Records don't say which counters their award assumed
     LostCounters,
+    /// An activity is reversed whether or not it is already
+    ReversedTwice,
+    /// A reversal keeps the uses of total limits
+    KeptUses,
 }
 
 /// Carries a call out, as the variant would.
@@ -84,6 +88,31 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
                 if let Some(item) = write.pointer_mut("/Put/Item").and_then(Value::as_object_mut) {
                     item.remove("counters");
                 }
+            }
+            call.take_effect(&request)
+        }
+        Variant::ReversedTwice => {
+            let writes = request.pointer_mut("/TransactItems").and_then(Value::as_array_mut).into_iter().flatten();
+            for update in writes.filter_map(|write| write.get_mut("Update")) {
+                if text(&update["Key"], "activityId").is_some()
+                    && let Some(update) = update.as_object_mut()
+                {
+                    update.remove("ConditionExpression");
+                }
+            }
+            let mut reply = call.take_effect(&request);
+            if let Some(item) = reply.body["Item"].as_object_mut() {
+                item.remove("reversedBy");
+            }
+            reply
+        }
+        Variant::KeptUses => {
+            if text(&request["TransactItems"][0]["Put"]["Item"], "kind") == Some("reversal")
+                && let Some(writes) = request["TransactItems"].as_array_mut()
+            {
+                let is_total =
+                    |write: &Value| text(&write["Update"]["Key"], "memberId").is_some_and(|id| id.starts_with("cap#"));
+                writes.retain(|write| !is_total(write));
             }
             call.take_effect(&request)
         }
@@ -169,7 +198,7 @@ fn set_instead_of_add(call: &OneCall, update: &mut Value) {
     for (index, add) in adds.split(", ").enumerate() {
         let Some((name, amount)) = add.split_once(' ') else { continue };
         let attribute = update["ExpressionAttributeNames"][name].as_str().unwrap_or_default();
-        let number = |value: &Value| value["N"].as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let number = |value: &Value| value["N"].as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
         let sum = number(&before[attribute]) + number(&update["ExpressionAttributeValues"][amount]);
         sets.push(format!("{name} = :sum{index}"));
         update["ExpressionAttributeValues"][format!(":sum{index}")] = json!({"N": sum.to_string()});
@@ -222,7 +251,8 @@ async fn cap_outside(call: &OneCall, mut request: Value) -> Reply {
     let mut checked = false;
     for (index, write) in writes.iter().enumerate() {
         let update = &write["Update"];
-        if update.is_null() || is_balance(update) {
+        let most = &update["ExpressionAttributeValues"][":most"];
+        if most.is_null() || is_balance(update) {
             continue;
         }
         checked = true;
@@ -234,7 +264,7 @@ async fn cap_outside(call: &OneCall, mut request: Value) -> Reply {
         };
         let there = read.take_effect(&read.request).body["Item"].clone();
         let number = |value: &Value| value["N"].as_str().and_then(|text| text.parse::<u64>().ok());
-        if number(&there["used"]).unwrap_or(0) > number(&update["ExpressionAttributeValues"][":most"]).unwrap_or(0) {
+        if number(&there["used"]).unwrap_or(0) > number(most).unwrap_or(0) {
             let reason = |other| {
                 if other == index {
                     json!({"Code": "ConditionalCheckFailed", "Item": there})

@@ -88,3 +88,13 @@ fn a_catalog_that_is_never_read_again_is_noticed() {
 fn a_record_without_the_counters_of_its_award_is_noticed() {
     assert_noticed(Variant::LostCounters, 0, "and its catalog and counters give");
 }
+
+#[test]
+fn an_activity_that_is_reversed_twice_is_noticed() {
+    assert_noticed(Variant::ReversedTwice, 0, "is reversed 2 times");
+}
+
+#[test]
+fn uses_that_a_reversal_keeps_are_noticed() {
+    assert_noticed(Variant::KeptUses, 0, "but its records come to");
+}

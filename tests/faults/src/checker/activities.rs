@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use punchcard_models::idempotency::IdempotencyKey;
 use serde_json::Value;
 
 use super::{Evidence, sessions::ties};
 use crate::{
-    ask::WHEN,
+    ask::{WHEN, record_id},
     history::{Ask, Request},
     store::text,
 };
@@ -17,18 +16,6 @@ const EXISTS: &str = "ActivityID already exists";
 /// The tag that a stored activity's note has.
 fn tag_of(item: &Value) -> Option<u64> {
     text(item, "note")?.strip_prefix("tag ")?.parse().ok()
-}
-
-/// The id under which an activity is recorded, if it has one before.
-fn record_id(correlation: &str, id: Option<&String>, key: Option<&String>) -> Option<String> {
-    match (id, key) {
-        (Some(id), _) => Some(id.clone()),
-        (None, Some(key)) => {
-            let key = key.parse::<IdempotencyKey>().ok()?;
-            Some(key.activity_id(&correlation.parse().ok()?).to_string())
-        }
-        (None, None) => None,
-    }
 }
 
 struct Sent<'r> {
@@ -49,8 +36,9 @@ pub(super) fn check(evidence: &Evidence<'_>) {
             None => keyless.entry(*tag).or_default().push(it),
         }
     }
-    let stored: BTreeMap<_, _> =
-        evidence.activities.iter().filter_map(|item| Some((text(item, "activityId")?, item))).collect();
+    // Corrections have a kind.
+    let activities = evidence.activities.iter().filter(|item| item["kind"].is_null());
+    let stored: BTreeMap<_, _> = activities.filter_map(|item| Some((text(item, "activityId")?, item))).collect();
     for (id, item) in &stored {
         let tag = tag_of(item);
         let by_id = sent.get(*id).into_iter().flatten();
@@ -210,7 +198,9 @@ fn read_back(evidence: &Evidence<'_>, sent: &BTreeMap<String, Vec<Sent<'_>>>, st
 /// An activity belongs to the account of its correlation id, from when that has one.
 fn members(evidence: &Evidence<'_>) {
     let ties = ties(evidence);
-    for write in evidence.history.writes.iter().filter(|write| write.table == "Activities") {
+    let written = evidence.history.writes.iter().filter(|write| write.table == "Activities");
+    // A reversal is booked with the member of its activity.
+    for write in written.filter(|write| text(&write.item, "kind") != Some("reversal")) {
         let (Some(correlation), Some(member), Some(id)) =
             (text(&write.item, "correlationId"), text(&write.item, "memberId"), text(&write.item, "activityId"))
         else {
@@ -225,6 +215,6 @@ fn members(evidence: &Evidence<'_>) {
             }
             None => member == own,
         };
-        evidence.check(right, &[id, correlation], || format!("the activity {id} is booked with {member}"));
+        evidence.check(right, &[id, correlation], || format!("{id} is booked with {member}"));
     }
 }

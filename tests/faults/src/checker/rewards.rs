@@ -25,7 +25,10 @@ use crate::{
 };
 
 /// A member's balances and counters, by name.
-type Numbers = BTreeMap<String, u64>;
+type Numbers = BTreeMap<String, i64>;
+
+/// The time, in milliseconds, for which an instance may remember that a total limit is exhausted.
+const TOTALS_REMEMBERED: Millis = 30_000;
 
 /// The books, kept a second time.
 #[derive(Default)]
@@ -38,30 +41,80 @@ struct Books {
     players: BTreeMap<String, String>,
     /// Whose address each is.
     addresses: BTreeMap<String, String>,
-    /// Each member's balances over time.
+    /// Each member's balances and counters over time.
     balances: BTreeMap<String, Vec<(Millis, Numbers)>>,
+    /// Each total limit's uses before some were given back, and when that was.
+    given_back: Vec<(Millis, String, i64)>,
+    /// The uses of each total limit that were given back.
+    given_back_uses: Numbers,
+    /// What each activity came to: of its member, and of total limits.
+    activities: BTreeMap<String, (Numbers, Numbers)>,
 }
 
 impl Books {
-    /// The counters that an evaluation for a member sees.
-    fn usage(&self, member: &str) -> Usage {
-        let mut usage = Usage::default();
-        for (name, used) in self.members.get(member).into_iter().flatten().chain(&self.totals) {
-            usage.set(name.as_str(), *used);
+    /// The counters that an evaluation for a member may see: those of now, or ones that were higher before a reversal.
+    /// What was exhausted when a request read it pays nothing, even if it was given back meanwhile.
+    fn usages(&self, member: &str, sent: Millis) -> Vec<Usage> {
+        let none = Numbers::new();
+        let now = self.members.get(member).unwrap_or(&none);
+        let states = self.balances.get(member).map_or(&[][..], Vec::as_slice);
+        let first = states.iter().rposition(|(at, _)| *at < sent).unwrap_or(0);
+        let fell = |had: &Numbers| had.iter().any(|(name, used)| now.get(name).is_some_and(|now| now < used));
+        let before = states[first..].iter().map(|(_, had)| had).filter(|had| fell(had));
+        let members: Vec<_> = std::iter::once(now).chain(before).collect();
+
+        let mut totals = vec![self.totals.clone()];
+        for (at, name, before) in &self.given_back {
+            if *at + TOTALS_REMEMBERED >= sent {
+                let remembered = totals.iter().map(|totals| {
+                    let mut totals = totals.clone();
+                    totals.insert(name.clone(), *before);
+                    totals
+                });
+                let remembered: Vec<_> = remembered.filter(|remembered| !totals.contains(remembered)).collect();
+                totals.extend(remembered);
+            }
         }
-        usage
+        let usage = |member: &Numbers, totals: &Numbers| {
+            let mut usage = Usage::default();
+            for (name, used) in member.iter().chain(totals) {
+                usage.set(name.as_str(), u64::try_from(*used).unwrap_or(0));
+            }
+            usage
+        };
+        members.iter().flat_map(|member| totals.iter().map(|totals| usage(member, totals))).collect()
     }
 
-    fn book(&mut self, at: Millis, member: &str, awards: &[Award<'_>], adds: Numbers) {
-        let books = self.members.entry(member.to_owned()).or_default();
-        for (name, amount) in adds {
-            *books.entry(name).or_default() += amount;
-        }
+    /// Books what awards came to, and returns it: of the member, and of total limits.
+    fn book(&mut self, at: Millis, member: &str, awards: &[Award<'_>], adds: Numbers) -> (Numbers, Numbers) {
+        let (mut own, mut totals) = (adds, Numbers::new());
         for spend in awards.iter().flat_map(Award::spends) {
-            let counters = if spend.counter == Counter::TotalUses { &mut self.totals } else { &mut *books };
-            *counters.entry(spend.name()).or_default() += spend.amount;
+            let counters = if spend.counter == Counter::TotalUses { &mut totals } else { &mut own };
+            *counters.entry(spend.name()).or_default() += spend.amount.cast_signed();
         }
-        self.balances.entry(member.to_owned()).or_default().push((at, books.clone()));
+        add(self.members.entry(member.to_owned()).or_default(), &own);
+        add(&mut self.totals, &totals);
+        self.remember(at, member);
+        (own, totals)
+    }
+
+    /// Books what a correction took away: that is also counted.
+    fn take(&mut self, member: &str, taken: &Numbers) {
+        let numbers = self.members.entry(member.to_owned()).or_default();
+        let out: Numbers = taken.iter().map(|(name, amount)| (format!("out#{name}"), *amount)).collect();
+        add(numbers, &out);
+        add(numbers, &taken.iter().map(|(name, amount)| (name.clone(), -amount)).collect());
+    }
+
+    fn remember(&mut self, at: Millis, member: &str) {
+        let now = self.members.get(member).cloned().unwrap_or_default();
+        self.balances.entry(member.to_owned()).or_default().push((at, now));
+    }
+}
+
+fn add(numbers: &mut Numbers, more: &Numbers) {
+    for (name, amount) in more {
+        *numbers.entry(name.clone()).or_default() += amount;
     }
 }
 
@@ -70,6 +123,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
     for write in &evidence.history.writes {
         let Some(request) = write.request.map(|number| &evidence.history.requests[number]) else { continue };
         match write.table.as_str() {
+            "Activities" if !write.item["kind"].is_null() => correction(evidence, &mut books, write),
             "Activities" => activity(evidence, &mut books, write, request),
             "PlayerEvents" => player_events(evidence, &mut books, write, request),
             "Members" => saved_player(&mut books, write, request),
@@ -89,7 +143,7 @@ fn activity(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: 
     else {
         return;
     };
-    let usage = books.usage(member);
+    let usages = books.usages(member, request.sent);
     let account = member.strip_prefix("acct#").and_then(|id| id.parse::<AccountId>().ok());
     for rules in evidence.rules_for(request, write.at) {
         let Ok(catalog) = Catalog::from_json(rules) else { continue };
@@ -110,13 +164,17 @@ fn activity(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: 
             at: activity.when,
             data: &activity.extended_data,
         };
-        let award = catalog.evaluate(&occurrence, Member { account: account.as_ref(), loyalty: None }, &usage);
-        if award.earned_json() == earned {
+        let member_of = Member { account: account.as_ref(), loyalty: None };
+        let mut awards = usages.iter().map(|usage| catalog.evaluate(&occurrence, member_of, usage));
+        if let Some(award) = awards.find(|award| award.earned_json() == earned) {
             let adds = award.earned().into_iter().flat_map(|(unit, types)| {
-                types.into_iter().map(move |(name, earned)| (format!("pts#{unit}#{name}"), earned.total()))
+                types
+                    .into_iter()
+                    .map(move |(name, earned)| (format!("pts#{unit}#{name}"), earned.total().cast_signed()))
             });
             let adds = adds.collect();
-            books.book(write.at, member, &[award], adds);
+            let booked = books.book(write.at, member, &[award], adds);
+            books.activities.insert(id.to_owned(), booked);
             return;
         }
     }
@@ -124,6 +182,43 @@ fn activity(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: 
         format!("the activity {id} earned {earned}, which no catalog of its time pays after what was paid before"),
         &[format!("\"{id}\""), format!("\"{member}\"")],
     );
+}
+
+/// Books a correction: a reversal takes back what its activity came to.
+fn correction(evidence: &Evidence<'_>, books: &mut Books, write: &Write) {
+    let item = &write.item;
+    let Some(member) = text(item, "memberId") else { return };
+    if let Some(original) = text(item, "original") {
+        // One that came to nothing that a catalog pays is reported already, and one that is reversed again elsewhere.
+        let (own, totals) = books.activities.remove(original).unwrap_or_default();
+        if !own.is_empty() {
+            books.take(member, &own);
+        }
+        for (name, amount) in totals {
+            let used = books.totals.entry(name.clone()).or_default();
+            books.given_back.push((write.at, name.clone(), *used));
+            *used -= amount;
+            *books.given_back_uses.entry(name).or_default() += amount;
+        }
+    } else {
+        let amount = item["amount"]["N"].as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
+        let name = "pts#A#loyalty".to_owned();
+        let change = Numbers::from([(name, amount.abs())]);
+        if amount < 0 {
+            books.take(member, &change);
+        } else {
+            add(books.members.entry(member.to_owned()).or_default(), &change);
+        }
+    }
+    books.remember(write.at, member);
+    let refused = evidence.history.changes.iter().all(|change| match &change.what {
+        What::Rules { json, .. } => json.contains(r#""negativeBalances":"refused""#),
+        What::Revoked(_) => true,
+    });
+    let negative = books.members[member].iter().find(|(name, points)| name.starts_with("pts#") && **points < 0);
+    evidence.check(!refused || negative.is_none(), &[&format!("\"{member}\"")], || {
+        format!("{member} has {negative:?}, and its catalogs refuse that")
+    });
 }
 
 /// Pays player events as one of the catalogs of their time would, and books them with the customer that they are of.
@@ -141,7 +236,7 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
     let Some(earned) = text(&write.item, "earned").and_then(|earned| serde_json::from_str::<Value>(earned).ok()) else {
         return;
     };
-    let usage = books.usage(&customer);
+    let usages = books.usages(&customer, request.sent);
     let unused = write.item["unused"]["BOOL"] == true;
     for rules in evidence.rules_for(request, write.at) {
         let Ok(catalog) = Catalog::from_json(rules) else { continue };
@@ -154,39 +249,43 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
             None => PlayerEvents::parse(at, version, merging),
         });
         let Ok(events) = faults.none_or(parsed) else { continue };
-        let mut paid = json!({});
-        let awards: Vec<_> = events
-            .events
-            .iter()
-            .map(|event| {
-                let occurrence = Occurrence {
-                    trigger: Trigger::Event(&event.name),
-                    channel: None,
-                    business_unit: None,
-                    at: Timestamp::from_millis(0),
-                    data: &event.metadata,
-                };
-                let award = catalog.evaluate(&occurrence, Member::default(), &usage);
-                for line in award.trace().iter().filter(|line| line.points() > 0) {
-                    paid[&event.name][&**line.rule.id()] = json!(line.points());
+        for usage in &usages {
+            let (awards, paid) = pay(&catalog, &events, usage);
+            if paid == earned && unused != catalog.rewards_enabled() {
+                let points: u64 = awards.iter().map(Award::points).sum();
+                let mut adds = Numbers::from([("events".to_owned(), i64::try_from(events.events.len()).unwrap_or(0))]);
+                if points > 0 {
+                    adds.insert("points".to_owned(), points.cast_signed());
                 }
-                award
-            })
-            .collect();
-        if paid == earned && unused != catalog.rewards_enabled() {
-            let points: u64 = awards.iter().map(Award::points).sum();
-            let mut adds = BTreeMap::from([("events".to_owned(), events.events.len() as u64)]);
-            if points > 0 {
-                adds.insert("points".to_owned(), points);
+                books.book(write.at, &customer, &awards, adds);
+                return;
             }
-            books.book(write.at, &customer, &awards, adds);
-            return;
         }
     }
     evidence.wrong(
         format!("{player} earned {earned}, which no catalog of its time pays after what was paid before"),
         &[format!("\"{player}\"")],
     );
+}
+
+/// Evaluates player events, and returns the awards and what each event was paid by each campaign.
+fn pay<'c>(catalog: &'c Catalog, events: &PlayerEvents, usage: &Usage) -> (Vec<Award<'c>>, Value) {
+    let mut paid = json!({});
+    let awards = events.events.iter().map(|event| {
+        let occurrence = Occurrence {
+            trigger: Trigger::Event(&event.name),
+            channel: None,
+            business_unit: None,
+            at: Timestamp::from_millis(0),
+            data: &event.metadata,
+        };
+        let award = catalog.evaluate(&occurrence, Member::default(), usage);
+        for line in award.trace().iter().filter(|line| line.points() > 0) {
+            paid[&event.name][&**line.rule.id()] = json!(line.points());
+        }
+        award
+    });
+    (awards.collect(), paid)
 }
 
 /// Books a player that was made without events, and the address that its customer got.
@@ -205,7 +304,8 @@ fn saved_player(books: &mut Books, write: &Write, request: &Request) {
 fn in_the_end(evidence: &Evidence<'_>, books: &Books) {
     let mut expected = books.members.clone();
     for (name, used) in &books.totals {
-        expected.insert(name.clone(), BTreeMap::from([("used".to_owned(), *used)]));
+        let given_back = books.given_back_uses.get(name).map(|amount| ("out#used".to_owned(), *amount));
+        expected.insert(name.clone(), given_back.into_iter().chain([("used".to_owned(), *used)]).collect());
     }
     let accounts: BTreeSet<_> = ties(evidence).into_values().map(|(account, _)| format!("acct#{account}")).collect();
     let mut customers = BTreeMap::new();

@@ -1,20 +1,26 @@
-//! A client of the activities' API: sends activities with an id, with an Idempotency-Key and with neither, opens
-//! sessions, and reads back.
+//! A client of the activities' API: sends activities with an id, with an Idempotency-Key and with neither, reverses them,
+//! adjusts balances, opens sessions, and reads back.
 
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::{Client, Life, is_open};
-use crate::{ask::WHEN, history::Ask, system::System, world::lock};
+use crate::{
+    ask::{WHEN, record_id},
+    history::Ask,
+    system::System,
+    world::lock,
+};
 
 const CORRELATIONS: [&str; 4] = ["correlation-1", "correlation-2", "correlation-3", "correlation-4"];
 const ACCOUNTS: [&str; 2] = ["account-1", "account-2"];
 
-/// Knowledge that the clients share: sent activities and loyalty ids.
+/// Knowledge that the clients share: sent activities and corrections, and loyalty ids.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     sent: Vec<Ask>,
+    corrections: Vec<Ask>,
     loyalty_ids: Vec<String>,
 }
 
@@ -78,6 +84,60 @@ impl Activities {
         }
     }
 
+    /// A reversal of an activity that somebody sent, or an adjustment.
+    fn new_correction(&self) -> Option<Ask> {
+        let client = &self.client;
+        let tag = client.system.world.tag();
+        if client.happens(300) {
+            let correlation = client.one_of(&CORRELATIONS).to_owned();
+            let amount = client.one_of(&[-40, -7, 3, 25]);
+            return Some(Ask::Adjust { correlation, reference: format!("adjustment-{tag}"), amount });
+        }
+        let Some(Ask::Activity { correlation, id, key, .. }) = self.known_activity() else { return None };
+        let original = record_id(&correlation, id.as_ref(), key.as_ref())?;
+        let reference = client.happens(700).then(|| format!("reversal-{tag}"));
+        Some(Ask::Void { correlation, original, reference })
+    }
+
+    /// One that somebody sent, as it was or with another content.
+    fn known_correction(&self) -> Option<Ask> {
+        let mut ask = {
+            let known = lock(&self.known);
+            (!known.corrections.is_empty()).then(|| self.client.one_of(&known.corrections))?
+        };
+        if self.client.happens(300) {
+            match &mut ask {
+                Ask::Adjust { amount, .. } => *amount += 1,
+                Ask::Void { original, .. } => {
+                    if let Some(Ask::Activity { id: Some(other), .. }) = self.known_activity() {
+                        *original = other;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(ask)
+    }
+
+    async fn correct(&mut self, ask: Ask) {
+        lock(&self.known).corrections.push(ask.clone());
+        let answer = self.client.send_with_token(None, ask.clone()).await;
+        self.open.retain(|open| *open != ask);
+        if is_open(&ask, answer.as_ref()) {
+            self.open.push(ask);
+        }
+    }
+
+    /// Sends again something that is not known to be recorded.
+    async fn repeat(&mut self, ask: Ask) {
+        if matches!(ask, Ask::Activity { .. }) {
+            self.record(ask.clone()).await;
+            self.read_back(&ask).await;
+        } else {
+            self.correct(ask).await;
+        }
+    }
+
     async fn open_session(&mut self) {
         let loyalty_id = {
             let known = lock(&self.known);
@@ -108,11 +168,10 @@ impl Life for Activities {
         if let Some(ask) = self.open.first().cloned()
             && self.client.happens(600)
         {
-            self.record(ask.clone()).await;
-            self.read_back(&ask).await;
+            self.repeat(ask).await;
             return;
         }
-        match self.client.chance(|rng| rng.u8(0..20)) {
+        match self.client.chance(|rng| rng.u8(0..24)) {
             0..10 => {
                 let ask = self.new_activity();
                 self.record(ask).await;
@@ -132,6 +191,12 @@ impl Life for Activities {
                 let ask = known.unwrap_or_else(|| self.new_activity());
                 self.client.send_with_token(None, Ask::DryRun(Box::new(ask))).await;
             }
+            17..21 => {
+                let known = if self.client.happens(300) { self.known_correction() } else { None };
+                if let Some(ask) = known.or_else(|| self.new_correction()) {
+                    self.correct(ask).await;
+                }
+            }
             _ => {
                 let correlation = self.client.one_of(&CORRELATIONS).to_owned();
                 self.client.send_with_token(None, Ask::ReadBalances { correlation }).await;
@@ -141,8 +206,7 @@ impl Life for Activities {
 
     async fn finish(&mut self) {
         for ask in std::mem::take(&mut self.open) {
-            self.record(ask.clone()).await;
-            self.read_back(&ask).await;
+            self.repeat(ask).await;
         }
         for correlation in CORRELATIONS {
             self.client.send_with_token(None, Ask::ReadBalances { correlation: correlation.to_owned() }).await;
