@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+pub mod adjust;
 pub mod audit;
 pub mod catalog;
 pub mod client;

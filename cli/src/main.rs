@@ -8,7 +8,7 @@ use std::{
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use punchcard::{
-    DEFAULT_LOG_FILTER, audit, catalog, client, explain, failure::Failure, history, key, output, serve, store,
+    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, explain, failure::Failure, history, key, output, serve, store,
 };
 
 /// Loyalty event intake: records each event exactly once and credits its points in the same write
@@ -28,6 +28,7 @@ enum Command {
     Key(key::Options),
     History(history::Options),
     Explain(explain::Options),
+    Adjust(adjust::Options),
     Audit(audit::Options),
     /// Print a completion script for a shell
     #[command(
@@ -67,6 +68,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Key(options) => key::run(options).await,
         Command::History(options) => history::run(options).await,
         Command::Explain(options) => explain::run(options).await,
+        Command::Adjust(options) => adjust::run(options).await,
         Command::Audit(options) => audit::run(options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,5 +1,6 @@
 //! `punchcard catalog`, `client` and `key`: the real binary, on the store of an app as on a stack of AWS.
 
+mod adjust;
 mod audit;
 mod configuration;
 mod connection;

@@ -1,0 +1,158 @@
+//! `punchcard adjust`: adds points to a balance, or takes them away.
+
+use std::time::Duration;
+
+use clap::Args;
+use punchcard_models::{
+    correction::{Adjustment, DEFAULT_POINTS_TYPE},
+    fault::Faults,
+    ids::{CorrelationId, InvalidId},
+    json,
+    member::MemberId,
+};
+use punchcard_rewards::Catalog;
+use punchcard_store::{BalanceReader, Corrected, CorrectionWriter, NewAdjustment, SessionReader};
+use serde_json::json;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    catalog::parse as parse_catalog,
+    failure::Failure,
+    operator::{Operator, Target, confirmed, with_spinner},
+    output::{printable, say},
+};
+
+/// Time limit of the write, retries included.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// The channel of adjustments by this command.
+const CHANNEL: &str = "punchcard";
+
+/// Add points to a balance, or take them away
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  punchcard adjust 50 --correlation session-1 --unit GROCERY \
+    --note 'late delivery' --stack loyalty\n  \
+    punchcard adjust -20 --correlation session-1 --unit GROCERY --note 'paid twice' --reference case-4711 --yes\n\n\
+    A correlation id that a session tied to an account adjusts the account's balance.\n\
+    With --reference, the command can be repeated: it adjusts the balance once.")]
+pub struct Options {
+    /// Points to add; negative to take them away
+    #[arg(allow_negative_numbers = true)]
+    points: i64,
+    /// Correlation id of the member
+    #[arg(long, value_name = "ID", value_parser = parse)]
+    correlation: CorrelationId,
+    /// Business unit, one of the catalog's
+    #[arg(long, value_name = "UNIT")]
+    unit: String,
+    /// Points type
+    #[arg(long, value_name = "TYPE", default_value = DEFAULT_POINTS_TYPE)]
+    points_type: String,
+    /// Reason, which the record keeps
+    #[arg(long, value_name = "TEXT")]
+    note: String,
+    /// Id of the adjustment in your own systems [default: a random one]
+    #[arg(long, value_name = "ID")]
+    reference: Option<String>,
+    /// The one who decided [default: the ARN of the AWS credentials, or the local user]
+    #[arg(long, value_name = "ID")]
+    issuer: Option<String>,
+    /// Adjust without confirmation
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+fn parse(text: &str) -> Result<CorrelationId, InvalidId> {
+    text.parse()
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The adjustment is not valid, not confirmed or refused, or a store call failed.
+pub async fn run(options: Options) -> Result<(), Failure> {
+    options.target.run(async |operator| adjust(&options, operator).await).await
+}
+
+async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
+    let in_json = options.target.json;
+    let rules = with_spinner("reading the catalog", operator.admin.rules_json()).await?;
+    let catalog = rules.as_deref().map(parse_catalog).transpose()?.unwrap_or_default();
+    let adjustment = options.adjustment(&catalog, operator).await?;
+
+    let correlation_id = &options.correlation;
+    let owner = with_spinner("reading the session", SessionReader::new(&operator.store).owner(correlation_id)).await?;
+    let member = MemberId::of(owner.as_ref(), correlation_id);
+    let balances = BalanceReader::new(&operator.store);
+    let balance = async || -> Result<i64, Failure> {
+        let balances = with_spinner("reading the balances", balances.of(&member)).await?;
+        Ok(balances.get(&adjustment.unit).and_then(|types| types.get(&adjustment.points_type)).copied().unwrap_or(0))
+    };
+    let before = balance().await?;
+    if !in_json {
+        let subject = format!("{member}  {} {}", adjustment.unit, adjustment.points_type);
+        let after = before.saturating_add(adjustment.amount);
+        say!("{}: {before} {:+} = {after} points", printable(&subject), adjustment.amount);
+    }
+    if !options.yes && !confirmed("Adjust?")? {
+        return Err(Failure::NotConfirmed);
+    }
+
+    let id = adjustment.id(correlation_id);
+    let new = NewAdjustment {
+        id: &id,
+        correlation_id,
+        owner: owner.as_ref(),
+        adjustment: &adjustment,
+        now: punchcard_runtime::now(),
+    };
+    let writer = CorrectionWriter::new(&operator.store);
+    let adjusting = writer.adjust(new, catalog.negative_balances(), Instant::now() + WRITE_LIMIT);
+    let is_new = match with_spinner("adjusting the balance", adjusting).await? {
+        Corrected::New => true,
+        Corrected::Replay => false,
+        Corrected::ReferenceReused => return Err(Failure::ReferenceUsed(adjustment.reference)),
+        Corrected::BelowZero => return Err(Failure::BelowZero),
+    };
+    // Not computed: others may have changed the balance meanwhile.
+    let after = balance().await?;
+    match (in_json, is_new) {
+        (true, _) => {
+            let reference = &adjustment.reference;
+            say!(
+                "{}",
+                json!({"transactionId": &*id, "reference": reference, "new": is_new, "before": before, "after": after})
+            );
+        }
+        (false, true) => say!("Adjusted. The balance is {after} points. The record is {}.", printable(&id)),
+        (false, false) => say!("This reference was adjusted before, by {}. Nothing was changed.", printable(&id)),
+    }
+    Ok(())
+}
+
+impl Options {
+    /// Returns the adjustment, by the rules of the API.
+    async fn adjustment(&self, catalog: &Catalog, operator: &Operator) -> Result<Adjustment, Failure> {
+        let issuer = match &self.issuer {
+            Some(issuer) => Some(issuer.clone()),
+            None => operator.identity().await,
+        };
+        let body = json!({
+            "channel": CHANNEL,
+            "businessUnit": self.unit,
+            "pointsType": self.points_type,
+            "issuerId": issuer.ok_or(Failure::NoIssuer)?,
+            "rewardAmount": self.points,
+            "externalReferenceId": self.reference.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
+            "note": self.note,
+        });
+        let faults = Faults::default();
+        let body = body.to_string();
+        let parsed = json::parse(body.as_bytes(), &faults, |at| Adjustment::parse(at, catalog.business_units(), None));
+        faults.none_or(parsed).map_err(|faults| {
+            Failure::Adjustment(faults.into_iter().map(|fault| fault.to_string()).collect::<Vec<_>>().join("; "))
+        })
+    }
+}
