@@ -36,18 +36,18 @@ pub enum Difference {
         /// The attribute.
         name: String,
         /// The stored number.
-        stored: u64,
+        stored: i64,
         /// The sum.
-        derived: u64,
+        derived: i64,
     },
     /// The uses of a total limit are not the sum of all records.
     Total {
         /// The limit's key.
         total: String,
         /// The stored number.
-        stored: u64,
+        stored: i64,
         /// The sum.
-        derived: u64,
+        derived: i64,
     },
     /// Records name a version of the catalog that is not in the history.
     MissingVersion {

@@ -15,7 +15,7 @@ const READ_LIMIT: Duration = Duration::from_mins(1);
 /// the sum is at least the value before and at most the value after.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    before: BTreeMap<String, u64>,
+    before: BTreeMap<String, i64>,
     sums: BTreeMap<String, u64>,
     /// True if the uses of a record are unknown: values may be higher than their sums.
     pub is_partial: bool,
@@ -48,8 +48,8 @@ impl Totals {
     }
 
     /// Returns the sum of a total limit if it contradicts the value after the records were read.
-    pub fn contradicts(&self, name: &str, after: u64) -> Option<u64> {
-        let sum = self.sums.get(name).copied().unwrap_or(0);
+    pub fn contradicts(&self, name: &str, after: i64) -> Option<i64> {
+        let sum = self.sums.get(name).copied().unwrap_or(0).cast_signed();
         let least = match self.before.get(name) {
             _ if self.is_partial => 0,
             Some(before) => *before,

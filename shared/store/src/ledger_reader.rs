@@ -59,8 +59,9 @@ pub struct StoredMember {
     /// The customer, if the item is a pointer to one.
     pub customer: Option<String>,
     /// What was ever added to balances and counters, by attribute name, and what was ever taken away, by `out#` and the
-    /// name. These only grow: a balance is their difference. Those of a total limit are under the item's own key.
-    pub numbers: BTreeMap<String, u64>,
+    /// name. These only grow: a balance is their difference. Those of a total limit are under the item's own key. A
+    /// negative number can only be a tampered one.
+    pub numbers: BTreeMap<String, i64>,
     /// The number of writes.
     pub version: u64,
 }
@@ -261,8 +262,7 @@ fn stored_member(item: &Item) -> Option<StoredMember> {
     let version = stored.remove("version").and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
     let added = |(name, number): (&String, &i64)| {
         let taken = stored.get(&format!("{OUT}{name}")).copied().unwrap_or(0);
-        // A number that is lower than what was taken away can only be a tampered one.
-        (name.clone(), u64::try_from(number.saturating_add(taken)).unwrap_or(0))
+        (name.clone(), number.saturating_add(taken))
     };
     let numbers = stored.iter().map(added).collect();
     Some(StoredMember { customer: item.text(CUSTOMER).map(str::to_owned), numbers, version, key })
