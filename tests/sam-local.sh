@@ -87,8 +87,8 @@ cases=(
   explain-activity.{happy:200,not-found:404,invalid:400,unauthorised:401}
   list-activities.{happy:200,invalid:400,unauthorised:401}
   get-balances.{happy:200,invalid:400,unauthorised:401}
-  void-activity.{happy:200,duplicate:200,invalid:400,not-found:404,unauthorised:401}
-  adjust-balance.{happy:200,duplicate:200,conflict:409,invalid:400,unauthorised:401}
+  void-activity.{dry-run:200,happy:200,duplicate:200,invalid:400,not-found:404,unauthorised:401}
+  adjust-balance.{dry-run:200,happy:200,duplicate:200,conflict:409,invalid:400,unauthorised:401}
   track-event.{happy:200,duplicate:200,version-4:200,dry-run:200,invalid:400,unauthorised:401}
   preview-rewards.{happy:200,not-found:404,invalid:422,unauthorised:401}
   save-player.{happy:200,version-4:200,invalid:400,unauthorised:401}

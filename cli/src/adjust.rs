@@ -11,7 +11,7 @@ use punchcard_models::{
     member::MemberId,
 };
 use punchcard_rewards::Catalog;
-use punchcard_store::{BalanceReader, Corrected, CorrectionWriter, NewAdjustment, SessionReader};
+use punchcard_store::{BalanceReader, Corrected, CorrectionWriter, Mode, NewAdjustment, SessionReader};
 use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -109,7 +109,7 @@ async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
         now: punchcard_runtime::now(),
     };
     let writer = CorrectionWriter::new(&operator.store);
-    let adjusting = writer.adjust(new, catalog.negative_balances(), Instant::now() + WRITE_LIMIT);
+    let adjusting = writer.adjust(Mode::Write, new, catalog.negative_balances(), Instant::now() + WRITE_LIMIT);
     let is_new = match with_spinner("adjusting the balance", adjusting).await? {
         Corrected::New => true,
         Corrected::Replay => false,

@@ -4,7 +4,7 @@
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{access::Scope, correction::Reversal, fault::Faults, ids::CorrelationId};
 use punchcard_runtime::{Admission, Failure, Handler, correction};
-use punchcard_store::{CorrectionWriter, NewReversal, Reversed, RulesReader, Store};
+use punchcard_store::{CorrectionWriter, Mode, NewReversal, Reversed, RulesReader, Store};
 
 /// Reverses activities.
 #[derive(Debug)]
@@ -40,8 +40,9 @@ impl Handler for VoidActivity {
             channel: reversal.channel.as_deref(),
             now: call.now,
         };
-        match self.corrections.reverse(new, negative, call.deadline).await? {
-            Reversed::Corrected(corrected) => correction::reply(corrected, &id, "The activity is reversed"),
+        let mode = if call.is_dry_run() { Mode::Preview } else { Mode::Write };
+        match self.corrections.reverse(mode, new, negative, call.deadline).await? {
+            Reversed::Corrected(corrected) => correction::reply(mode, corrected, &id, "The activity is reversed"),
             Reversed::NoSuchActivity => Err(Error::NotFound("Activity not found").into()),
             Reversed::AlreadyReversed(by) => {
                 Err(Error::invalid(&format!("The activity is already reversed, by {by}")).into())

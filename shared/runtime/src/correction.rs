@@ -2,7 +2,7 @@
 
 use punchcard_http::{Error, Reply};
 use punchcard_models::ids::ActivityId;
-use punchcard_store::Corrected;
+use punchcard_store::{Corrected, Mode};
 use serde_json::json;
 
 use crate::{Failure, metrics};
@@ -11,19 +11,20 @@ use crate::{Failure, metrics};
 ///
 /// # Errors
 /// The correction was refused.
-pub fn reply(corrected: Corrected, id: &ActivityId, message: &str) -> Result<Reply, Failure> {
+pub fn reply(mode: Mode, corrected: Corrected, id: &ActivityId, message: &str) -> Result<Reply, Failure> {
     let reply = Reply::ok(&json!({"transactionId": &**id, "message": message}));
-    let refused = match corrected {
-        Corrected::New => {
-            metrics::corrected();
-            return Ok(reply);
+    let reply = match corrected {
+        Corrected::New => reply,
+        Corrected::Replay => reply.replayed(),
+        Corrected::ReferenceReused => {
+            return Err(Error::Conflict("ExternalReferenceID was used for another correction").into());
         }
-        Corrected::Replay => {
-            metrics::duplicate(1);
-            return Ok(reply.replayed());
-        }
-        Corrected::ReferenceReused => Error::Conflict("ExternalReferenceID was used for another correction"),
-        Corrected::BelowZero => Error::Conflict("The balance must not fall below zero"),
+        Corrected::BelowZero => return Err(Error::Conflict("The balance must not fall below zero").into()),
     };
-    Err(refused.into())
+    match (mode, corrected) {
+        (Mode::Preview, _) => return Ok(reply.of_dry_run()),
+        (Mode::Write, Corrected::New) => metrics::corrected(),
+        (Mode::Write, _) => metrics::duplicate(1),
+    }
+    Ok(reply)
 }

@@ -24,7 +24,7 @@ use crate::{
     error::StoreError,
     history::HistoryReader,
     item::{Attributes as _, Item, n, s},
-    ledger::{Change, Correction, CorrectionWritten, Ledger, Record},
+    ledger::{Change, Correction, CorrectionWritten, Ledger, Mode, Record},
     member_write::points_attribute,
     retry::Retries,
 };
@@ -223,12 +223,13 @@ impl CorrectionWriter {
         }
     }
 
-    /// Reverses an activity: takes back what it earned, and gives back the uses of limits, in one write.
+    /// Reverses an activity, or previews that: takes back what it earned, and gives back the uses of limits, in one write.
     ///
     /// # Errors
     /// The store call failed. The request can be repeated.
     pub async fn reverse(
         &self,
+        mode: Mode,
         new: NewReversal<'_>,
         negative: NegativeBalances,
         deadline: Instant,
@@ -257,19 +258,20 @@ impl CorrectionWriter {
             reversed: Some((new.original, new.id)),
             negative,
         };
-        self.write(correction, deadline, |stored| match &stored.content {
+        self.write(mode, correction, deadline, |stored| match &stored.content {
             CorrectionContent::Reversal { original, .. } => **new.original == **original,
             CorrectionContent::Adjustment { .. } => false,
         })
         .await
     }
 
-    /// Adjusts a balance.
+    /// Adjusts a balance, or previews that.
     ///
     /// # Errors
     /// The store call failed. The request can be repeated.
     pub async fn adjust(
         &self,
+        mode: Mode,
         new: NewAdjustment<'_>,
         negative: NegativeBalances,
         deadline: Instant,
@@ -291,7 +293,7 @@ impl CorrectionWriter {
         };
         let wanted = StoredCorrection::read(&build());
         let content = wanted.map(|wanted| wanted.content);
-        match self.write(correction, deadline, |stored| Some(&stored.content) == content.as_ref()).await? {
+        match self.write(mode, correction, deadline, |stored| Some(&stored.content) == content.as_ref()).await? {
             Reversed::Corrected(corrected) => Ok(corrected),
             // An adjustment has no activity and no total limits.
             Reversed::NoSuchActivity | Reversed::AlreadyReversed(_) | Reversed::TooLarge => {
@@ -311,12 +313,13 @@ impl CorrectionWriter {
 
     async fn write(
         &self,
+        mode: Mode,
         correction: Correction<'_>,
         deadline: Instant,
         is_same: impl Fn(&StoredCorrection) -> bool,
     ) -> Result<Reversed, StoreError> {
         let mut retries = Retries::until(deadline, CORRECT);
-        Ok(match self.ledger.correct(&correction, &mut retries).await? {
+        Ok(match self.ledger.correct(mode, &correction, &mut retries).await? {
             CorrectionWritten::New => Reversed::Corrected(Corrected::New),
             CorrectionWritten::Exists(item) => Reversed::Corrected(match StoredCorrection::read(&item) {
                 Some(stored) if is_same(&stored) => Corrected::Replay,

@@ -12,7 +12,7 @@ use std::{
 use aws_sdk_dynamodb::{
     Client,
     error::BuildError,
-    types::{ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
 };
 use punchcard_models::{ids::ActivityId, settings::NegativeBalances};
 use punchcard_rewards::{Award, Counter, Spend, Usage};
@@ -64,7 +64,7 @@ pub(crate) struct Record<'a> {
 
 /// The effect on the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
+pub enum Mode {
     /// Writes.
     Write,
     /// Only reads, for a dry run.
@@ -128,6 +128,32 @@ pub(crate) struct Correction<'a> {
     /// The activity that is reversed, and the id of the reversal.
     pub reversed: Option<(&'a ActivityId, &'a ActivityId)>,
     pub negative: NegativeBalances,
+}
+
+impl Correction<'_> {
+    /// Balances that must not fall below zero, and what is taken from them.
+    fn floors(&self) -> Vec<(String, u64)> {
+        let is_refused = |change: &&Change| {
+            self.negative == NegativeBalances::Refused && change.amount < 0 && change.name.starts_with(POINTS)
+        };
+        let reduced = self.changes.iter().filter(is_refused);
+        reduced.map(|change| (change.name.clone(), change.amount.unsigned_abs())).collect()
+    }
+
+    fn is_below_zero(&self, member: &Item) -> bool {
+        self.floors().iter().any(|(name, least)| member.number(name).unwrap_or(0i64) < signed(*least))
+    }
+}
+
+impl Record<'_> {
+    /// Returns the outcome of a correction whose record exists: by an earlier attempt of the same call, or before.
+    fn existing(&self, item: Item) -> CorrectionWritten {
+        if item.bytes("writeId") == Some(self.write_id.as_bytes()) {
+            CorrectionWritten::New
+        } else {
+            CorrectionWritten::Exists(item)
+        }
+    }
 }
 
 /// A part of the transaction of a correction.
@@ -350,52 +376,33 @@ impl Ledger {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a correction atomically, exactly once.
+    /// Writes a correction atomically, exactly once, or previews that.
     pub(crate) async fn correct(
+        &self,
+        mode: Mode,
+        correction: &Correction<'_>,
+        retries: &mut Retries,
+    ) -> Result<CorrectionWritten, StoreError> {
+        if 3 + correction.totals.len() > MAX_TRANSACTION_ITEMS {
+            return Ok(CorrectionWritten::TooLarge);
+        }
+        match mode {
+            Mode::Write => self.write_correction(correction, retries).await,
+            Mode::Preview => self.preview_correction(correction, retries).await,
+        }
+    }
+
+    async fn write_correction(
         &self,
         correction: &Correction<'_>,
         retries: &mut Retries,
     ) -> Result<CorrectionWritten, StoreError> {
         let operation = retries.operation();
-        let first = Item::new();
-        let target =
-            Target { member: correction.member.to_owned(), expect: Expect::Anything, first, others: Vec::new() };
-        if 3 + correction.totals.len() > MAX_TRANSACTION_ITEMS {
-            return Ok(CorrectionWritten::TooLarge);
-        }
-        let is_refused = |change: &&Change| {
-            correction.negative == NegativeBalances::Refused && change.amount < 0 && change.name.starts_with(POINTS)
-        };
-        let reduced = correction.changes.iter().filter(is_refused);
-        let floors: Vec<_> = reduced.map(|change| (change.name.clone(), change.amount.unsigned_abs())).collect();
         let mut known: Option<Item> = None;
         loop {
-            if let Some(known) = &known
-                && floors.iter().any(|(name, least)| known.number(name).unwrap_or(0i64) < signed(*least))
-            {
-                return Ok(CorrectionWritten::BelowZero);
-            }
-            let invalid = |error| StoreError::internal(operation, error);
-            let mut item = (correction.record.item)();
-            item.insert("writeId".into(), b(correction.record.write_id.as_bytes()));
-            let record = new_item(operation, correction.record.table, correction.record.key[0], item)?;
-            // The record comes first, because its failed condition takes precedence.
-            let mut writes = vec![(Part::Record, record)];
-            if !correction.changes.is_empty() {
-                let adds = correction.changes.iter().flat_map(Change::adds).collect();
-                let member = MemberWrite { target: &target, known: known.as_ref(), adds, floors: floors.clone() };
-                writes.push((Part::Member, member.write(&self.members, &[]).map_err(invalid)?));
-            }
-            if let Some((original, by)) = correction.reversed {
-                let mark = mark_reversed(correction.record.table, original, by).map_err(invalid)?;
-                writes.push((Part::Original, mark));
-            }
-            for (name, amount) in &correction.totals {
-                writes.push((Part::Total, self.give_back(name, *amount).map_err(invalid)?));
-            }
-            let (parts, writes): (Vec<_>, Vec<_>) = writes.into_iter().unzip();
+            let (parts, writes) = self.correction_writes(operation, correction, known.as_ref())?;
             let (part, item) = match transact(&self.writes, operation, writes).await {
-                Ok(Transacted::Done) => break,
+                Ok(Transacted::Done) => return Ok(CorrectionWritten::New),
                 Ok(Transacted::ConditionFailed(index, item)) => (parts[index], item),
                 Err(failed) => {
                     retries.after(failed).await?;
@@ -403,23 +410,95 @@ impl Ledger {
                 }
             };
             match part {
-                Part::Record if item.bytes("writeId") == Some(correction.record.write_id.as_bytes()) => break,
-                Part::Record => return Ok(CorrectionWritten::Exists(item)),
+                Part::Record => return Ok(correction.record.existing(item)),
+                // An earlier attempt, or another request with the same reference, may be the one that reversed it.
+                Part::Original => match self.settled(operation, correction).await? {
+                    Some(settled) => return Ok(settled),
+                    None => retries.pause().await?,
+                },
+                Part::Member if correction.is_below_zero(&item) => {
+                    // The same may have taken the points.
+                    let settled = self.settled(operation, correction).await?;
+                    return Ok(settled.unwrap_or(CorrectionWritten::BelowZero));
+                }
                 Part::Member => {
                     if known.replace(item).is_some() {
                         retries.pause().await?;
                     }
                 }
-                Part::Original => {
-                    let by = item.text(REVERSED_BY).ok_or(StoreError::corrupt(operation, "a missing activity"))?;
-                    return Ok(CorrectionWritten::AlreadyReversed(by.to_owned()));
-                }
                 Part::Total => return Err(StoreError::corrupt(operation, "a total limit")),
             }
         }
-        // Known uses are too high now.
-        self.totals().retain(|name, _| !correction.totals.iter().any(|(given_back, _)| given_back == name));
-        Ok(CorrectionWritten::New)
+    }
+
+    /// Returns the outcome that a correction would have, and writes nothing.
+    async fn preview_correction(
+        &self,
+        correction: &Correction<'_>,
+        retries: &Retries,
+    ) -> Result<CorrectionWritten, StoreError> {
+        let operation = retries.operation();
+        if let Some(settled) = self.settled(operation, correction).await? {
+            return Ok(settled);
+        }
+        let members = self.read(operation, vec![correction.member.to_owned()], retries.deadline()).await?;
+        let member = members.into_iter().next().unwrap_or_default();
+        let is_below_zero = correction.is_below_zero(&member);
+        Ok(if is_below_zero { CorrectionWritten::BelowZero } else { CorrectionWritten::New })
+    }
+
+    /// Returns the outcome of a correction if its record exists, or its activity is reversed by another.
+    async fn settled(
+        &self,
+        operation: &'static str,
+        correction: &Correction<'_>,
+    ) -> Result<Option<CorrectionWritten>, StoreError> {
+        let record = correction.record;
+        let get = async |id: AttributeValue| {
+            let get = self.reads.get_item().table_name(record.table).key(record.key[0], id).consistent_read(true);
+            get.send().await.map(|found| found.item).map_err(|error| StoreError::read(operation, &error))
+        };
+        let id =
+            (record.item)().remove(record.key[0]).ok_or(StoreError::corrupt(operation, "a record without a key"))?;
+        if let Some(exists) = get(id).await? {
+            return Ok(Some(record.existing(exists)));
+        }
+        let Some((original, own)) = correction.reversed else { return Ok(None) };
+        let original = get(s(original)).await?.ok_or(StoreError::corrupt(operation, "a missing activity"))?;
+        let by = original.text(REVERSED_BY).filter(|by| *by != &**own);
+        Ok(by.map(|by| CorrectionWritten::AlreadyReversed(by.to_owned())))
+    }
+
+    /// Builds the transaction of a correction. The part with the failed condition that takes precedence comes first.
+    fn correction_writes(
+        &self,
+        operation: &'static str,
+        correction: &Correction<'_>,
+        known: Option<&Item>,
+    ) -> Result<(Vec<Part>, Vec<TransactWriteItem>), StoreError> {
+        let invalid = |error| StoreError::internal(operation, error);
+        let record = correction.record;
+        let mut item = (record.item)();
+        item.insert("writeId".into(), b(record.write_id.as_bytes()));
+        let mut writes = vec![(Part::Record, new_item(operation, record.table, record.key[0], item)?)];
+        if let Some((original, by)) = correction.reversed {
+            writes.push((Part::Original, mark_reversed(record.table, original, by).map_err(invalid)?));
+        }
+        if !correction.changes.is_empty() {
+            let target = Target {
+                member: correction.member.to_owned(),
+                expect: Expect::Anything,
+                first: Item::new(),
+                others: Vec::new(),
+            };
+            let adds = correction.changes.iter().flat_map(Change::adds).collect();
+            let member = MemberWrite { target: &target, known, adds, floors: correction.floors() };
+            writes.push((Part::Member, member.write(&self.members, &[]).map_err(invalid)?));
+        }
+        for (name, amount) in &correction.totals {
+            writes.push((Part::Total, self.give_back(name, *amount).map_err(invalid)?));
+        }
+        Ok(writes.into_iter().unzip())
     }
 
     /// Builds the update that gives uses of a total limit back.

@@ -67,6 +67,7 @@ pub use digest_key::DigestKeyReader;
 pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};
 pub use history::{Annotation, AppliedVersion, HistoryReader};
+pub use ledger::Mode;
 pub use ledger_reader::{LedgerReader, Page, Start, StoredMember};
 pub use newest::{Newest, NewestReader, RecordPosition, StoredClientEvent};
 #[cfg(feature = "operator")]

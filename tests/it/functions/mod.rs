@@ -48,11 +48,25 @@ const CASES: [(&str, &[(&str, u16)]); 17] = [
     ("get-balances", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     (
         "void-activity",
-        &[("happy", 200), ("duplicate", 200), ("invalid", 400), ("not-found", 404), ("unauthorised", 401)],
+        &[
+            ("dry-run", 200),
+            ("happy", 200),
+            ("duplicate", 200),
+            ("invalid", 400),
+            ("not-found", 404),
+            ("unauthorised", 401),
+        ],
     ),
     (
         "adjust-balance",
-        &[("happy", 200), ("duplicate", 200), ("conflict", 409), ("invalid", 400), ("unauthorised", 401)],
+        &[
+            ("dry-run", 200),
+            ("happy", 200),
+            ("duplicate", 200),
+            ("conflict", 409),
+            ("invalid", 400),
+            ("unauthorised", 401),
+        ],
     ),
     (
         "track-event",

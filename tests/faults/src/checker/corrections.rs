@@ -115,6 +115,8 @@ fn answer(
         }
     };
     let message = json["errorMessage"].as_str().unwrap_or_default();
+    let wrote = evidence.history.writes.iter().any(|write| write.request == Some(number));
+    check(!wrote || answer.status == 200 || answer.status >= 500, "is refused, and is recorded");
     match answer.status {
         200 => {
             let id = json["transactionId"].as_str().unwrap_or_default();

@@ -87,6 +87,14 @@ async fn a_catalog_may_refuse_negative_balances() {
     let programme = Programme::with(r#"{"businessUnits": {"XYZ": "enabled"}, "negativeBalances": "refused"}"#).await;
     let refused = (409, "CONFLICT".to_owned(), "The balance must not fall below zero".to_owned());
     assert_eq!(error(&adjust(&programme, "c-1", &adjustment("t-1", -1)).await), refused);
+    let path = "/client/users/c-1/adhoc-reward";
+    let dry_run = async |amount| {
+        let body = adjustment("t-9", amount).to_string();
+        programme.post(path, &[("prefer", "dry-run")], &body).await
+    };
+    assert_eq!(error(&dry_run(-1).await), refused);
+    assert_eq!(dry_run(1).await.status, 200);
+    assert_eq!(programme.balances("c-1").await, json!({}));
     assert_eq!(adjust(&programme, "c-1", &adjustment("t-2", 10)).await.status, 200);
     assert_eq!(error(&adjust(&programme, "c-1", &adjustment("t-3", -11)).await), refused);
     assert_eq!(adjust(&programme, "c-1", &adjustment("t-4", -10)).await.status, 200);

@@ -154,6 +154,35 @@ async fn a_balance_that_was_spent_may_become_negative_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_second_reversal_is_told_of_the_first_and_not_of_the_balance() {
+    let catalog = r#"{"businessUnits": {"U": "enabled"}, "negativeBalances": "refused", "offers": [
+        {"id": "BASE", "unit": "U", "kind": "base", "reward": {"flat": 7}}]}"#;
+    let programme = Programme::with(catalog).await;
+    programme.send("c-1", "a-1", &activity("APP_CHECKIN")).await;
+    let body = |n: usize| json!({"originalTransactionId": "a-1", "externalReferenceId": format!("r-{n}")});
+    let bodies: Vec<_> = (0..16).map(body).collect();
+    let answers = join_all(bodies.iter().map(|body| void(&programme, "c-1", body))).await;
+    assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| answer.status == 400).count(), 15, "{answers:?}");
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_as_the_reversal_would_and_writes_nothing() {
+    let programme = Programme::start().await;
+    programme.send("c-1", "a-1", &activity("SURVEY_RESPONSE")).await;
+    let body = json!({"originalTransactionId": "a-1", "externalReferenceId": "r-1"});
+    let dry_run = async || {
+        let path = "/client/users/c-1/void";
+        programme.post(path, &[("prefer", "dry-run")], &body.to_string()).await
+    };
+    let dry = dry_run().await;
+    assert_eq!((dry.status.as_u16(), dry.header("preference-applied")), (200, Some("dry-run")));
+    assert_eq!(programme.app.items("Activities").await.len(), 1);
+    assert_eq!(void(&programme, "c-1", &body).await.body, dry.body);
+    assert_eq!(dry_run().await.header("idempotent-replayed"), Some("true"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sixty_four_parallel_reversals_of_one_activity_have_one_effect() {
     let programme = Programme::start().await;
     programme.send("c-1", "a-1", &activity("SURVEY_RESPONSE")).await;
@@ -174,13 +203,15 @@ async fn sixty_four_parallel_reversals_of_one_activity_have_one_effect() {
 
 #[tokio::test]
 async fn only_a_client_for_corrections_may_correct() {
-    let programme = Programme::start().await;
-    let app = &programme.app;
+    let mut programme = Programme::start().await;
     programme.send("c-1", "a-1", &activity("APP_CHECKIN")).await;
-    let alone = punchcard(app, &["client", "add", "support", "--for", "corrections"]).await;
+    let alone = punchcard(&programme.app, &["client", "add", "support", "--for", "corrections"]).await;
     assert!(!alone.succeeded && alone.errors.contains("--for corrections needs --for activities too"), "{alone:?}");
 
-    let added = punchcard(app, &["client", "add", "till", "--for", "activities", "--json"]).await.json();
+    let added = punchcard(&programme.app, &["client", "add", "till", "--for", "activities", "--json"]).await.json();
+    // The callers that a process knows are read again after a while.
+    programme.app.restart().await;
+    let app = &programme.app;
     let secret = added["secret"].as_str().expect("a secret");
     let form = format!("grant_type=client_credentials&client_id=till&client_secret={secret}");
     let headers = [("content-type", "application/x-www-form-urlencoded")];
