@@ -6,7 +6,7 @@ use clap::Args;
 use punchcard_models::{
     correction::{Adjustment, DEFAULT_POINTS_TYPE},
     fault::Faults,
-    ids::{CorrelationId, InvalidId},
+    ids::{CorrelationId, InvalidId, MAX_ID},
     json,
     member::MemberId,
 };
@@ -20,7 +20,7 @@ use crate::{
     catalog::parse as parse_catalog,
     failure::Failure,
     operator::{Operator, Target, confirmed, with_spinner},
-    output::{printable, say},
+    output::{notice, printable, say},
 };
 
 /// Time limit of the write, retries included.
@@ -96,9 +96,13 @@ async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
         let after = before.saturating_add(adjustment.amount);
         say!("{}: {before} {:+} = {after} points", printable(&subject), adjustment.amount);
     }
-    if !options.yes && !confirmed("Adjust?")? {
+    // With --json there is nothing to see that could be confirmed.
+    if !options.yes && (in_json || !confirmed("Adjust?")?) {
         return Err(Failure::NotConfirmed);
     }
+    // Told first: after a failure, the command can be repeated with it.
+    let reference = &adjustment.reference;
+    notice(format_args!("the reference of the adjustment is {}", printable(reference)));
 
     let id = adjustment.id(correlation_id);
     let new = NewAdjustment {
@@ -113,21 +117,23 @@ async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
     let is_new = match with_spinner("adjusting the balance", adjusting).await? {
         Corrected::New => true,
         Corrected::Replay => false,
-        Corrected::ReferenceReused => return Err(Failure::ReferenceUsed(adjustment.reference)),
+        Corrected::ReferenceReused => return Err(Failure::ReferenceUsed(reference.clone())),
         Corrected::BelowZero => return Err(Failure::BelowZero),
     };
+    if is_new && !in_json {
+        say!("Adjusted. The record is {}.", printable(&id));
+    } else if !in_json {
+        say!("This reference was adjusted before, by {}. Nothing was changed.", printable(&id));
+    }
     // Not computed: others may have changed the balance meanwhile.
     let after = balance().await?;
-    match (in_json, is_new) {
-        (true, _) => {
-            let reference = &adjustment.reference;
-            say!(
-                "{}",
-                json!({"transactionId": &*id, "reference": reference, "new": is_new, "before": before, "after": after})
-            );
-        }
-        (false, true) => say!("Adjusted. The balance is {after} points. The record is {}.", printable(&id)),
-        (false, false) => say!("This reference was adjusted before, by {}. Nothing was changed.", printable(&id)),
+    if in_json {
+        say!(
+            "{}",
+            json!({"transactionId": &*id, "reference": reference, "new": is_new, "before": before, "after": after})
+        );
+    } else {
+        say!("The balance is {after} points.");
     }
     Ok(())
 }
@@ -137,7 +143,8 @@ impl Options {
     async fn adjustment(&self, catalog: &Catalog, operator: &Operator) -> Result<Adjustment, Failure> {
         let issuer = match &self.issuer {
             Some(issuer) => Some(issuer.clone()),
-            None => operator.identity().await,
+            // An ARN can be longer than an id.
+            None => operator.identity().await.filter(|identity| identity.len() <= MAX_ID),
         };
         let body = json!({
             "channel": CHANNEL,

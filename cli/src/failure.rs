@@ -63,8 +63,8 @@ pub enum Failure {
     /// An adjustment is not valid.
     #[error("the adjustment is not valid: {0}")]
     Adjustment(String),
-    /// It is not known who runs the command.
-    #[error("it is not known who you are; use --issuer")]
+    /// It is not known who runs the command, or the name is too long for an issuer.
+    #[error("there is no name to record as the issuer; use --issuer")]
     NoIssuer,
     /// Another adjustment has this reference.
     #[error("the reference {0} was used for another adjustment of this correlation id")]

@@ -19,7 +19,8 @@ async fn a_balance_is_adjusted_once_by_reference() {
     let by_jane = ["--issuer", "jane", "--reference", "case-1", "--yes"];
     let said = adjust("-4", &by_jane).await;
     assert!(said.succeeded, "{}", said.errors);
-    assert!(said.output.starts_with("acct#A-1  XYZ loyalty: 10 -4 = 6 points\nAdjusted. The balance is 6 points. "));
+    assert!(said.output.starts_with("acct#A-1  XYZ loyalty: 10 -4 = 6 points\nAdjusted. The record is "), "{said:?}");
+    assert!(said.output.ends_with("The balance is 6 points.\n") && said.errors.contains("case-1"), "{said:?}");
     assert_eq!(programme.balances("c-1").await["XYZ"]["loyalty"], 6);
 
     let again = adjust("-4", &[&by_jane[..], &["--json"]].concat()).await.json();
@@ -39,6 +40,7 @@ async fn a_balance_is_adjusted_only_if_that_is_confirmed_and_valid() {
     let programme = Programme::with(r#"{"businessUnits": {"XYZ": "enabled"}, "negativeBalances": "refused"}"#).await;
     for (points, more, error) in [
         ("5", &["--issuer", "jane"][..], "nothing was changed"),
+        ("5", &["--issuer", "jane", "--json"], "nothing was changed"),
         ("0", &["--issuer", "jane", "--yes"], "rewardAmount must be a whole number other than 0"),
         ("5", &["--issuer", " ", "--yes"], "issuerId must have 1 to 128 characters"),
         ("-5", &["--issuer", "jane", "--yes"], "must not fall below zero"),
