@@ -81,7 +81,7 @@ fn reads_of_what_was_there_before_is_noticed() {
 
 #[test]
 fn a_catalog_that_is_never_read_again_is_noticed() {
-    assert_noticed(Variant::KeptCatalog, 11, "was revoked long before");
+    assert_noticed(Variant::KeptCatalog, 11, "which no catalog of its time pays");
 }
 
 #[test]
