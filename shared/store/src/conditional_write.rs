@@ -64,8 +64,7 @@ pub(crate) fn new_item(
 pub(crate) enum Transacted {
     /// All writes took effect.
     Done,
-    /// Nothing was written, because a condition failed. Carries the index of the first such write and the existing
-    /// item.
+    /// Nothing was written, because a condition failed, and no write before it. Carries its index and the existing item.
     ConditionFailed(usize, Item),
 }
 
@@ -85,27 +84,31 @@ pub(crate) async fn transact(
     }
 }
 
-/// Classifies a cancelled transaction. A permanent failure takes precedence over a failed condition, which takes
-/// precedence over a transient failure.
+/// Classifies a cancelled transaction. A permanent failure takes precedence; otherwise the first item that failed decides,
+/// because a transient failure hides whether the item's condition holds. So a later condition is not believed while an
+/// earlier item, such as the record, may exist by an attempt of the same call.
 fn read_reasons(operation: &'static str, reasons: &[CancellationReason]) -> Result<Transacted, FailedAttempt> {
-    let (mut condition, mut transient) = (None, FailedAttempt::Conflict);
+    let mut first = None;
     for (index, reason) in reasons.iter().enumerate() {
         match reason.code() {
             None | Some("None") => {}
             Some("ConditionalCheckFailed") => {
-                condition = condition.or_else(|| Some((index, reason.item().cloned().unwrap_or_default())));
+                let item = || reason.item().cloned().unwrap_or_default();
+                first.get_or_insert_with(|| Ok(Transacted::ConditionFailed(index, item())));
             }
             Some(code) => match FailedAttempt::of_member(operation, code) {
-                FailedAttempt::Conflict => {}
+                failed @ FailedAttempt::Final(_) => return Err(failed),
+                FailedAttempt::Conflict => {
+                    first.get_or_insert(Err(FailedAttempt::Conflict));
+                }
                 FailedAttempt::Transient { cause, .. } => {
                     // A cancelled transaction has no effect.
-                    transient = FailedAttempt::Transient { cause, may_have_taken_effect: false };
+                    first.get_or_insert(Err(FailedAttempt::Transient { cause, may_have_taken_effect: false }));
                 }
-                failed @ FailedAttempt::Final(_) => return Err(failed),
             },
         }
     }
-    condition.map_or(Err(transient), |(index, item)| Ok(Transacted::ConditionFailed(index, item)))
+    first.unwrap_or(Err(FailedAttempt::Conflict))
 }
 
 #[cfg(test)]
@@ -124,10 +127,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_condition_is_the_outcome_unless_a_write_failed_permanently() {
+    fn the_first_failure_is_the_outcome_unless_a_write_failed_permanently() {
         assert_eq!(outcome(&["ConditionalCheckFailed", "ConditionalCheckFailed"]), "condition 0");
         assert_eq!(outcome(&["None", "ConditionalCheckFailed"]), "condition 1");
-        assert_eq!(outcome(&["TransactionConflict", "ConditionalCheckFailed"]), "condition 1");
+        assert_eq!(outcome(&["ConditionalCheckFailed", "TransactionConflict"]), "condition 0");
+        assert_eq!(outcome(&["TransactionConflict", "ConditionalCheckFailed"]), "conflict");
+        assert_eq!(outcome(&["ThrottlingError", "ConditionalCheckFailed"]), "transient false");
         assert_eq!(outcome(&["None", "TransactionConflict"]), "conflict");
         assert_eq!(outcome(&["ThrottlingError", "None"]), "transient false");
         assert_eq!(outcome(&["InternalServerError", "None"]), "transient false");

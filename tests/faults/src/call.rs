@@ -131,6 +131,7 @@ impl OneCall {
                 tokio::time::sleep(way).await;
                 answered(&self.conflict(kind))
             }
+            Kind::ConditionHidden => answered(&self.condition_hidden(way).await?),
             Kind::PartOfBatch | Kind::UnsureBatch => answered(&self.part_of_batch(kind, way).await?),
             Kind::Unprocessed => answered(&self.unprocessed(way).await?),
             Kind::Paged => {
@@ -153,6 +154,18 @@ impl OneCall {
         let one = self.world.chance(|rng| rng.usize(0..writes));
         let reason = |write| json!({"Code": if write == one { code } else { "None" }});
         Reply::cancelled(&(0..writes).map(reason).collect::<Vec<_>>())
+    }
+
+    /// A transaction is carried out. If conditions failed, one of the writes, often the first, is throttled instead.
+    async fn condition_hidden(self: Arc<Self>, way: Duration) -> Result<Reply, ConnectorError> {
+        let mut reply = self.clone().carried_out(way).await?;
+        if let Some(reasons) = reply.body["CancellationReasons"].as_array_mut()
+            && !reasons.is_empty()
+        {
+            let hidden = if self.world.happens(700) { 0 } else { self.world.chance(|rng| rng.usize(0..reasons.len())) };
+            reasons[hidden] = json!({"Code": "ThrottlingError"});
+        }
+        Ok(reply)
     }
 
     /// Some statements are answered with an error; of one kind, they are carried out all the same.

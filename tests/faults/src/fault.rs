@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     Conflict,
     /// A write of a transaction is throttled.
     MemberThrottled,
+    /// A write of a transaction is throttled, which hides its failed condition. Those of the other writes are shown.
+    ConditionHidden,
     /// A transaction is still under way, says the store.
     InProgress,
     /// Some statements of a batch are not carried out.
@@ -41,7 +43,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Every one.
-    pub(crate) const ALL: [Kind; 15] = [
+    pub(crate) const ALL: [Kind; 16] = [
         Kind::Unreached,
         Kind::AnswerLost,
         Kind::Late,
@@ -52,6 +54,7 @@ impl Kind {
         Kind::DoneAndInternalError,
         Kind::Conflict,
         Kind::MemberThrottled,
+        Kind::ConditionHidden,
         Kind::InProgress,
         Kind::PartOfBatch,
         Kind::UnsureBatch,
@@ -63,7 +66,7 @@ impl Kind {
     pub(crate) fn befalls(self, operation: &str) -> bool {
         match self {
             Kind::Conflict => matches!(operation, "PutItem" | "TransactWriteItems"),
-            Kind::MemberThrottled | Kind::InProgress => operation == "TransactWriteItems",
+            Kind::MemberThrottled | Kind::ConditionHidden | Kind::InProgress => operation == "TransactWriteItems",
             Kind::PartOfBatch | Kind::UnsureBatch => operation == "BatchExecuteStatement",
             Kind::Unprocessed => operation == "BatchGetItem",
             Kind::Paged => operation == "Query",
@@ -86,6 +89,7 @@ impl fmt::Display for Kind {
             Kind::DoneAndInternalError => "done, and internal error",
             Kind::Conflict => "conflict",
             Kind::MemberThrottled => "part of a transaction throttled",
+            Kind::ConditionHidden => "failed condition hidden by throttling",
             Kind::InProgress => "transaction in progress",
             Kind::PartOfBatch => "part of a batch",
             Kind::UnsureBatch => "part of a batch done, and internal error",

@@ -61,7 +61,7 @@ fn a_total_limit_that_is_checked_before_the_write_is_noticed() {
 
 #[test]
 fn a_throttled_write_that_is_taken_for_a_duplicate_is_noticed() {
-    assert_noticed(Variant::ThrottleAsDuplicate, 3, "is not stored, but");
+    assert_noticed(Variant::ThrottleAsDuplicate, 46, "is not stored, but");
 }
 
 #[test]

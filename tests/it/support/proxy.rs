@@ -28,6 +28,9 @@ pub enum Fault {
     Refused(&'static str),
     /// The transaction is cancelled, because another one writes its first item.
     Conflict,
+    /// The transaction is carried out. If its conditions fail, its first item is throttled, which hides that item's
+    /// condition.
+    ConditionHidden,
     /// All but the last statement of a batch are carried out; that one is refused, for a reason of this name.
     LastMember(&'static str),
     /// A read of many items reads none, and says so.
@@ -152,6 +155,13 @@ async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body
             let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
             let body = json!({"__type": kind, "message": "cancelled", "CancellationReasons": reasons});
             answer((StatusCode::BAD_REQUEST, body))
+        }
+        Some(Fault::ConditionHidden) => {
+            let (status, mut answered) = shared.call(headers, body).await;
+            if let Some(reasons) = answered["CancellationReasons"].as_array_mut() {
+                reasons[0] = json!({"Code": "ThrottlingError", "Message": "the table punchcard-secret"});
+            }
+            answer((status, answered))
         }
         Some(Fault::LastMember(code)) => {
             let statements = parameters["Statements"].as_array_mut().expect("statements");
