@@ -3,7 +3,8 @@
 use std::{cmp::Ordering, collections::BTreeSet, time::Duration};
 
 use punchcard_models::member::MemberId;
-use punchcard_store::{LedgerReader, StoreError, StoredMember};
+use punchcard_rewards::Counter;
+use punchcard_store::{LedgerReader, OUT, StoreError, StoredMember};
 use tokio::time::Instant;
 
 use super::{
@@ -19,10 +20,8 @@ const READS: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(250);
 /// Time limit of one read.
 const READ_LIMIT: Duration = Duration::from_mins(1);
-/// Prefix of the keys of total limits.
-const TOTAL: &str = "cap#";
-/// Prefixes of the attributes that records add to.
-const COUNTED: [&str; 4] = ["pts#", "use#", "sum#", "out#"];
+/// Prefix of the attributes with balances.
+const POINTS: &str = "pts#";
 /// Attributes of players that records add to.
 const COUNTED_OF_PLAYERS: [&str; 2] = ["points", "events"];
 
@@ -46,9 +45,9 @@ impl Members<'_> {
             let page = self.reader.members(start).await?;
             for member in page.items {
                 let Ok(member) = member else { continue };
-                if member.key.starts_with(TOTAL) {
+                if Counter::of_name(&member.key) == Some(Counter::TotalUses) {
                     report.totals += 1;
-                    for name in [member.key.clone(), format!("out#{}", member.key)] {
+                    for name in [member.key.clone(), format!("{OUT}{}", member.key)] {
                         let stored = member.numbers.get(&name).copied().unwrap_or(0);
                         if let Some(derived) = totals.contradicts(&name, stored) {
                             report.differences += 1;
@@ -203,15 +202,17 @@ fn lie_between(before: &StoredMember, sums: &MemberSums, after: &StoredMember) -
 
 /// Returns the attributes of a member that are not the sums of its records.
 fn differences(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
+    // Corrections count what they took from a number beside it.
+    let counter = |name: &str| Counter::of_name(name.strip_prefix(OUT).unwrap_or(name));
     let is_counted = |name: &&String| {
-        COUNTED.iter().any(|prefix| name.starts_with(prefix)) || COUNTED_OF_PLAYERS.contains(&name.as_str())
+        let is_balance = name.strip_prefix(OUT).unwrap_or(name).starts_with(POINTS);
+        is_balance || counter(name).is_some() || COUNTED_OF_PLAYERS.contains(&name.as_str())
     };
     let names: BTreeSet<_> = member.numbers.keys().filter(is_counted).chain(sums.sums.keys()).collect();
     let difference = |name: &String| {
         let stored = member.numbers.get(name).copied().unwrap_or(0);
         let derived = sums.sums.get(name).copied().unwrap_or(0).cast_signed();
-        let is_limited = ["use#", "sum#", "out#use#", "out#sum#"].iter().any(|prefix| name.starts_with(prefix));
-        let agrees = if sums.is_partial && is_limited { stored >= derived } else { stored == derived };
+        let agrees = if sums.is_partial && counter(name).is_some() { stored >= derived } else { stored == derived };
         (!agrees).then(|| Difference::Member { member: member.key.clone(), name: name.clone(), stored, derived })
     };
     names.into_iter().filter_map(difference).collect()

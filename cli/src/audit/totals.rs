@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use punchcard_rewards::{Catalog, Counter};
-use punchcard_store::{Admin, LedgerReader, Store, StoreError};
+use punchcard_store::{Admin, LedgerReader, OUT, Store, StoreError};
 use tokio::time::Instant;
 
 /// Time limit of reading total limits.
@@ -26,7 +26,7 @@ impl Totals {
     pub fn note(&mut self, catalog: &Catalog) {
         for rule in catalog.rules().filter(|rule| rule.has_total_limit()) {
             let name = Counter::TotalUses.name(rule.id());
-            self.before.entry(format!("out#{name}")).or_default();
+            self.before.entry(format!("{OUT}{name}")).or_default();
             self.before.entry(name).or_default();
         }
     }
@@ -36,7 +36,7 @@ impl Totals {
     /// # Errors
     /// The store failed.
     pub async fn read_before(&mut self, reader: &LedgerReader) -> Result<(), StoreError> {
-        let names: Vec<_> = self.before.keys().filter(|name| !name.starts_with("out#")).cloned().collect();
+        let names: Vec<_> = self.before.keys().filter(|name| !name.starts_with(OUT)).cloned().collect();
         let items = reader.members_by_key(&names, Instant::now() + READ_LIMIT).await?;
         self.before.extend(items.into_iter().flat_map(|item| item.numbers));
         Ok(())

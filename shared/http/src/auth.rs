@@ -19,7 +19,6 @@ const CUSTOMER: &str = "x-source-customer-id";
 pub fn bearer(call: &Call<'_>, tokens: &Verifier, access: &Access, scope: Scope) -> Result<ClientId, Denied> {
     let claims = tokens.verify(credential(call, "Bearer")?, access, scope.api(), call.now)?;
     let client = claims.sub.parse().map_err(|_| Denied::BadToken)?;
-    access.still_allowed(&client, scope.api())?;
     access.still_allowed(&client, scope)?;
     // A header that is not valid UTF-8 is a validation error, reported by `customer`, not an authentication failure.
     let customer = call.header(CUSTOMER).ok().flatten().filter(|sent| !sent.trim().is_empty());

@@ -25,6 +25,17 @@ impl Counter {
         format!("{prefix}#{rule}")
     }
 
+    /// The kind of the counter with this name. `None` for another name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name.split_once('#')?.0 {
+            "use" => Some(Counter::MemberUses),
+            "sum" => Some(Counter::MemberPoints),
+            "cap" => Some(Counter::TotalUses),
+            _ => None,
+        }
+    }
+
     /// The name of the counter's limit in the catalog.
     #[must_use]
     pub fn limit_name(self) -> &'static str {
@@ -69,5 +80,17 @@ impl Spend<'_> {
     pub fn most_before(&self) -> u64 {
         // Cannot underflow: the amount never exceeds what was left of the limit.
         self.limit - self.amount
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_known_by_its_name() {
+        let kinds = ["use#RULE", "sum#RULE", "cap#RULE", "pts#A#loyalty", "use"].map(Counter::of_name);
+        let counters = [Counter::MemberUses, Counter::MemberPoints, Counter::TotalUses].map(Some);
+        assert_eq!(kinds, [counters[0], counters[1], counters[2], None, None]);
     }
 }

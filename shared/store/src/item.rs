@@ -42,6 +42,11 @@ pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
     AttributeValue::B(Blob::new(bytes))
 }
 
+/// Converts an amount of points or uses, which is never near the limit.
+pub(crate) fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
 /// Typed access to attributes. Returns `None` for a missing attribute or one of another type.
 pub(crate) trait Attributes {
     fn text(&self, name: &str) -> Option<&str>;

@@ -12,21 +12,18 @@ use std::{
 use aws_sdk_dynamodb::{
     Client,
     error::BuildError,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
+    types::{ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
 };
-use punchcard_models::{ids::ActivityId, settings::NegativeBalances};
 use punchcard_rewards::{Award, Counter, Spend, Usage};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
     Store,
-    activities::REVERSED_BY,
     conditional_write::{Transacted, new_item, put_new, transact},
-    corrections::OUT,
     error::{FailedAttempt, StoreError},
-    item::{Attributes as _, Item, MAX_ITEM_BYTES, b, n, s, size_bytes},
-    member_write::{MemberWrite, POINTS},
+    item::{Attributes as _, Item, MAX_ITEM_BYTES, b, n, s, signed, size_bytes},
+    member_write::MemberWrite,
     read_items::{MAX_READ_ITEMS, read_items},
     retry::Retries,
 };
@@ -34,7 +31,7 @@ use crate::{
 /// The time for which the uses of a total limit are remembered.
 const REMEMBERED_FOR: Duration = Duration::from_secs(30);
 /// Maximum number of items in a transaction.
-const MAX_TRANSACTION_ITEMS: usize = 100;
+pub(crate) const MAX_TRANSACTION_ITEMS: usize = 100;
 /// The attribute of an alias that names its customer.
 pub(crate) const CUSTOMER: &str = "customer";
 /// The attribute that counts the uses of a total limit.
@@ -115,91 +112,6 @@ pub(crate) enum Written {
     MemberChanged(Item),
     /// The record exceeds DynamoDB's item size, or the award spends more total limits than one transaction can write.
     TooLarge,
-}
-
-/// A correction: a record, what it changes of a member, and the uses of total limits that it gives back.
-pub(crate) struct Correction<'a> {
-    pub record: &'a Record<'a>,
-    /// The member's key.
-    pub member: &'a str,
-    pub changes: Vec<Change>,
-    /// Total limits, by key, and the uses that are given back.
-    pub totals: Vec<(String, u64)>,
-    /// The activity that is reversed, and the id of the reversal.
-    pub reversed: Option<(&'a ActivityId, &'a ActivityId)>,
-    pub negative: NegativeBalances,
-}
-
-impl Correction<'_> {
-    /// Balances that must not fall below zero, and what is taken from them.
-    fn floors(&self) -> Vec<(String, u64)> {
-        let is_refused = |change: &&Change| {
-            self.negative == NegativeBalances::Refused && change.amount < 0 && change.name.starts_with(POINTS)
-        };
-        let reduced = self.changes.iter().filter(is_refused);
-        reduced.map(|change| (change.name.clone(), change.amount.unsigned_abs())).collect()
-    }
-
-    fn is_below_zero(&self, member: &Item) -> bool {
-        self.floors().iter().any(|(name, least)| member.number(name).unwrap_or(0i64) < signed(*least))
-    }
-}
-
-impl Record<'_> {
-    /// Returns the outcome of a correction whose record exists: by an earlier attempt of the same call, or before.
-    fn existing(&self, item: Item) -> CorrectionWritten {
-        if item.bytes("writeId") == Some(self.write_id.as_bytes()) {
-            CorrectionWritten::New
-        } else {
-            CorrectionWritten::Exists(item)
-        }
-    }
-}
-
-/// A part of the transaction of a correction.
-#[derive(Debug, Clone, Copy)]
-enum Part {
-    Record,
-    Member,
-    Original,
-    Total,
-}
-
-/// A change of one of a member's numbers.
-#[derive(Debug, Clone)]
-pub(crate) struct Change {
-    name: String,
-    amount: i64,
-}
-
-/// The outcome of [`Ledger::correct`].
-pub(crate) enum CorrectionWritten {
-    /// The correction was written.
-    New,
-    /// A record with this key exists. Carries the existing record.
-    Exists(Item),
-    /// The activity is reversed. Carries the id of the reversal.
-    AlreadyReversed(String),
-    /// A balance would fall below zero.
-    BelowZero,
-    /// The correction has more items than a transaction.
-    TooLarge,
-}
-
-impl Change {
-    pub(crate) fn add(name: &str, amount: u64) -> Self {
-        Change { name: name.to_owned(), amount: signed(amount) }
-    }
-
-    pub(crate) fn take(name: &str, amount: u64) -> Self {
-        Change { name: name.to_owned(), amount: -signed(amount) }
-    }
-
-    /// The amounts to add: the change, and to the counter of what was taken away.
-    fn adds(&self) -> impl Iterator<Item = (String, i64)> {
-        let out = (self.amount < 0).then(|| (format!("{OUT}{}", self.name), -self.amount));
-        std::iter::once((self.name.clone(), self.amount)).chain(out)
-    }
 }
 
 /// The outcome of one attempt.
@@ -376,144 +288,6 @@ impl Ledger {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a correction atomically, exactly once, or previews that.
-    pub(crate) async fn correct(
-        &self,
-        mode: Mode,
-        correction: &Correction<'_>,
-        retries: &mut Retries,
-    ) -> Result<CorrectionWritten, StoreError> {
-        if 3 + correction.totals.len() > MAX_TRANSACTION_ITEMS {
-            return Ok(CorrectionWritten::TooLarge);
-        }
-        match mode {
-            Mode::Write => self.write_correction(correction, retries).await,
-            Mode::Preview => self.preview_correction(correction, retries).await,
-        }
-    }
-
-    async fn write_correction(
-        &self,
-        correction: &Correction<'_>,
-        retries: &mut Retries,
-    ) -> Result<CorrectionWritten, StoreError> {
-        let operation = retries.operation();
-        let mut known: Option<Item> = None;
-        loop {
-            let (parts, writes) = self.correction_writes(operation, correction, known.as_ref())?;
-            let (part, item) = match transact(&self.writes, operation, writes).await {
-                Ok(Transacted::Done) => return Ok(CorrectionWritten::New),
-                Ok(Transacted::ConditionFailed(index, item)) => (parts[index], item),
-                Err(failed) => {
-                    retries.after(failed).await?;
-                    continue;
-                }
-            };
-            match part {
-                Part::Record => return Ok(correction.record.existing(item)),
-                // An earlier attempt, or another request with the same reference, may be the one that reversed it.
-                Part::Original => match self.settled(operation, correction).await? {
-                    Some(settled) => return Ok(settled),
-                    None => retries.pause().await?,
-                },
-                Part::Member if correction.is_below_zero(&item) => {
-                    // The same may have taken the points.
-                    let settled = self.settled(operation, correction).await?;
-                    return Ok(settled.unwrap_or(CorrectionWritten::BelowZero));
-                }
-                Part::Member => {
-                    if known.replace(item).is_some() {
-                        retries.pause().await?;
-                    }
-                }
-                Part::Total => return Err(StoreError::corrupt(operation, "a total limit")),
-            }
-        }
-    }
-
-    /// Returns the outcome that a correction would have, and writes nothing.
-    async fn preview_correction(
-        &self,
-        correction: &Correction<'_>,
-        retries: &Retries,
-    ) -> Result<CorrectionWritten, StoreError> {
-        let operation = retries.operation();
-        if let Some(settled) = self.settled(operation, correction).await? {
-            return Ok(settled);
-        }
-        let members = self.read(operation, vec![correction.member.to_owned()], retries.deadline()).await?;
-        let member = members.into_iter().next().unwrap_or_default();
-        let is_below_zero = correction.is_below_zero(&member);
-        Ok(if is_below_zero { CorrectionWritten::BelowZero } else { CorrectionWritten::New })
-    }
-
-    /// Returns the outcome of a correction if its record exists, or its activity is reversed by another.
-    async fn settled(
-        &self,
-        operation: &'static str,
-        correction: &Correction<'_>,
-    ) -> Result<Option<CorrectionWritten>, StoreError> {
-        let record = correction.record;
-        let get = async |id: AttributeValue| {
-            let get = self.reads.get_item().table_name(record.table).key(record.key[0], id).consistent_read(true);
-            get.send().await.map(|found| found.item).map_err(|error| StoreError::read(operation, &error))
-        };
-        let id =
-            (record.item)().remove(record.key[0]).ok_or(StoreError::corrupt(operation, "a record without a key"))?;
-        if let Some(exists) = get(id).await? {
-            return Ok(Some(record.existing(exists)));
-        }
-        let Some((original, own)) = correction.reversed else { return Ok(None) };
-        let original = get(s(original)).await?.ok_or(StoreError::corrupt(operation, "a missing activity"))?;
-        let by = original.text(REVERSED_BY).filter(|by| *by != &**own);
-        Ok(by.map(|by| CorrectionWritten::AlreadyReversed(by.to_owned())))
-    }
-
-    /// Builds the transaction of a correction. The part with the failed condition that takes precedence comes first.
-    fn correction_writes(
-        &self,
-        operation: &'static str,
-        correction: &Correction<'_>,
-        known: Option<&Item>,
-    ) -> Result<(Vec<Part>, Vec<TransactWriteItem>), StoreError> {
-        let invalid = |error| StoreError::internal(operation, error);
-        let record = correction.record;
-        let mut item = (record.item)();
-        item.insert("writeId".into(), b(record.write_id.as_bytes()));
-        let mut writes = vec![(Part::Record, new_item(operation, record.table, record.key[0], item)?)];
-        if let Some((original, by)) = correction.reversed {
-            writes.push((Part::Original, mark_reversed(record.table, original, by).map_err(invalid)?));
-        }
-        if !correction.changes.is_empty() {
-            let target = Target {
-                member: correction.member.to_owned(),
-                expect: Expect::Anything,
-                first: Item::new(),
-                others: Vec::new(),
-            };
-            let adds = correction.changes.iter().flat_map(Change::adds).collect();
-            let member = MemberWrite { target: &target, known, adds, floors: correction.floors() };
-            writes.push((Part::Member, member.write(&self.members, &[]).map_err(invalid)?));
-        }
-        for (name, amount) in &correction.totals {
-            writes.push((Part::Total, self.give_back(name, *amount).map_err(invalid)?));
-        }
-        Ok(writes.into_iter().unzip())
-    }
-
-    /// Builds the update that gives uses of a total limit back.
-    fn give_back(&self, name: &str, amount: u64) -> Result<TransactWriteItem, BuildError> {
-        let update = Update::builder()
-            .table_name(&self.members)
-            .key("memberId", s(name))
-            .update_expression("ADD #used :minus, #out :amount")
-            .expression_attribute_names("#used", USED)
-            .expression_attribute_names("#out", format!("{OUT}{USED}"))
-            .expression_attribute_values(":minus", n(-signed(amount)))
-            .expression_attribute_values(":amount", n(amount));
-        Ok(TransactWriteItem::builder().update(update.build()?).build())
-    }
-
     async fn transact(
         &self,
         operation: &'static str,
@@ -561,24 +335,6 @@ impl Ledger {
     }
 }
 
-/// Converts an amount of points or uses, which is never near the limit.
-fn signed(amount: u64) -> i64 {
-    i64::try_from(amount).unwrap_or(i64::MAX)
-}
-
-/// Builds the update that marks an activity as reversed, on condition that it is not.
-fn mark_reversed(table: &str, original: &ActivityId, by: &ActivityId) -> Result<TransactWriteItem, BuildError> {
-    let update = Update::builder()
-        .table_name(table)
-        .key("activityId", s(original))
-        .update_expression("SET #by = :by")
-        .condition_expression("attribute_exists(activityId) AND attribute_not_exists(#by)")
-        .expression_attribute_names("#by", REVERSED_BY)
-        .expression_attribute_values(":by", s(by))
-        .return_values_on_condition_check_failure(OnFailure::AllOld);
-    Ok(TransactWriteItem::builder().update(update.build()?).build())
-}
-
 /// Sets the counters of a member's item.
 fn set_counters(usage: &mut Usage, member: &Item) {
     for (name, value) in member {
@@ -593,4 +349,19 @@ fn set_counters(usage: &mut Usage, member: &Item) {
 fn is_too_large(record: &Item, target: &Target, award: &Award<'_>) -> bool {
     let totals = award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses).count();
     size_bytes(record) > MAX_ITEM_BYTES || 2 + target.others.len() + totals > MAX_TRANSACTION_ITEMS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_uses_of_a_total_limit_are_remembered_for_30_seconds() {
+        let ledger = Ledger::new(&Store::local("http://127.0.0.1:1", "test-"));
+        ledger.totals().insert("cap#RULE".to_owned(), (5, Instant::now()));
+        tokio::time::advance(Duration::from_secs(29)).await;
+        assert_eq!(ledger.known_totals().used("cap#RULE"), 5);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(ledger.known_totals().used("cap#RULE"), 0);
+    }
 }

@@ -58,8 +58,8 @@ pub struct StoredMember {
     pub key: String,
     /// The customer, if the item is a pointer to one.
     pub customer: Option<String>,
-    /// What was ever added to balances and counters, by attribute name, and what was ever taken away, by `out#` and the
-    /// name. These only grow: a balance is their difference. Those of a total limit are under the item's own key. A
+    /// Sums of all amounts that were added to balances and counters, by attribute name, and of all that were taken away,
+    /// by [`OUT`] and the name. Both only grow: a balance is their difference. Those of a total limit are under the item's own key. A
     /// negative number can only be a tampered one.
     pub numbers: BTreeMap<String, i64>,
     /// The number of writes.

@@ -29,6 +29,7 @@ mod client;
 mod client_events;
 mod conditional_write;
 mod config;
+mod correction_writer;
 mod corrections;
 mod digest_key;
 mod error;
@@ -59,10 +60,8 @@ pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
 pub use client::Store;
 pub use client_events::{ClientEventWriter, Recorded};
 pub use config::ConfigError;
-pub use corrections::{
-    Corrected, CorrectionContent, CorrectionWriter, NewAdjustment, NewReversal, Reversed, StoredCorrection, taken_by,
-    taken_json,
-};
+pub use correction_writer::{Corrected, CorrectionWriter, NewAdjustment, NewReversal, Reversed};
+pub use corrections::{CorrectionContent, OUT, StoredCorrection, taken_json};
 pub use digest_key::DigestKeyReader;
 pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};

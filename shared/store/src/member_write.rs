@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::{
 use punchcard_rewards::Spend;
 
 use crate::{
-    item::{Attributes as _, Item, n, s},
+    item::{Attributes as _, Item, n, s, signed},
     ledger::{CUSTOMER, Expect, Target},
 };
 
@@ -94,7 +94,7 @@ impl MemberWrite<'_> {
         for (name, value) in &self.target.first {
             item.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        let spent = spends.iter().map(|spend| (spend.name(), i64::try_from(spend.amount).unwrap_or(i64::MAX)));
+        let spent = spends.iter().map(|spend| (spend.name(), signed(spend.amount)));
         for (name, amount) in self.adds.iter().cloned().chain(spent).chain([(VERSION.to_owned(), 1)]) {
             let before: i64 = item.number(&name).unwrap_or(0);
             item.insert(name, n(before.saturating_add(amount)));

@@ -89,6 +89,16 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
     let what = "an activity, again";
     metered.activity(what, 400, "c/activities/1", activity("APP_CHECKIN")).await;
 
+    // The first reversal also reads the catalog of the activity's version.
+    let reversal = |id: &str| json!({"originalTransactionId": id});
+    assert_eq!(metered.activity("a reversal", 200, "c/void", reversal("1")).await, (7.0, 2.0));
+    let what = "a reversal, with a total limit";
+    assert_eq!(metered.activity(what, 200, "c/void", reversal("2")).await, (9.0, 1.0));
+    let adjustment = json!({
+        "channel": "APP", "businessUnit": "XYZ", "issuerId": "jane", "rewardAmount": 5, "externalReferenceId": "t-1",
+    });
+    assert_eq!(metered.activity("an adjustment", 200, "c/adhoc-reward", adjustment).await, (5.0, 1.0));
+
     let order = json!({"playerUniqueId": "player123", "events": {"place_order": {"total_amount": 120}, "review": {}}});
     let key = [("apikey", "demo-api-key")];
     let what = "a player request";
