@@ -2,8 +2,8 @@
 
 use punchcard_http::{Call, Reply, Route, route};
 use punchcard_models::{access::Scope, correction::Adjustment, fault::Faults, ids::CorrelationId, json::At};
-use punchcard_runtime::{Admission, Failure, Handler, correction};
-use punchcard_store::{CorrectionWriter, Mode, NewAdjustment, RulesReader, SessionReader, Store};
+use punchcard_runtime::{Admission, Failure, Handler, correction, mode};
+use punchcard_store::{CorrectionWriter, NewAdjustment, RulesReader, SessionReader, Store};
 
 /// Adjusts balances.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Handler for AdjustBalance {
             adjustment: &adjustment,
             now: call.now,
         };
-        let mode = if call.is_dry_run() { Mode::Preview } else { Mode::Write };
+        let mode = mode(call);
         let corrected = self.corrections.adjust(mode, new, rules.negative_balances(), call.deadline).await?;
         correction::reply(mode, corrected, &id, "The balance is adjusted")
     }

@@ -1,34 +1,26 @@
 //! `GET /integrations/player/{playerUniqueId}/balance`: returns a player's points in the vendor's form.
 
-use punchcard_http::{Call, Error, Reply, Route, route};
-use punchcard_models::{api_version::ApiVersion, ids::PlayerId};
-use punchcard_runtime::{Admission, Failure, Handler};
-use punchcard_store::{PlayerReader, Store};
+use punchcard_http::{Call, Reply, Route, route};
+use punchcard_models::api_version::ApiVersion;
+use punchcard_runtime::{Failure, Handler, PlayerLookup};
+use punchcard_store::Store;
 use serde_json::{Value, json};
 
 /// Reads balances of players.
 #[derive(Debug)]
 pub struct GetPlayerBalance {
-    admission: Admission,
-    players: PlayerReader,
+    players: PlayerLookup,
 }
 
 impl Handler for GetPlayerBalance {
     const ROUTE: &'static Route = &route::GET_PLAYER_BALANCE;
 
     async fn open(store: &Store) -> Self {
-        GetPlayerBalance { admission: Admission::open(store).await, players: PlayerReader::new(store) }
+        GetPlayerBalance { players: PlayerLookup::open(store).await }
     }
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        self.admission.api_key(call).await?;
-
-        let not_found = Error::NotFound("Player not found");
-        // An invalid id is reported like an unknown one.
-        let Ok(id) = call.path_parameter("playerUniqueId").unwrap_or_default().parse::<PlayerId>() else {
-            return Err(not_found.into());
-        };
-        let player = self.players.get(&id).await?.ok_or(not_found)?;
+        let (_, player) = self.players.find(call).await?;
         Ok(Reply::ok(&body(call.dialect.api_version(), player.points)))
     }
 }

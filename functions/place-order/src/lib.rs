@@ -3,7 +3,7 @@
 
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{fault::Faults, order::Order};
-use punchcard_runtime::{Failure, Handler, PlayerIntake, player_intake};
+use punchcard_runtime::{Failure, Handler, PlayerIntake, mode, player_intake};
 use punchcard_store::{RequestId, Store};
 use serde_json::json;
 
@@ -29,8 +29,10 @@ impl Handler for PlaceOrder {
         let order = faults.none_or(order)?;
 
         let id = RequestId::Order(&order.id);
-        let recorded = self.intake.record(call, &catalog, id, &order.events, |points| body(&order, points)).await?;
-        player_intake::reply(call, recorded, Error::OrderReused)
+        let mode = mode(call);
+        let recorded =
+            self.intake.record(mode, call, &catalog, id, &order.events, |points| body(&order, points)).await?;
+        player_intake::reply(mode, recorded, Error::OrderReused)
     }
 }
 

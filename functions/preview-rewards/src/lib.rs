@@ -4,7 +4,7 @@ use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{fault::Faults, ids, player_events::PlayerEvents, settings::ChannelMerging};
 use punchcard_rewards::{Award, Line, Reason, Verdict};
 use punchcard_runtime::{Failure, Handler, PlayerIntake, player_intake::awards};
-use punchcard_store::{PlayerEventsRecorded, PlayerReader, RequestId, Store};
+use punchcard_store::{Mode, PlayerEventsRecorded, PlayerReader, RequestId, Store};
 use serde_json::{Value, json};
 
 /// Previews the awards of player events.
@@ -32,7 +32,8 @@ impl Handler for PreviewRewards {
             return Err(Error::NotFound("Customer not found").into());
         }
 
-        let preview = self.intake.preview(call, &catalog, RequestId::None, &request, |_| String::new()).await?;
+        let preview =
+            self.intake.record(Mode::Preview, call, &catalog, RequestId::None, &request, |_| String::new()).await?;
         // A request without an id is never a repeated one.
         let PlayerEventsRecorded::New { basis, .. } = preview else { return Err(Error::TooLargeToStore.into()) };
         let awards = awards(&catalog.rules, &request, call, &basis.usage);

@@ -12,9 +12,9 @@ use punchcard_models::{
     session::SessionOwner,
 };
 use punchcard_rewards::{Award, Member, Occurrence, Trigger, Usage};
-use punchcard_runtime::{Admission, Failure, Handler, metrics};
+use punchcard_runtime::{Admission, Failure, Handler, metrics, mode};
 use punchcard_store::{
-    ActivityRecorded, ActivityWriter, NewActivity, RulesReader, SessionReader, Store, StoredActivity,
+    ActivityRecorded, ActivityWriter, Mode, NewActivity, RulesReader, SessionReader, Store, StoredActivity,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -88,11 +88,11 @@ impl Handler for SendActivity {
             Some(SessionOwner::Anonymous) => Award::default(),
             Some(SessionOwner::Account(_)) | None => rules.evaluate(&occurrence, member, usage),
         };
-        if call.is_dry_run() {
-            let previewed = self.activities.preview(new, call.deadline, evaluate).await?;
-            return Ok(answer(previewed, key.is_some())?.of_dry_run());
+        let mode = mode(call);
+        let recorded = self.activities.record(mode, new, call.deadline, evaluate).await?;
+        if mode == Mode::Preview {
+            return Ok(answer(recorded, key.is_some())?.of_dry_run());
         }
-        let recorded = self.activities.record(new, call.deadline, evaluate).await?;
         match &recorded {
             ActivityRecorded::New(_) => metrics::accepted(1),
             ActivityRecorded::Replay(_) => metrics::duplicate(1),

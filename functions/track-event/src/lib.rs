@@ -3,8 +3,8 @@
 
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{api_version::ApiVersion, fault::Faults, player_events::PlayerEvents};
-use punchcard_runtime::{Failure, Handler, PlayerIntake, player_intake};
-use punchcard_store::{PlayerEventsRecorded, RequestId, Store};
+use punchcard_runtime::{Failure, Handler, PlayerIntake, mode, player_intake};
+use punchcard_store::{Mode, PlayerEventsRecorded, RequestId, Store};
 
 /// Records player events.
 #[derive(Debug)]
@@ -33,14 +33,15 @@ impl Handler for TrackEvent {
         let (request, key) = faults.none_or(request.and_then(|request| Ok((request, key?))))?;
 
         let id = key.as_ref().map_or(RequestId::None, RequestId::Key);
-        let mut recorded = self.intake.record(call, &catalog, id, &request, |_| body(version).to_owned()).await?;
+        let mode = mode(call);
+        let mut recorded = self.intake.record(mode, call, &catalog, id, &request, |_| body(version).to_owned()).await?;
         // The usual response does not show the award.
         if let PlayerEventsRecorded::New { response, earned, .. } = &mut recorded
-            && call.is_dry_run()
+            && mode == Mode::Preview
         {
             *response = format!(r#"{{"earned":{earned}}}"#);
         }
-        player_intake::reply(call, recorded, Error::KeyReused)
+        player_intake::reply(mode, recorded, Error::KeyReused)
     }
 }
 

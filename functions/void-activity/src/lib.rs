@@ -3,8 +3,8 @@
 
 use punchcard_http::{Call, Error, Reply, Route, route};
 use punchcard_models::{access::Scope, correction::Reversal, fault::Faults, ids::CorrelationId};
-use punchcard_runtime::{Admission, Failure, Handler, correction};
-use punchcard_store::{CorrectionWriter, Mode, NewReversal, Reversed, RulesReader, Store};
+use punchcard_runtime::{Admission, Failure, Handler, correction, mode};
+use punchcard_store::{CorrectionWriter, NewReversal, Reversed, RulesReader, Store};
 
 /// Reverses activities.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Handler for VoidActivity {
             channel: reversal.channel.as_deref(),
             now: call.now,
         };
-        let mode = if call.is_dry_run() { Mode::Preview } else { Mode::Write };
+        let mode = mode(call);
         match self.corrections.reverse(mode, new, negative, call.deadline).await? {
             Reversed::Corrected(corrected) => correction::reply(mode, corrected, &id, "The activity is reversed"),
             Reversed::NoSuchActivity => Err(Error::NotFound("Activity not found").into()),

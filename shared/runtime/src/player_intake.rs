@@ -5,19 +5,18 @@ use std::sync::Arc;
 use lambda_http::http::StatusCode;
 use punchcard_http::{Call, Error, Reply};
 use punchcard_models::{
-    address::AddressDigest,
     idempotency::PayloadDigest,
     player_events::{PlayerEvent, PlayerEvents},
 };
 use punchcard_rewards::{Award, Catalog, Member, Occurrence, Trigger, Usage};
 use punchcard_store::{
-    AppliedCatalog, DigestKeyReader, Evaluated, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RequestId,
-    RulesReader, Store, StoreError,
+    AppliedCatalog, DigestKeyReader, Evaluated, Mode, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded,
+    RequestId, RulesReader, Store, StoreError,
 };
 
 use crate::{Admission, Failure, metrics};
 
-/// Records requests with player events, or previews them.
+/// Records requests with player events, or previews that.
 #[derive(Debug)]
 pub struct PlayerIntake {
     admission: Admission,
@@ -43,102 +42,60 @@ impl PlayerIntake {
         Ok(self.rules.of(admitted.catalog).await?)
     }
 
-    /// Records a request, credits its awards, and counts it; or previews it, if it asks for a dry run. `response` is the
-    /// body of the response, given the points that the request earned.
+    /// Records a request, credits its awards, and counts it; or previews that. `response` is the body of the response,
+    /// given the points that the request earned.
     ///
     /// # Errors
     /// The store failed.
     pub async fn record(
         &self,
+        mode: Mode,
         call: &Call<'_>,
         catalog: &AppliedCatalog,
         id: RequestId<'_>,
         request: &PlayerEvents,
         response: impl Fn(u64) -> String,
     ) -> Result<PlayerEventsRecorded, StoreError> {
-        if call.is_dry_run() {
-            return self.preview(call, catalog, id, request, response).await;
-        }
-        let address = self.address(catalog, request).await?;
-        let new = new(call, catalog, id, request, address.as_ref());
-        let evaluate = |usage: &Usage| evaluated(&catalog.rules, call, request, usage, &response);
-        let recorded = self.events.record(new, call.deadline, evaluate).await?;
-        match &recorded {
-            PlayerEventsRecorded::New { .. } => metrics::accepted(request.events.len()),
-            PlayerEventsRecorded::Replay(_) => metrics::duplicate(1),
-            PlayerEventsRecorded::KeyReused | PlayerEventsRecorded::TooLarge => {}
+        let merging = catalog.rules.channel_merging();
+        let address = self.digest_key.digest(merging, request.player.address.as_deref()).await?;
+        let new = NewPlayerEvents {
+            request,
+            address: address.as_ref(),
+            id,
+            payload: PayloadDigest::of(&request.to_json(address.as_ref())),
+            unused: !catalog.rules.rewards_enabled(),
+            catalog_version: catalog.version,
+            now: call.now,
+        };
+        let evaluate = |usage: &Usage| {
+            let awards = awards(&catalog.rules, request, call, usage);
+            Evaluated { response: response(awards.iter().map(Award::points).sum()), awards }
+        };
+        let recorded = self.events.record(mode, new, call.deadline, evaluate).await?;
+        match (mode, &recorded) {
+            (Mode::Write, PlayerEventsRecorded::New { .. }) => metrics::accepted(request.events.len()),
+            (Mode::Write, PlayerEventsRecorded::Replay(_)) => metrics::duplicate(1),
+            (Mode::Write, PlayerEventsRecorded::KeyReused | PlayerEventsRecorded::TooLarge) | (Mode::Preview, _) => {}
         }
         Ok(recorded)
     }
-
-    /// Returns what [`record`](Self::record) would return, and writes and counts nothing.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub async fn preview(
-        &self,
-        call: &Call<'_>,
-        catalog: &AppliedCatalog,
-        id: RequestId<'_>,
-        request: &PlayerEvents,
-        response: impl Fn(u64) -> String,
-    ) -> Result<PlayerEventsRecorded, StoreError> {
-        let address = self.address(catalog, request).await?;
-        let new = new(call, catalog, id, request, address.as_ref());
-        let evaluate = |usage: &Usage| evaluated(&catalog.rules, call, request, usage, &response);
-        self.events.preview(new, call.deadline, evaluate).await
-    }
-
-    async fn address(
-        &self,
-        catalog: &AppliedCatalog,
-        request: &PlayerEvents,
-    ) -> Result<Option<AddressDigest>, StoreError> {
-        self.digest_key.digest(catalog.rules.channel_merging(), request.player.address.as_deref()).await
-    }
-}
-
-fn new<'a>(
-    call: &Call<'_>,
-    catalog: &AppliedCatalog,
-    id: RequestId<'a>,
-    request: &'a PlayerEvents,
-    address: Option<&'a AddressDigest>,
-) -> NewPlayerEvents<'a> {
-    NewPlayerEvents {
-        request,
-        address,
-        id,
-        payload: PayloadDigest::of(&request.to_json(address)),
-        unused: !catalog.rules.rewards_enabled(),
-        catalog_version: catalog.version,
-        now: call.now,
-    }
-}
-
-fn evaluated<'c>(
-    rules: &'c Catalog,
-    call: &Call<'_>,
-    request: &PlayerEvents,
-    usage: &Usage,
-    response: impl Fn(u64) -> String,
-) -> Evaluated<'c> {
-    let awards = awards(rules, request, call, usage);
-    Evaluated { response: response(awards.iter().map(Award::points).sum()), awards }
 }
 
 /// Renders the outcome of a request. `reused` is the error if its id was used with another payload.
 ///
 /// # Errors
 /// The request was refused.
-pub fn reply(call: &Call<'_>, recorded: PlayerEventsRecorded, reused: Error) -> Result<Reply, Failure> {
+pub fn reply(mode: Mode, recorded: PlayerEventsRecorded, reused: Error) -> Result<Reply, Failure> {
     let reply = match recorded {
         PlayerEventsRecorded::New { response, .. } => Reply::json_text(StatusCode::OK, response),
         PlayerEventsRecorded::Replay(response) => Reply::json_text(StatusCode::OK, response).replayed(),
         PlayerEventsRecorded::KeyReused => return Err(reused.into()),
         PlayerEventsRecorded::TooLarge => return Err(Error::TooLargeToStore.into()),
     };
-    Ok(if call.is_dry_run() { reply.of_dry_run() } else { reply })
+    Ok(match mode {
+        Mode::Preview => reply.of_dry_run(),
+        Mode::Write => reply,
+    })
 }
 
 /// Evaluates one award per event. Players have no account or loyalty id, and events occur at the arrival time.

@@ -141,33 +141,11 @@ impl ActivityWriter {
         ActivityWriter { ledger: Ledger::new(store), table: store.table("Activities") }
     }
 
-    /// Records an activity and credits the award that `evaluate` computes, in one write.
+    /// Records an activity and credits the award that `evaluate` computes, in one write; or previews that.
     ///
     /// # Errors
     /// The store call failed. After [`StoreError::OutcomeUnknown`] the activity may be stored; otherwise nothing is.
     pub async fn record<'c>(
-        &self,
-        new: NewActivity<'_>,
-        deadline: Instant,
-        evaluate: impl Fn(&Usage) -> Award<'c>,
-    ) -> Result<ActivityRecorded, StoreError> {
-        self.run(Mode::Write, new, deadline, evaluate).await
-    }
-
-    /// Returns what [`record`](Self::record) would return, and writes nothing.
-    ///
-    /// # Errors
-    /// The store call failed.
-    pub async fn preview<'c>(
-        &self,
-        new: NewActivity<'_>,
-        deadline: Instant,
-        evaluate: impl Fn(&Usage) -> Award<'c>,
-    ) -> Result<ActivityRecorded, StoreError> {
-        self.run(Mode::Preview, new, deadline, evaluate).await
-    }
-
-    async fn run<'c>(
         &self,
         mode: Mode,
         new: NewActivity<'_>,

@@ -103,33 +103,11 @@ impl PlayerEventWriter {
     }
 
     /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes for its
-    /// events, all in one write.
+    /// events, in one write; or previews that.
     ///
     /// # Errors
     /// The store call failed. After [`StoreError::OutcomeUnknown`] the request may be stored; otherwise nothing is.
     pub async fn record<'c>(
-        &self,
-        new: NewPlayerEvents<'_>,
-        deadline: Instant,
-        evaluate: impl Fn(&Usage) -> Evaluated<'c>,
-    ) -> Result<PlayerEventsRecorded, StoreError> {
-        self.run(Mode::Write, new, deadline, evaluate).await
-    }
-
-    /// Returns what [`record`](Self::record) would return, and writes nothing.
-    ///
-    /// # Errors
-    /// The store call failed.
-    pub async fn preview<'c>(
-        &self,
-        new: NewPlayerEvents<'_>,
-        deadline: Instant,
-        evaluate: impl Fn(&Usage) -> Evaluated<'c>,
-    ) -> Result<PlayerEventsRecorded, StoreError> {
-        self.run(Mode::Preview, new, deadline, evaluate).await
-    }
-
-    async fn run<'c>(
         &self,
         mode: Mode,
         new: NewPlayerEvents<'_>,
