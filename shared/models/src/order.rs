@@ -4,9 +4,9 @@ use crate::{
     api_version::ApiVersion,
     data::{self, Datum, Scalar},
     decimal::Decimal,
-    fault::Noted,
+    fault::{Faults, Noted},
     ids::{self, OrderId},
-    json::{At, Members, Value},
+    json::{self, At, Members, Value},
     player::{PERSONAL_MEMBERS, Player},
     player_events::{PlayerEvent, PlayerEvents},
     settings::ChannelMerging,
@@ -82,18 +82,26 @@ fn metadata(order: &Members<'_, '_>) -> Result<data::OpenData, Noted> {
 fn amount(at: At<'_, '_>) -> Result<Decimal<'static>, Noted> {
     let number = match at.value {
         Value::Number(number) => Some(number.clone()),
-        // As a number of JSON, it must be within a double's range.
-        Value::String(text) if text.parse().is_ok_and(f64::is_finite) => Decimal::parse(text),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        Value::String(text) => number_in(text),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
     let number = number.filter(|number| !number.is_negative()).map(Decimal::into_owned);
     number.ok_or_else(|| at.invalid("must be a number that is not negative"))
 }
 
+/// Reads a number as JSON is read, with the same bounds.
+fn number_in(text: &str) -> Option<Decimal<'static>> {
+    let has_blanks = text.trim() != text;
+    match json::read(text.as_bytes(), &Faults::default()) {
+        Some(Value::Number(number)) if !has_blanks => Some(number.into_owned()),
+        Some(_) | None => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{fault::Faults, idempotency::PayloadDigest, json};
+    use crate::idempotency::PayloadDigest;
 
     const ORDER: &str =
         r#""orderId":"O-1","orderDate":"2024-10-16T10:13:29+02:00","totalPaid":"90.50","totalPrice":100"#;
