@@ -100,7 +100,7 @@ async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
     if !options.yes && (in_json || !confirmed("Adjust?")?) {
         return Err(Failure::NotConfirmed);
     }
-    // Told first: after a failure, the command can be repeated with it.
+    // Printed before the write: after a failure, the command can be repeated with it.
     let reference = &adjustment.reference;
     notice(format_args!("the reference of the adjustment is {}", printable(reference)));
 

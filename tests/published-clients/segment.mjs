@@ -10,7 +10,7 @@ const [url, player, events] = process.argv.slice(2);
 require(`${connector}/util`).endpoints.baseApiUrl = url;
 const destination = new Destination(definition);
 
-// The connector takes any status for success, so that only the responses tell.
+// The connector takes any status for success, so the responses are checked.
 async function expect(what, event, wanted, part = (content) => content, apiKey = "demo-api-key") {
   destination.responses = [];
   const settings = { apiKey, secretKey: "demo-secret-key", subscriptions: definition.presets };

@@ -41,8 +41,8 @@ fn record_id(ask: &Ask) -> Option<String> {
     }
 }
 
-/// Returns whether a stored correction is the one that was asked for.
-fn is_asked(item: &Value, ask: &Ask) -> bool {
+/// Returns true if a stored correction has the content of a request.
+fn has_content_of(item: &Value, ask: &Ask) -> bool {
     match ask {
         Ask::Void { correlation, original, reference } => {
             text(item, "kind") == Some("reversal")
@@ -69,14 +69,15 @@ pub(super) fn check(evidence: &Evidence<'_>) {
 
     let mut reversals = BTreeMap::<&str, Vec<&str>>::new();
     for (id, item) in &corrections {
-        let asked = evidence.requests().any(|(_, request)| request.may_have_stored() && is_asked(item, &request.ask));
-        evidence.check(asked, &[id], || format!("the correction {id} is stored as nobody asked for it: {item}"));
+        let matches =
+            evidence.requests().any(|(_, request)| request.may_have_stored() && has_content_of(item, &request.ask));
+        evidence.check(matches, &[id], || format!("the correction {id} matches no request: {item}"));
         if let Some(original) = text(item, "original") {
             reversals.entry(original).or_default().push(id);
             let same = activities.get(original).is_some_and(|activity| {
                 ["correlationId", "memberId"].iter().all(|name| activity[*name] == item[*name])
             });
-            evidence.check(same, &[original], || format!("{id} reverses the activity {original} of somebody else"));
+            evidence.check(same, &[original], || format!("{id} reverses the activity {original} of another member"));
         }
     }
     for (original, by) in &reversals {
@@ -120,20 +121,20 @@ fn answer(
     match answer.status {
         200 => {
             let id = json["transactionId"].as_str().unwrap_or_default();
-            let right = corrections.get(id).is_some_and(|item| is_asked(item, &request.ask));
-            check(right, "is answered, and its correction is not recorded");
-            check(own.as_deref().is_none_or(|own| own == id), "is answered with another id than its reference's");
+            let right = corrections.get(id).is_some_and(|item| has_content_of(item, &request.ask));
+            check(right, "succeeds, and its correction is not recorded");
+            check(own.as_deref().is_none_or(|own| own == id), "returns an id that is not derived from its reference");
             let others = evidence.requests().filter(|(other, it)| *other != number && it.ask == request.ask);
             let new = others.clone().filter(|(_, it)| own.is_some() && it.is_new()).count();
-            check(answer.replayed || new == 0, "is new, and was new before");
+            check(answer.replayed || new == 0, "is new a second time");
             let mut earlier = others.filter(|(_, it)| it.may_have_stored() && it.may_precede_answer_of(request));
             check(!answer.replayed || earlier.next().is_some(), "is a replay of nothing");
         }
         400 => {
             let by = message.strip_prefix("The activity is already reversed, by ").unwrap_or_default();
             let reversal = corrections.get(by).and_then(|item| text(item, "original"));
-            check(reversal == Some(word), "is told of a reversal that isn't there");
-            check(own.as_deref() != Some(by), "is refused for the sake of itself");
+            check(reversal == Some(word), "is refused because of a reversal that does not exist");
+            check(own.as_deref() != Some(by), "is refused because of its own correction");
         }
         404 => {
             let Ask::Void { correlation, original, .. } = &request.ask else { return };
@@ -141,13 +142,13 @@ fn answer(
             let written =
                 evidence.history.writes.iter().find(|write| text(&write.item, "activityId") == Some(original));
             let before = known.is_some() && written.is_some_and(|write| write.at < request.sent);
-            check(!before, "doesn't find an activity that was there");
+            check(!before, "does not find an activity that exists");
         }
         409 if message == REFERENCE_REUSED => {
             let other = own.and_then(|own| corrections.get(&own));
             check(
-                other.is_some_and(|item| !is_asked(item, &request.ask)),
-                "is told that its reference is another's, and it isn't",
+                other.is_some_and(|item| !has_content_of(item, &request.ask)),
+                "is refused because of a reference that was not used",
             );
         }
         // The books decide if a balance would have fallen below zero.

@@ -52,7 +52,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
         } else {
             let known =
                 writers.any(|it| it.tag == tag && it.request.may_have_stored() && is_as_sent(item, &it.request.ask));
-            evidence.check(known, &[player, id], || format!("{id} of {player} is stored as nobody can have stored it"));
+            evidence.check(known, &[player, id], || format!("{id} of {player} matches no request"));
             stored.insert((player, id.to_owned()), (tag, text(item, "response").unwrap_or_default()));
         }
     }
@@ -92,8 +92,8 @@ fn saved(evidence: &Evidence<'_>, number: usize, request: &Request, player: &str
     let Some(answer) = request.answer.as_ref().filter(|answer| answer.status == 200) else { return };
     let key = format!("player#{player}");
     let exists = evidence.members.iter().any(|member| text(member, "memberId") == Some(&key));
-    let told = answer.json()["gameballId"] == ids::number_of(player);
-    evidence.check(exists && told, &[&format!("#{number} "), player], || {
+    let is_number = answer.json()["gameballId"] == ids::number_of(player);
+    evidence.check(exists && is_number, &[&format!("#{number} "), player], || {
         format!("#{number} is answered {}, and {player} exists: {exists}", answer.body)
     });
 }

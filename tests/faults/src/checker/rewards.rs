@@ -47,13 +47,13 @@ struct Books {
     given_back: Vec<(Millis, String, i64)>,
     /// The uses of each total limit that were given back.
     given_back_uses: Numbers,
-    /// What each activity came to: of its member, and of total limits.
+    /// The amounts that each activity added: to its member, and to total limits.
     activities: BTreeMap<String, (Numbers, Numbers)>,
 }
 
 impl Books {
     /// The counters that an evaluation for a member may see: those of now, or ones that were higher before a reversal.
-    /// What was exhausted when a request read it pays nothing, even if it was given back meanwhile.
+    /// A limit that was exhausted when a request read it pays nothing, even if uses were given back meanwhile.
     fn usages(&self, member: &str, sent: Millis) -> Vec<Usage> {
         let none = Numbers::new();
         let now = self.members.get(member).unwrap_or(&none);

@@ -56,7 +56,7 @@ impl Activities {
         Ask::Activity { correlation: client.one_of(&CORRELATIONS).to_owned(), id, key, tag, body }
     }
 
-    /// One that somebody sent, as it was or with another content.
+    /// One that a client sent, repeated or with another content.
     fn known_activity(&self) -> Option<Ask> {
         let mut ask = {
             let known = lock(&self.known);
@@ -84,7 +84,7 @@ impl Activities {
         }
     }
 
-    /// A reversal of an activity that somebody sent, or an adjustment.
+    /// A reversal of an activity that a client sent, or an adjustment.
     fn new_correction(&self) -> Option<Ask> {
         let client = &self.client;
         let tag = client.system.world.tag();
@@ -99,7 +99,7 @@ impl Activities {
         Some(Ask::Void { correlation, original, reference })
     }
 
-    /// One that somebody sent, as it was or with another content.
+    /// One that a client sent, repeated or with another content.
     fn known_correction(&self) -> Option<Ask> {
         let mut ask = {
             let known = lock(&self.known);

@@ -76,7 +76,7 @@ impl Players {
         Some(address.to_lowercase())
     }
 
-    /// A request that somebody sent with an id, as it was or another.
+    /// A request that a client sent with an id, repeated or changed.
     fn known_events(&self) -> Option<Ask> {
         let sent: Vec<_> = {
             let sent = lock(&self.sent);

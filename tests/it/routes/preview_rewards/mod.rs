@@ -117,7 +117,7 @@ async fn an_unknown_customer_is_not_found_and_not_created() {
     let answer = preview(&app, "nobody", &json!({"review": {}})).await;
     assert_eq!(fault_v4(&answer), (404, 7000, "Customer not found".to_owned()));
     assert_eq!(app.stored().await, (0, 0));
-    // What is wrong with the request comes first.
+    // An invalid request is reported before an unknown customer.
     let (status, code, message) = fault_v4(&preview(&app, "nobody", &json!({"review": 5})).await);
     assert_eq!((status, code, message.as_str()), (422, 3003, "events/review must be an object."));
 }
