@@ -1,8 +1,6 @@
 //! Writes of corrections: the record, the change of the member, the mark of a reversed activity and the uses of total
 //! limits that are given back, in one transaction.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_dynamodb::{
     Client,
     error::BuildError,
@@ -23,12 +21,13 @@ use crate::{
     Store,
     activities::{ActivityReader, REVERSED_BY},
     conditional_write::{Transacted, new_item, transact},
-    corrections::{OUT, StoredCorrection, adjustment, is_total, reversal, taken_by},
+    corrections::{StoredCorrection, adjustment, reversal, taken_by},
     error::StoreError,
     history::HistoryReader,
-    item::{Attributes as _, Item, b, n, s, signed},
-    ledger::{Expect, MAX_TRANSACTION_ITEMS, Mode, Target, USED},
-    member_write::{MemberWrite, POINTS, points_attribute},
+    item::{Attributes as _, Item, b, s},
+    ledger::{MAX_TRANSACTION_ITEMS, Mode},
+    member_change::MemberChange,
+    member_write::points_attribute,
     retry::Retries,
 };
 
@@ -108,15 +107,9 @@ struct Correction<'a> {
     id: &'a ActivityId,
     /// The record.
     item: Item,
-    /// The member's key.
-    member: &'a str,
-    /// Balances and counters of the member, and the amounts to add to them. Negative amounts are taken away.
-    changes: Vec<(String, i64)>,
-    /// Total limits, and the uses to give back.
-    totals: Vec<(String, u64)>,
+    change: MemberChange,
     /// The activity that is reversed.
     reversed: Option<&'a ActivityId>,
-    negative: NegativeBalances,
 }
 
 /// A part of the transaction.
@@ -163,16 +156,8 @@ impl CorrectionWriter {
         }
         let taken = taken_by(&found, &self.history).await?;
         let item = reversal(&new, &found.member_id, &taken);
-        let (totals, own): (BTreeMap<_, _>, BTreeMap<_, _>) = taken.into_iter().partition(|(name, _)| is_total(name));
-        let correction = Correction {
-            id: new.id,
-            item,
-            member: &found.member_id,
-            changes: own.into_iter().map(|(name, amount)| (name, -signed(amount))).collect(),
-            totals: totals.into_iter().collect(),
-            reversed: Some(new.original),
-            negative,
-        };
+        let change = MemberChange::taking(found.member_id, &taken, negative);
+        let correction = Correction { id: new.id, item, change, reversed: Some(new.original) };
         self.run(mode, &correction, deadline).await
     }
 
@@ -189,15 +174,9 @@ impl CorrectionWriter {
     ) -> Result<Corrected, StoreError> {
         let member = MemberId::of(new.owner, new.correlation_id).to_string();
         let balance = points_attribute(&new.adjustment.unit, &new.adjustment.points_type);
-        let correction = Correction {
-            id: new.id,
-            item: adjustment(&new, &member),
-            member: &member,
-            changes: vec![(balance, new.adjustment.amount)],
-            totals: Vec::new(),
-            reversed: None,
-            negative,
-        };
+        let item = adjustment(&new, &member);
+        let change = MemberChange::of_balance(member, balance, new.adjustment.amount, negative);
+        let correction = Correction { id: new.id, item, change, reversed: None };
         match self.run(mode, &correction, deadline).await? {
             Reversed::Corrected(corrected) => Ok(corrected),
             // The transaction has no activity and no total limits.
@@ -240,7 +219,7 @@ impl CorrectionWriter {
                     let by = found.text(REVERSED_BY).ok_or(StoreError::corrupt(CORRECT, "a missing activity"))?;
                     return Ok(Reversed::AlreadyReversed(by.to_owned()));
                 }
-                Part::Member if correction.is_below_zero(&found) => {
+                Part::Member if correction.change.is_below_zero(&found) => {
                     return Ok(Reversed::Corrected(Corrected::BelowZero));
                 }
                 // The member is written whole, and was written in between.
@@ -259,8 +238,8 @@ impl CorrectionWriter {
         if let Some(found) = self.get(&self.table, "activityId", correction.id).await? {
             return Ok(Reversed::Corrected(correction.compare(&found)));
         }
-        let member = self.get(&self.members, "memberId", correction.member).await?.unwrap_or_default();
-        let is_below_zero = correction.is_below_zero(&member);
+        let member = self.get(&self.members, "memberId", &correction.change.member).await?.unwrap_or_default();
+        let is_below_zero = correction.change.is_below_zero(&member);
         Ok(Reversed::Corrected(if is_below_zero { Corrected::BelowZero } else { Corrected::New }))
     }
 
@@ -284,15 +263,10 @@ impl CorrectionWriter {
             let mark = mark_reversed(&self.table, original, correction.id).map_err(invalid)?;
             writes.push((Part::Original, mark));
         }
-        if !correction.changes.is_empty() {
-            let (expect, first, others) = (Expect::Anything, Item::new(), Vec::new());
-            let target = Target { member: correction.member.to_owned(), expect, first, others };
-            let member = MemberWrite { target: &target, known, adds: correction.adds(), floors: correction.floors() };
-            writes.push((Part::Member, member.write(&self.members, &[]).map_err(invalid)?));
-        }
-        for (name, uses) in &correction.totals {
-            writes.push((Part::Total, give_back(&self.members, name, *uses).map_err(invalid)?));
-        }
+        let member = correction.change.member_write(&self.members, known).map_err(invalid)?;
+        writes.extend(member.map(|write| (Part::Member, write)));
+        let totals = correction.change.total_writes(&self.members).map_err(invalid)?;
+        writes.extend(totals.into_iter().map(|write| (Part::Total, write)));
         Ok(writes.into_iter().unzip())
     }
 }
@@ -306,25 +280,6 @@ impl Correction<'_> {
             Some(_) | None => Corrected::ReferenceReused,
         }
     }
-
-    /// The numbers to add to: those that change, and the counters of what is taken away.
-    fn adds(&self) -> Vec<(String, i64)> {
-        let taken = self.changes.iter().filter(|(_, amount)| *amount < 0);
-        let taken = taken.map(|(name, amount)| (format!("{OUT}{name}"), -amount));
-        self.changes.iter().cloned().chain(taken).collect()
-    }
-
-    /// The balances that must not fall below zero, and what is taken from them.
-    fn floors(&self) -> Vec<(String, u64)> {
-        let is_taken = |(name, amount): &&(String, i64)| *amount < 0 && name.starts_with(POINTS);
-        let is_refused = self.negative == NegativeBalances::Refused;
-        let taken = self.changes.iter().filter(is_taken).filter(|_| is_refused);
-        taken.map(|(name, amount)| (name.clone(), amount.unsigned_abs())).collect()
-    }
-
-    fn is_below_zero(&self, member: &Item) -> bool {
-        self.floors().iter().any(|(name, least)| member.number(name).unwrap_or(0i64) < signed(*least))
-    }
 }
 
 /// Builds the update that marks an activity as reversed, on condition that it is not.
@@ -337,18 +292,5 @@ fn mark_reversed(table: &str, original: &ActivityId, by: &ActivityId) -> Result<
         .expression_attribute_names("#by", REVERSED_BY)
         .expression_attribute_values(":by", s(by))
         .return_values_on_condition_check_failure(OnFailure::AllOld);
-    Ok(TransactWriteItem::builder().update(update.build()?).build())
-}
-
-/// Builds the update that gives uses of a total limit back.
-fn give_back(members: &str, name: &str, uses: u64) -> Result<TransactWriteItem, BuildError> {
-    let update = Update::builder()
-        .table_name(members)
-        .key("memberId", s(name))
-        .update_expression("ADD #used :minus, #out :uses")
-        .expression_attribute_names("#used", USED)
-        .expression_attribute_names("#out", format!("{OUT}{USED}"))
-        .expression_attribute_values(":minus", n(-signed(uses)))
-        .expression_attribute_values(":uses", n(uses));
     Ok(TransactWriteItem::builder().update(update.build()?).build())
 }

@@ -38,6 +38,7 @@ mod history;
 mod item;
 mod ledger;
 mod ledger_reader;
+mod member_change;
 mod member_write;
 mod newest;
 #[cfg(feature = "operator")]
