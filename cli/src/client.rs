@@ -27,7 +27,7 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add a client or an API key. Its secret is shown only once
+    /// Add a client, or an API key with its secret key. Secrets are shown only once
     #[command(after_help = "Examples:\n  punchcard client add mobile-app --for client-events --stack loyalty\n  \
         punchcard client add support --for activities --for corrections --stack loyalty\n  \
         punchcard client add shop --for player-events --stack loyalty")]
@@ -150,18 +150,21 @@ async fn add(operator: &Operator, new: &NewCaller, in_json: bool) -> Result<(), 
     let now = punchcard_runtime::now();
     set_up::ensure_keys(&operator.admin, now).await?;
     let secret = BASE64_URL_SAFE_NO_PAD.encode(set_up::random()?);
+    let secret_key = BASE64_URL_SAFE_NO_PAD.encode(set_up::random()?);
     let digest = SecretDigest::of(&secret);
     let made = match &new.kind {
-        Kind::ApiKey => operator.admin.add_api_key(name, digest, now).await?,
+        Kind::ApiKey => operator.admin.add_api_key(name, digest, SecretDigest::of(&secret_key), now).await?,
         Kind::Client(id, scopes) => operator.admin.add_client(id, digest, scopes, now).await?,
     };
     if made == AddOutcome::Existed {
         return Err(Failure::NameTaken(name.clone()));
     }
     match (in_json, &new.kind) {
-        (true, Kind::ApiKey) => say!("{}", json!({"name": name, "apiKey": secret})),
+        (true, Kind::ApiKey) => say!("{}", json!({"name": name, "apiKey": secret, "secretKey": secret_key})),
         (true, Kind::Client(..)) => say!("{}", json!({"clientId": name, "secret": secret})),
-        (false, Kind::ApiKey) => say!("API key {name}, shown only once:\n  {secret}"),
+        (false, Kind::ApiKey) => say!(
+            "API key {name}, shown only once:\n  APIKey     {secret}\n  SecretKey  {secret_key}   (for refunds; not for apps)"
+        ),
         (false, Kind::Client(..)) => say!("clientId  {name}\nsecret    {secret}   (shown only once)"),
     }
     Ok(())

@@ -15,6 +15,7 @@ use crate::{failure::Failure, set_up};
 const CLIENT: &str = "demo-client";
 const SECRET: &str = "demo-secret";
 const API_KEY: &str = "demo-api-key";
+const SECRET_KEY: &str = "demo-secret-key";
 
 /// Creates the demo credentials and applies the demo catalog, unless they exist.
 ///
@@ -23,7 +24,7 @@ const API_KEY: &str = "demo-api-key";
 pub async fn set_up(admin: &Admin, now: Timestamp) -> Result<(), Failure> {
     let client = CLIENT.parse().map_err(|invalid: InvalidId| Failure::Embedded(invalid.to_string()))?;
     admin.add_client(&client, SecretDigest::of(SECRET), &Scope::ALL, now).await?;
-    admin.add_api_key("demo", SecretDigest::of(API_KEY), now).await?;
+    admin.add_api_key("demo", SecretDigest::of(API_KEY), SecretDigest::of(SECRET_KEY), now).await?;
     set_up::ensure_keys(admin, now).await?;
     let catalog = yaml::read(yaml::DEMO).map_err(|problems| Failure::Catalog("demo.yaml".into(), problems))?;
     set_up::apply(admin, &catalog, now).await

@@ -75,8 +75,21 @@ pub fn basic(call: &Call<'_>) -> Result<Option<(String, String)>, Denied> {
 /// # Errors
 /// The reason why authentication failed.
 pub fn api_key(call: &Call<'_>, access: &Access) -> Result<(), Denied> {
-    let key = call.header("apikey")?.filter(|key| !key.is_empty()).ok_or(Denied::Missing)?;
-    access.api_key(key).map(|_| ())
+    access.api_key(sent_key(call)?).map(|_| ())
+}
+
+/// Verifies the `APIKey` header, and the key's secret in the `SecretKey` header.
+///
+/// # Errors
+/// The reason why authentication failed.
+pub fn secret_key(call: &Call<'_>, access: &Access) -> Result<(), Denied> {
+    let key = sent_key(call)?;
+    let secret = call.header("secretkey")?.filter(|secret| !secret.is_empty()).ok_or(Denied::Missing)?;
+    access.secret_key(key, secret).map(|_| ())
+}
+
+fn sent_key<'r>(call: &Call<'r>) -> Result<&'r str, Denied> {
+    call.header("apikey")?.filter(|key| !key.is_empty()).ok_or(Denied::Missing)
 }
 
 fn credential<'r>(call: &Call<'r>, scheme: &str) -> Result<&'r str, Denied> {

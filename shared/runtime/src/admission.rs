@@ -60,6 +60,14 @@ impl Admission {
         self.check(call, |access| auth::api_key(call, access)).await
     }
 
+    /// Verifies the `APIKey` header and the key's secret in `SecretKey`, which corrections need.
+    ///
+    /// # Errors
+    /// The key or its secret is not valid, or the callers cannot be read.
+    pub async fn secret_key(&self, call: &Call<'_>) -> Result<Admitted, Failure> {
+        self.check(call, |access| auth::secret_key(call, access)).await
+    }
+
     /// Verifies a client's secret.
     ///
     /// # Errors

@@ -119,13 +119,20 @@ impl Admin {
         self.add(item, [("secretDigest", b(secret.as_bytes())), ("scopes", scopes)]).await
     }
 
-    /// Adds an API key, unless it exists.
+    /// Adds an API key and the secret key that belongs to it, unless the key exists.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn add_api_key(&self, name: &str, key: SecretDigest, now: Timestamp) -> Result<AddOutcome, StoreError> {
+    pub async fn add_api_key(
+        &self,
+        name: &str,
+        key: SecretDigest,
+        secret: SecretDigest,
+        now: Timestamp,
+    ) -> Result<AddOutcome, StoreError> {
         let item = part_item(OPEN, &format!("{API_KEY}{key}"), now);
-        self.add(item, [("keyDigest", b(key.as_bytes())), ("name", s(name))]).await
+        let (key, secret) = (b(key.as_bytes()), b(secret.as_bytes()));
+        self.add(item, [("keyDigest", key), ("secretDigest", secret), ("name", s(name))]).await
     }
 
     /// Adds a signing key. The private and public key are written atomically, so that every token can be verified.

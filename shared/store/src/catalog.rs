@@ -189,6 +189,10 @@ fn read_client(name: &str, item: &Item) -> Option<(ClientId, Client)> {
 }
 
 fn read_api_key(item: &Item) -> Option<(SecretDigest, ApiKey)> {
-    let key = ApiKey { name: item.text("name")?.to_owned(), revoked: item.contains_key("revokedAt") };
+    let secret = match item.bytes("secretDigest") {
+        Some(digest) => Some(SecretDigest::stored(digest)?),
+        None => None,
+    };
+    let key = ApiKey { name: item.text("name")?.to_owned(), secret, revoked: item.contains_key("revokedAt") };
     Some((SecretDigest::stored(item.bytes("keyDigest")?)?, key))
 }

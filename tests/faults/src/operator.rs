@@ -46,7 +46,8 @@ impl Operator {
             admin.add_client(&id, SecretDigest::of(SECRET), &Scope::ALL, now).await.expect("a client");
         }
         for key in API_KEYS {
-            admin.add_api_key(key, SecretDigest::of(key), now).await.expect("an API key");
+            let (digest, secret) = (SecretDigest::of(key), SecretDigest::of(SECRET));
+            admin.add_api_key(key, digest, secret, now).await.expect("an API key");
         }
         let source = yaml::read(CATALOG).expect("a catalog");
         let mut rules: Value = serde_json::from_str(source.to_json()).expect("JSON");
