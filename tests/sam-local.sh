@@ -93,6 +93,7 @@ cases=(
   preview-rewards.{happy:200,not-found:404,invalid:422,unauthorised:401}
   save-player.{happy:200,version-4:200,invalid:400,unauthorised:401}
   place-order.{happy:200,duplicate:200,version-4:200,conflict:422,dry-run:200,invalid:400,unauthorised:401}
+  refund-order.{dry-run:200,happy:200,duplicate:200,conflict:422,invalid:400,not-found:404,unauthorised:401}
   get-player.{happy:200,invalid:404,unauthorised:401}
   get-player-balance.{happy:200,version-4:200,invalid:404,unauthorised:401}
 )
@@ -106,6 +107,10 @@ for case in "${cases[@]}"; do
       # The session that the activities' events are of.
       invoke "open-session.happy, another" 200 '' \
         < <(sed 's/A-2002/A-1001/; s/session-2/session-1/' events/open-session.happy.json)
+      ;;
+    place-order.happy)
+      # The order that is refunded.
+      invoke "place-order.happy, another" 200 '' < <(sed 's/O-1001/O-900/' events/place-order.happy.json)
       ;;
     send-activity.happy)
       # The activity that is got.

@@ -172,7 +172,7 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
             progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
             for request in page.items {
                 match request {
-                    Ok(request) => self.add(Derived::player_events(&request, &self.catalogs, reader).await?)?,
+                    Ok(record) => self.add(Derived::player_record(&record, &self.catalogs, reader).await?)?,
                     Err(id) => self.unreadable(format!("player request {id}")),
                 }
             }

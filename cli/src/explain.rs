@@ -5,7 +5,7 @@ use punchcard_models::{
     ids::{ActivityId, InvalidId, PlayerId},
     json::{Value, whole_number},
 };
-use punchcard_store::{Evaluation, HistoryReader, LedgerReader, StoredOccurrence};
+use punchcard_store::{Evaluation, HistoryReader, LedgerReader, PlayerRecord, StoredOccurrence};
 
 use crate::{
     failure::Failure,
@@ -66,8 +66,12 @@ async fn explain(what: &What, operator: &Operator, in_json: bool) -> Result<(), 
             (format!("activity {id}"), activity.earned.clone(), activity.evaluation()?)
         }
         What::Player { player, record } => {
-            let found = with_spinner("reading the request", reader.player_request(player, record)).await?;
-            let request = found.ok_or_else(|| Failure::NoRecord(format!("request {record} of player {player}")))?;
+            let found = with_spinner("reading the request", reader.player_record(player, record)).await?;
+            let request = match found {
+                Some(PlayerRecord::Request(request)) => request,
+                Some(PlayerRecord::Refund(refund)) => return Err(Failure::IsRefund(refund.order)),
+                None => return Err(Failure::NoRecord(format!("request {record} of player {player}"))),
+            };
             (format!("request {record} of player {player}"), request.earned.clone(), request.evaluation()?)
         }
     };

@@ -84,6 +84,9 @@ pub enum Failure {
     /// There is no such record.
     #[error("there is no {0}")]
     NoRecord(String),
+    /// The record is a refund, which earns nothing.
+    #[error("the record is a refund of {0}, which earned what the refund took back; explain that one")]
+    IsRefund(String),
     /// Stored JSON cannot be read.
     #[error("a stored record is unreadable: {0}")]
     StoredJson(serde_json::Error),

@@ -8,11 +8,12 @@ use punchcard_models::{
     client_event::Channel,
     ids::{AccountId, CorrelationId, CustomerId, InvalidId, PlayerId},
     member::MemberId,
+    refund::Refunded,
 };
 use punchcard_runtime::body::StoredActivityBody;
 use punchcard_store::{
-    ActivityPages, ActivityRecord, CorrectionContent, NewestReader, Position, SessionReader, StoredActivity,
-    StoredClientEvent, StoredCorrection, StoredPlayerEvents, taken_json,
+    ActivityPages, ActivityRecord, CorrectionContent, NewestReader, PlayerRecord, Position, SessionReader,
+    StoredActivity, StoredClientEvent, StoredCorrection, StoredPlayerEvents, StoredRefund, taken_json,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -299,16 +300,88 @@ struct PlayerLine<'a> {
     unused: bool,
     events: &'a RawValue,
     earned: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded: Option<String>,
+}
+
+/// A request or a refund.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyPlayerLine<'a> {
+    Request(PlayerLine<'a>),
+    Refund(RefundLine<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RefundLine<'a> {
+    received_at: &'a str,
+    record_id: &'a str,
+    member_id: &'a str,
+    kind: &'static str,
+    order: &'a str,
+    transaction_time: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<&'a str>,
+    refunded_in_all: String,
+    taken: &'a BTreeMap<String, u64>,
+}
+
+impl Record for PlayerRecord {
+    type Body<'r> = AnyPlayerLine<'r>;
+
+    fn line(&self) -> String {
+        match self {
+            PlayerRecord::Request(request) => request.line(),
+            PlayerRecord::Refund(refund) => refund.line(),
+        }
+    }
+
+    fn body(&self) -> Result<AnyPlayerLine<'_>, serde_json::Error> {
+        Ok(match self {
+            PlayerRecord::Request(request) => AnyPlayerLine::Request(request.body()?),
+            PlayerRecord::Refund(refund) => AnyPlayerLine::Refund(refund.body()?),
+        })
+    }
+}
+
+impl Record for StoredRefund {
+    type Body<'r> = RefundLine<'r>;
+
+    fn line(&self) -> String {
+        let StoredRefund { received_at, record_id, order, amount, taken, .. } = self;
+        let amount = amount.as_deref().unwrap_or("all that was left");
+        format!("{received_at}  {record_id}  refund of {order}  {amount}  {}", taken_json(taken))
+    }
+
+    fn body(&self) -> Result<RefundLine<'_>, serde_json::Error> {
+        Ok(RefundLine {
+            received_at: &self.received_at,
+            record_id: &self.record_id,
+            member_id: &self.member_id,
+            kind: "refund",
+            order: &self.order,
+            transaction_time: &self.time,
+            amount: self.amount.as_deref(),
+            refunded_in_all: self.after.to_string(),
+            taken: &self.taken,
+        })
+    }
 }
 
 impl Record for StoredPlayerEvents {
     type Body<'r> = PlayerLine<'r>;
 
     fn line(&self) -> String {
-        let StoredPlayerEvents { received_at, record_id, events, earned, .. } = self;
+        let StoredPlayerEvents { received_at, record_id, events, earned, refunds, .. } = self;
         let events: BTreeMap<String, &RawValue> = serde_json::from_str(events).unwrap_or_default();
         let names = events.into_keys().collect::<Vec<_>>().join(", ");
-        format!("{received_at}  {record_id}  {names}  {earned}")
+        let refunded = match (&refunds.last, &refunds.refunded) {
+            (None, _) => String::new(),
+            (Some(_), Refunded::Whole) => "  refunded".to_owned(),
+            (Some(_), Refunded::Part(amount)) => format!("  {amount} refunded"),
+        };
+        format!("{received_at}  {record_id}  {names}  {earned}{refunded}")
     }
 
     fn body(&self) -> Result<PlayerLine<'_>, serde_json::Error> {
@@ -320,6 +393,7 @@ impl Record for StoredPlayerEvents {
             unused: self.unused,
             events: serde_json::from_str(&self.events)?,
             earned: serde_json::from_str(&self.earned)?,
+            refunded: self.refunds.last.as_ref().map(|_| self.refunds.refunded.to_string()),
         })
     }
 }

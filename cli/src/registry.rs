@@ -15,6 +15,7 @@ use preview_rewards::PreviewRewards;
 use punchcard_http::Route;
 use punchcard_runtime::{Handler, Service};
 use punchcard_store::Store;
+use refund_order::RefundOrder;
 use save_player::SavePlayer;
 use send_activity::SendActivity;
 use send_client_event::SendClientEvent;
@@ -23,7 +24,7 @@ use track_event::TrackEvent;
 use void_activity::VoidActivity;
 
 /// All handlers.
-pub static HANDLERS: [Registered; 17] = [
+pub static HANDLERS: [Registered; 18] = [
     Registered::new::<StartSession>(),
     Registered::new::<SendClientEvent>(),
     Registered::new::<IssueToken>(),
@@ -39,6 +40,7 @@ pub static HANDLERS: [Registered; 17] = [
     Registered::new::<PreviewRewards>(),
     Registered::new::<SavePlayer>(),
     Registered::new::<PlaceOrder>(),
+    Registered::new::<RefundOrder>(),
     Registered::new::<GetPlayer>(),
     Registered::new::<GetPlayerBalance>(),
 ];

@@ -38,6 +38,7 @@ use punchcard_models::{
     json::{self, At, MAX_DEPTH, Value},
     order::Order,
     player_events::PlayerEvents,
+    refund::Refund,
     session::SessionRequest,
     settings::ChannelMerging,
     timestamp::Timestamp,
@@ -221,6 +222,13 @@ fn orders() {
                 Ok((order.id, order.events.player.clone(), order.events.events_to_json().to_string()))
             });
         }
+    });
+}
+
+#[test]
+fn refunds() {
+    feed!([bodies("refund-order"), corpus("json")].concat(), |input: &Input| {
+        meaning(&input.0, |body| Refund::parse(body, now()));
     });
 }
 
@@ -415,6 +423,12 @@ fn function_open_session() {
 #[test]
 fn function_track_event() {
     feed_function!(track_event::TrackEvent, &World::open(), [JSON, ("apikey", "demo-api-key")]);
+}
+
+#[test]
+fn function_refund_order() {
+    let headers = [JSON, ("apikey", "demo-api-key"), ("secretkey", "demo-secret-key")];
+    feed_function!(refund_order::RefundOrder, &World::open(), headers);
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use punchcard_models::refund::Refunded;
 use punchcard_rewards::{Award, Counter};
 use punchcard_store::{
-    ActivityRecord, CorrectionContent, Evaluation, LedgerReader, StoreError, StoredActivity, StoredCorrection,
-    StoredPlayerEvents, taken_json,
+    ActivityRecord, CorrectionContent, Evaluation, LedgerReader, OrderAward, PlayerRecord, StoreError, StoredActivity,
+    StoredCorrection, StoredPlayerEvents, StoredRefund, taken_json,
 };
 use tokio::time::Instant;
 
@@ -166,7 +167,22 @@ impl Derived {
         Ok(derived)
     }
 
-    pub async fn player_events(
+    pub async fn player_record(
+        record: &PlayerRecord,
+        catalogs: &Catalogs,
+        reader: &LedgerReader,
+    ) -> Result<Self, StoreError> {
+        let mut derived = match record {
+            PlayerRecord::Request(request) => Derived::player_events(request, catalogs, reader).await?,
+            PlayerRecord::Refund(refund) => Derived::refund(refund, catalogs, reader).await?,
+        };
+        if derived.member != format!("player#{}", record.player_id()) {
+            derived.alias = Some(record.player_id().to_owned());
+        }
+        Ok(derived)
+    }
+
+    async fn player_events(
         request: &StoredPlayerEvents,
         catalogs: &Catalogs,
         reader: &LedgerReader,
@@ -178,8 +194,43 @@ impl Derived {
             let found = reader.members_by_key(&keys, Instant::now() + READ_LIMIT).await?;
             derived.member = found.into_iter().find_map(|item| item.customer).unwrap_or(derived.member);
         }
-        if derived.member != format!("player#{}", request.player_id) {
-            derived.alias = Some(request.player_id.clone());
+        if let Some(last) = &request.refunds.last
+            && !is_refunded_as_marked(request, reader).await?
+        {
+            let (record, reversal) = (request.name(), last.clone());
+            derived.difference.get_or_insert(Difference::Reversal { record, reversal });
+        }
+        Ok(derived)
+    }
+
+    /// A refund, which is compared with its order.
+    async fn refund(refund: &StoredRefund, catalogs: &Catalogs, reader: &LedgerReader) -> Result<Self, StoreError> {
+        let mut derived = Derived {
+            member: refund.member_id.clone(),
+            alias: None,
+            adds: refund.adds(),
+            totals: refund.totals(),
+            difference: None,
+            unusable: None,
+            is_unversioned: false,
+            is_partial: false,
+        };
+        let Some(order) = refunded_order(refund, reader).await? else {
+            let record = format!("player request {} {}", refund.player_id, refund.order);
+            derived.difference = Some(Difference::Reversal { record, reversal: refund.record_id.clone() });
+            return Ok(derived);
+        };
+        // An order that cannot be derived has a difference of its own.
+        let Ok(Some(evaluation)) = order.evaluation() else { return Ok(derived) };
+        let Ok(catalog) = catalogs.of(evaluation.basis.catalog_version).await? else { return Ok(derived) };
+        let Ok(award) = OrderAward::derive(&evaluation, &catalog) else { return Ok(derived) };
+        let expected = award.taken(&refund.before.refunded, &refund.after);
+        if expected != refund.taken {
+            derived.difference = Some(Difference::Award {
+                record: format!("player request {} {}", refund.player_id, refund.record_id),
+                stored: taken_json(&refund.taken),
+                derived: taken_json(&expected),
+            });
         }
         Ok(derived)
     }
@@ -219,17 +270,60 @@ async fn reversed(id: &str, by: &str, reader: &LedgerReader) -> Result<Option<St
         .await
 }
 
-/// Reads the other record of a reversal, until it is as wanted or the difference has to be believed. One that cannot be
-/// read is not as wanted; the scan of all records reports it.
+/// Reads the other record of a reversal, until it is as wanted or the difference has to be believed.
 async fn other_record<T>(
     id: &str,
     reader: &LedgerReader,
     wanted: impl Fn(ActivityRecord) -> Option<T>,
 ) -> Result<Option<T>, StoreError> {
     let Ok(id) = id.parse() else { return Ok(None) };
+    until_found(async || Ok(reader.activity_record(&id).await?.and_then(&wanted))).await
+}
+
+/// Returns the order of a refund, if it is marked as refunded.
+async fn refunded_order(
+    refund: &StoredRefund,
+    reader: &LedgerReader,
+) -> Result<Option<StoredPlayerEvents>, StoreError> {
+    let Ok(player) = refund.player_id.parse() else { return Ok(None) };
+    until_found(async || {
+        Ok(match reader.player_record(&player, &refund.order).await? {
+            Some(PlayerRecord::Request(order)) if order.refunds.last.is_some() => Some(order),
+            Some(PlayerRecord::Request(_) | PlayerRecord::Refund(_)) | None => None,
+        })
+    })
+    .await
+}
+
+/// Returns true if the refunds of an order, from the one in its mark back to the first, add up to the amount in its mark,
+/// and there are no others.
+async fn is_refunded_as_marked(order: &StoredPlayerEvents, reader: &LedgerReader) -> Result<bool, StoreError> {
+    let Ok(player) = order.player_id.parse() else { return Ok(false) };
+    let linked = until_found(async || {
+        // Read again: the order may have been refunded since.
+        let Some(PlayerRecord::Request(order)) = reader.player_record(&player, &order.record_id).await? else {
+            return Ok(None);
+        };
+        let refunds = reader.refunds_of(&player, &order.record_id).await?;
+        let mut others: BTreeMap<_, _> = refunds.into_iter().map(|refund| (refund.record_id.clone(), refund)).collect();
+        let mut at = order.refunds;
+        while let Some(last) = &at.last {
+            match others.remove(last) {
+                Some(refund) if refund.after == at.refunded => at = refund.before,
+                Some(_) | None => return Ok(None),
+            }
+        }
+        Ok((others.is_empty() && at.refunded == Refunded::nothing()).then_some(()))
+    });
+    Ok(linked.await?.is_some())
+}
+
+/// Reads a record until it is found or the difference has to be believed. One that cannot be read is not found; the scan of
+/// all records reports it.
+async fn until_found<T>(read: impl AsyncFn() -> Result<Option<T>, StoreError>) -> Result<Option<T>, StoreError> {
     for is_last in [false, true] {
-        let found = match reader.activity_record(&id).await {
-            Ok(found) => found.and_then(&wanted),
+        let found = match read().await {
+            Ok(found) => found,
             Err(StoreError::Corrupt { .. }) => None,
             Err(error) => return Err(error),
         };

@@ -22,11 +22,11 @@ pub enum Difference {
         /// The derived award as JSON.
         derived: String,
     },
-    /// An activity and a reversal do not name each other.
+    /// An activity and a reversal, or an order and a refund, do not name each other.
     Reversal {
-        /// The kind and key of the activity.
+        /// The kind and key of the activity or order.
         record: String,
-        /// The id of the reversal.
+        /// The id of the reversal or refund.
         reversal: String,
     },
     /// A balance or counter of a member is not the sum of its records.

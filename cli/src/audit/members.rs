@@ -149,9 +149,9 @@ impl Members<'_> {
         for player in players {
             let mut start = None;
             loop {
-                let page = self.reader.requests_of(&player, start).await?;
-                for request in page.items.into_iter().flatten() {
-                    let derived = Derived::player_events(&request, &self.catalogs, self.reader).await?;
+                let page = self.reader.player_records_of(&player, start).await?;
+                for record in page.items.into_iter().flatten() {
+                    let derived = Derived::player_record(&record, &self.catalogs, self.reader).await?;
                     if derived.member == key {
                         add(&mut sums, derived);
                     }
@@ -205,8 +205,8 @@ fn differences(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
     // Corrections count what they took from a number beside it.
     let counter = |name: &str| Counter::of_name(name.strip_prefix(OUT).unwrap_or(name));
     let is_counted = |name: &&String| {
-        let is_balance = name.strip_prefix(OUT).unwrap_or(name).starts_with(POINTS);
-        is_balance || counter(name).is_some() || COUNTED_OF_PLAYERS.contains(&name.as_str())
+        let number = name.strip_prefix(OUT).unwrap_or(name);
+        number.starts_with(POINTS) || counter(name).is_some() || COUNTED_OF_PLAYERS.contains(&number)
     };
     let names: BTreeSet<_> = member.numbers.keys().filter(is_counted).chain(sums.sums.keys()).collect();
     let difference = |name: &String| {

@@ -26,7 +26,7 @@ impl Handler for GetPlayerBalance {
 }
 
 /// The response body. Points have no value in money, are never pending, and do not expire.
-fn body(version: ApiVersion, points: u64) -> Value {
+fn body(version: ApiVersion, points: i64) -> Value {
     match version {
         ApiVersion::V3 => json!({
             "pointsBalance": points,

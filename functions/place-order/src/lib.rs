@@ -32,7 +32,7 @@ impl Handler for PlaceOrder {
         let mode = mode(call);
         let recorded =
             self.intake.record(mode, call, &catalog, id, &order.events, |points| body(&order, points)).await?;
-        player_intake::reply(mode, recorded, Error::OrderReused)
+        player_intake::reply(mode, recorded, Error::IdReused("The orderId was used with another order"))
     }
 }
 

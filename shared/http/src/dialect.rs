@@ -76,7 +76,9 @@ impl Dialect {
             | Error::AlreadyExists(_)
             | Error::Conflict(_)
             | Error::KeyReused
-            | Error::OrderReused
+            | Error::IdReused(_)
+            | Error::NoSuchOrder
+            | Error::BelowZero
             | Error::Unavailable
             | Error::OutcomeUnknown
             | Error::Internal => reply,
@@ -85,15 +87,17 @@ impl Dialect {
 
     fn status(self, error: &Error) -> StatusCode {
         match (error, self) {
-            (Error::NotFound(_), _) => StatusCode::NOT_FOUND,
+            (Error::NotFound(_) | Error::NoSuchOrder, _) => StatusCode::NOT_FOUND,
             (Error::MethodNotAllowed(_), _) => StatusCode::METHOD_NOT_ALLOWED,
             (Error::Unauthorized(_), _) => StatusCode::UNAUTHORIZED,
             (Error::BodyTooLarge | Error::TooLargeToStore, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Error::UnsupportedMediaType | Error::UnsupportedEncoding, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             (Error::Invalid(faults), Dialect::PlayerEventsV4) => player_events_v4::status(faults),
             (Error::Invalid(_) | Error::UnsupportedGrantType | Error::AlreadyExists(_), _) => StatusCode::BAD_REQUEST,
-            (Error::Conflict(_), _) => StatusCode::CONFLICT,
-            (Error::KeyReused | Error::OrderReused, _) => StatusCode::UNPROCESSABLE_ENTITY,
+            (Error::KeyReused | Error::IdReused(_), _) | (Error::BelowZero, Dialect::PlayerEventsV4) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            (Error::Conflict(_) | Error::BelowZero, _) => StatusCode::CONFLICT,
             (Error::Overloaded, _) => StatusCode::TOO_MANY_REQUESTS,
             (Error::Internal, _) | (Error::Unavailable | Error::OutcomeUnknown, Dialect::ClientEvents) => {
                 StatusCode::INTERNAL_SERVER_ERROR
@@ -130,7 +134,10 @@ fn first_fault(error: &Error) -> String {
 
 fn title(error: &Error) -> &'static str {
     match error {
-        Error::NotFound(message) | Error::AlreadyExists(message) | Error::Conflict(message) => message,
+        Error::NotFound(message)
+        | Error::AlreadyExists(message)
+        | Error::Conflict(message)
+        | Error::IdReused(message) => message,
         Error::MethodNotAllowed(_) => "The method is not allowed here",
         Error::Unauthorized(Denied::NotUtf8) => "The credentials are not valid UTF-8",
         Error::Unauthorized(_) => "The credentials are missing or not valid",
@@ -141,7 +148,8 @@ fn title(error: &Error) -> &'static str {
         Error::Invalid(_) => "The request is not valid",
         Error::UnsupportedGrantType => "grant_type must be client_credentials",
         Error::KeyReused => "The Idempotency-Key was used with another payload",
-        Error::OrderReused => "The orderId was used with another order",
+        Error::NoSuchOrder => "The customer has no order with the id reverseTransactionId",
+        Error::BelowZero => "The balance must not fall below zero",
         Error::Unavailable => "The service is unavailable; the request can be sent again as it is",
         Error::OutcomeUnknown => {
             "The outcome is unknown: the request may have been recorded, and sending it again may record it twice. \

@@ -48,9 +48,15 @@ pub enum Error {
     /// The Idempotency-Key was used with another payload.
     #[error("idempotency key reused")]
     KeyReused,
-    /// The player has another order of this id.
-    #[error("order id reused")]
-    OrderReused,
+    /// The id of an order or a refund was used for another one. Carries the message.
+    #[error("id reused")]
+    IdReused(&'static str),
+    /// The order to refund does not exist.
+    #[error("no such order")]
+    NoSuchOrder,
+    /// A balance would fall below zero, which the catalog refuses.
+    #[error("below zero")]
+    BelowZero,
     /// Temporarily unavailable. A retry is safe: nothing was recorded, or the request is idempotent.
     #[error("unavailable")]
     Unavailable,
@@ -76,15 +82,15 @@ impl Error {
     #[must_use]
     pub fn outcome(&self) -> &'static str {
         match self {
-            Error::NotFound(_) => "not_found",
+            Error::NotFound(_) | Error::NoSuchOrder => "not_found",
             Error::MethodNotAllowed(_) => "method_not_allowed",
             Error::Unauthorized(_) => "unauthorized",
             Error::BodyTooLarge | Error::TooLargeToStore => "too_large",
             Error::UnsupportedMediaType | Error::UnsupportedEncoding => "unsupported_media_type",
             Error::Invalid(_) | Error::UnsupportedGrantType => "invalid",
             Error::AlreadyExists(_) => "duplicate",
-            Error::Conflict(_) => "conflict",
-            Error::KeyReused | Error::OrderReused => "key_reused",
+            Error::Conflict(_) | Error::BelowZero => "conflict",
+            Error::KeyReused | Error::IdReused(_) => "key_reused",
             Error::Unavailable => "unavailable",
             Error::OutcomeUnknown => "outcome_unknown",
             Error::Overloaded => "overloaded",

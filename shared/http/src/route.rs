@@ -165,6 +165,13 @@ pub static PLACE_ORDER: Route = Route {
     ],
 };
 
+/// `POST /api/v4.0/integrations/transactions/refund`
+pub static REFUND_ORDER: Route = Route {
+    function: "refund-order",
+    method: Method::POST,
+    paths: &[PlayerEventsV4.at("/api/v4.0/integrations/transactions/refund")],
+};
+
 /// `GET /integrations/player/{playerUniqueId}`
 pub static GET_PLAYER: Route = Route {
     function: "get-player",
@@ -187,7 +194,7 @@ pub static GET_PLAYER_BALANCE: Route = Route {
 };
 
 /// All routes. The first route of a path also handles the methods that no route of the path supports.
-pub static ROUTES: [&Route; 17] = [
+pub static ROUTES: [&Route; 18] = [
     &START_SESSION,
     &SEND_CLIENT_EVENT,
     &ISSUE_TOKEN,
@@ -203,6 +210,7 @@ pub static ROUTES: [&Route; 17] = [
     &PREVIEW_REWARDS,
     &SAVE_PLAYER,
     &PLACE_ORDER,
+    &REFUND_ORDER,
     &GET_PLAYER,
     &GET_PLAYER_BALANCE,
 ];

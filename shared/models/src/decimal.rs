@@ -2,10 +2,12 @@
 
 use std::{borrow::Cow, cmp::Ordering, fmt};
 
+use num_bigint::BigUint;
+
 /// A decimal number `±digits × 10^exponent`, normalised: equal numbers are equal values.
 ///
-/// It has any size that JSON text can express, which no fixed-width decimal type has. Its only arithmetic is exact sums
-/// and differences of numbers of ordinary size.
+/// It has any size that JSON text can express, which no fixed-width decimal type has. Its only arithmetic is exact: sums
+/// and differences of numbers of ordinary size, and shares.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Decimal<'a> {
     negative: bool,
@@ -129,6 +131,36 @@ impl<'a> Decimal<'a> {
     #[must_use]
     pub fn is_negative(&self) -> bool {
         self.negative
+    }
+
+    /// Returns the share of `points` that `part` is of `whole`, rounded down: ⌊points × part ÷ whole⌋, and all points if
+    /// the part is not less than the whole. No part has no share, even of nothing. The numbers are not negative.
+    #[must_use]
+    pub fn share_of(points: u64, part: &Decimal<'_>, whole: &Decimal<'_>) -> u64 {
+        /// The number of digits of the greatest `u64`.
+        const MAX_DIGITS: i64 = 20;
+        if part.digits.is_empty() {
+            return 0;
+        }
+        if part >= whole {
+            return points;
+        }
+        // Such a part has less than one point. This also bounds the powers of ten below.
+        if whole.magnitude().saturating_sub(part.magnitude()) > MAX_DIGITS {
+            return 0;
+        }
+        let exponent = part.exponent.min(whole.exponent);
+        let share = part.integer(exponent) * points / whole.integer(exponent);
+        // Less than `points`, because the part is less than the whole.
+        share.try_into().unwrap_or(points)
+    }
+
+    /// Returns the magnitude as a multiple of a power of ten, which is at most its exponent.
+    fn integer(&self, exponent: i64) -> BigUint {
+        let zeros = usize::try_from(self.exponent.saturating_sub(exponent)).unwrap_or(0);
+        let digits = format!("{}{}", self.digits, "0".repeat(zeros));
+        // The digits of a number that is not 0 are decimal digits.
+        digits.parse().unwrap_or_default()
     }
 
     /// Returns the number as a multiple of a power of ten, which is at most its exponent.
@@ -255,6 +287,35 @@ mod tests {
     }
 
     #[test]
+    fn a_share_is_rounded_down_and_never_more_than_all() {
+        for (points, part, whole, share) in [
+            (70, "0", "100", 0),
+            (70, "50", "100", 35),
+            (70, "33.33", "100", 23),
+            (70, "99.99", "100", 69),
+            (70, "100.00", "1e2", 70),
+            (70, "250", "100", 70),
+            (0, "50", "100", 0),
+            (70, "0", "0", 0),
+            (70, "0.01", "0", 70),
+            (1, "1e-300", "1e300", 0),
+            (u64::MAX, "1", "3", u64::MAX / 3),
+            (u64::MAX, "1", "18446744073709551615", 1),
+            (u64::MAX, "1", "18446744073709551616", 0),
+            (3, "1e300", "3e300", 1),
+            // The exponent of either saturates.
+            (9, "1e-99999999999999999999", "1", 0),
+            (9, "1e-99999999999999999999", "2e-99999999999999999999", 4),
+        ] {
+            let number = |text| Decimal::parse(text).expect("a number");
+            assert_eq!(Decimal::share_of(points, &number(part), &number(whole)), share, "{points} × {part} ÷ {whole}");
+        }
+        let long = format!("0.{}", "7".repeat(100_000));
+        let number = |text| Decimal::parse(text).expect("a number");
+        assert_eq!(Decimal::share_of(1000, &number("0.7"), &number(&long)), 900);
+    }
+
+    #[test]
     fn equal_numbers_have_one_spelling() {
         for (texts, canonical) in [
             (&["0", "-0", "0.0", "0e5", "0e-999999999999999999999"][..], "0"),
@@ -299,6 +360,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_share_is_that_of_integers(points in 0u64..1 << 40, part in 0u64..1 << 40, whole in 1u64..1 << 40, e in -30i32..30) {
+            let number = |n: u64| format!("{n}e{e}");
+            let (part_text, whole_text) = (number(part), number(whole));
+            let expected = u64::try_from(u128::from(points) * u128::from(part) / u128::from(whole)).unwrap_or(u64::MAX);
+            let share = Decimal::share_of(points, &decimal(&part_text), &decimal(&whole_text));
+            prop_assert_eq!(share, expected.min(points));
+        }
+
         #[test]
         fn integers_compare_by_value(a in any::<i64>(), b in any::<i64>()) {
             let (x, y) = (a.to_string(), b.to_string());

@@ -105,6 +105,10 @@ text_id! {
     OrderId: opaque
 }
 text_id! {
+    /// A refund, as a shop names it. Opaque: never changed.
+    RefundId: opaque
+}
+text_id! {
     /// An account that a session names. Opaque: never changed.
     AccountId: opaque
 }

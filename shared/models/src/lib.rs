@@ -32,6 +32,7 @@ pub mod member;
 pub mod order;
 pub mod player;
 pub mod player_events;
+pub mod refund;
 pub mod session;
 pub mod settings;
 pub mod timestamp;

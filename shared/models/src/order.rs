@@ -16,6 +16,9 @@ use crate::{
 /// The name of the event that an order is.
 pub const ORDER_EVENT: &str = "place_order";
 
+/// The member of an order with the amount that was paid.
+pub const ORDER_PAID: &str = "totalPaid";
+
 /// A valid order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -44,7 +47,7 @@ impl Order {
         let player = Player::parse(&order, version, merging);
         let id = order.required("orderId", ids::parse_member);
         let date = order.required("orderDate", |at| Timestamp::parse(at, now));
-        let paid = order.required("totalPaid", amount);
+        let paid = order.required(ORDER_PAID, amount);
         let price = match version {
             ApiVersion::V3 => order.required("totalPrice", amount).map(Some),
             // The vendor's reference for version 4 has it optional.
@@ -56,7 +59,7 @@ impl Order {
         for (name, value) in &mut metadata {
             let parsed = match name.as_str() {
                 "orderDate" => Some(Scalar::String(date.to_string())),
-                "totalPaid" => Some(Scalar::Number(paid.clone())),
+                ORDER_PAID => Some(Scalar::Number(paid.clone())),
                 "totalPrice" => price.clone().map(Scalar::Number),
                 _ => None,
             };
@@ -79,7 +82,7 @@ fn metadata(order: &Members<'_, '_>) -> Result<data::OpenData, Noted> {
 }
 
 /// Parses an amount of money: a number that is not negative, or a string that is one.
-fn amount(at: At<'_, '_>) -> Result<Decimal<'static>, Noted> {
+pub(crate) fn amount(at: At<'_, '_>) -> Result<Decimal<'static>, Noted> {
     let number = match at.value {
         Value::Number(number) => Some(number.clone()),
         Value::String(text) => number_in(text),

@@ -13,18 +13,25 @@ use crate::{Failure, metrics};
 /// The correction was refused.
 pub fn reply(mode: Mode, corrected: Corrected, id: &ActivityId, message: &str) -> Result<Reply, Failure> {
     let reply = Reply::ok(&json!({"transactionId": &**id, "message": message}));
-    let reply = match corrected {
-        Corrected::New => reply,
-        Corrected::Replay => reply.replayed(),
+    let is_new = match corrected {
+        Corrected::New => true,
+        Corrected::Replay => false,
         Corrected::ReferenceReused => {
             return Err(Error::Conflict("ExternalReferenceID was used for another correction").into());
         }
-        Corrected::BelowZero => return Err(Error::Conflict("The balance must not fall below zero").into()),
+        Corrected::BelowZero => return Err(Error::BelowZero.into()),
     };
-    match (mode, corrected) {
-        (Mode::Preview, _) => return Ok(reply.of_dry_run()),
-        (Mode::Write, Corrected::New) => metrics::corrected(),
-        (Mode::Write, _) => metrics::duplicate(1),
+    Ok(recorded(mode, is_new, reply))
+}
+
+/// Counts a correction, and marks the response of one that was recorded before or of a dry run.
+#[must_use]
+pub fn recorded(mode: Mode, is_new: bool, reply: Reply) -> Reply {
+    let reply = if is_new { reply } else { reply.replayed() };
+    match (mode, is_new) {
+        (Mode::Preview, _) => return reply.of_dry_run(),
+        (Mode::Write, true) => metrics::corrected(),
+        (Mode::Write, false) => metrics::duplicate(1),
     }
-    Ok(reply)
+    reply
 }

@@ -27,10 +27,10 @@ pub(crate) fn failed(error: &Error) {
     let name = match error {
         Error::Unauthorized(_) => "Unauthorised",
         Error::AlreadyExists(_) => "Duplicate",
-        Error::Conflict(_) | Error::KeyReused | Error::OrderReused => "Conflict",
+        Error::Conflict(_) | Error::BelowZero | Error::KeyReused | Error::IdReused(_) => "Conflict",
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "Failed",
         // 404 is a normal response to a read. Overload occurs only in `punchcard serve`: Lambda throttles.
-        Error::NotFound(_) | Error::Overloaded => return,
+        Error::NotFound(_) | Error::NoSuchOrder | Error::Overloaded => return,
         Error::MethodNotAllowed(_)
         | Error::BodyTooLarge
         | Error::TooLargeToStore

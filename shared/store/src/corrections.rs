@@ -26,8 +26,10 @@ use crate::{
 const DERIVE: &str = "derive a reversal";
 /// The prefix of the counters of amounts that corrections took away.
 pub const OUT: &str = "out#";
-/// The attribute of corrections with their kind. Activities have none.
+/// The attribute of corrections with their kind. Activities and requests with events have none.
 pub(crate) const KIND: &str = "kind";
+/// The attribute with what a correction took away.
+pub(crate) const TAKEN: &str = "taken";
 const REVERSAL: &str = "reversal";
 const ADJUSTMENT: &str = "adjustment";
 
@@ -77,16 +79,7 @@ impl StoredCorrection {
     pub(crate) fn read(item: &Item) -> Option<Self> {
         let text = |name: &str| item.text(name).map(str::to_owned);
         let content = match item.text(KIND)? {
-            REVERSAL => {
-                let taken = item.get("taken")?.as_m().ok()?.iter();
-                let amount = |(name, value): (&String, &AttributeValue)| {
-                    Some((name.clone(), value.as_n().ok()?.parse::<u64>().ok()?))
-                };
-                CorrectionContent::Reversal {
-                    original: text("original")?,
-                    taken: taken.map(amount).collect::<Option<_>>()?,
-                }
-            }
+            REVERSAL => CorrectionContent::Reversal { original: text("original")?, taken: read_taken(item)? },
             ADJUSTMENT => CorrectionContent::Adjustment {
                 unit: text("businessUnit")?,
                 points_type: text("pointsType")?,
@@ -146,8 +139,19 @@ pub(crate) fn is_total(name: &str) -> bool {
     Counter::of_name(name) == Some(Counter::TotalUses)
 }
 
+/// Reads what a correction took away.
+pub(crate) fn read_taken(item: &Item) -> Option<BTreeMap<String, u64>> {
+    let amount =
+        |(name, value): (&String, &AttributeValue)| Some((name.clone(), value.as_n().ok()?.parse::<u64>().ok()?));
+    item.get(TAKEN)?.as_m().ok()?.iter().map(amount).collect()
+}
+
+pub(crate) fn taken_attribute(taken: &BTreeMap<String, u64>) -> AttributeValue {
+    AttributeValue::M(taken.iter().map(|(name, amount)| (name.clone(), n(amount))).collect())
+}
+
 /// The counters of what was taken away, for some of the numbers.
-fn counted(taken: &BTreeMap<String, u64>, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, u64)> {
+pub(crate) fn counted(taken: &BTreeMap<String, u64>, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, u64)> {
     let wanted = taken.iter().filter(|(name, _)| is_wanted(name));
     wanted.map(|(name, amount)| (format!("{OUT}{name}"), *amount)).collect()
 }
@@ -176,9 +180,8 @@ pub fn taken_json(taken: &BTreeMap<String, u64>) -> String {
 }
 
 pub(crate) fn reversal(new: &NewReversal<'_>, member: &str, taken: &BTreeMap<String, u64>) -> Item {
-    let taken = taken.iter().map(|(name, amount)| (name.clone(), n(amount))).collect();
     let mut item = common(new.id, new.correlation_id, member, REVERSAL, new.now);
-    item.extend([("original".into(), s(new.original)), ("taken".into(), AttributeValue::M(taken))]);
+    item.extend([("original".into(), s(new.original)), (TAKEN.into(), taken_attribute(taken))]);
     let optional = [("reference", new.reference), ("channel", new.channel)];
     item.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), s(value?)))));
     item

@@ -17,8 +17,8 @@ use crate::{
     error::StoreError,
     item::{Attributes as _, Item, s},
     ledger::{CUSTOMER, USED},
-    player_events::StoredPlayerEvents,
     read_items::{MAX_READ_ITEMS, read_items},
+    refunds::{PlayerRecord, REFUND_PREFIX, StoredRefund},
 };
 
 const READ: &str = "read all records";
@@ -103,13 +103,13 @@ impl LedgerReader {
             .await
     }
 
-    /// Reads a page of all player requests, in no order.
+    /// Reads a page of all player requests and refunds, in no order.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn player_events(&self, start: Option<Start>) -> Result<Page<StoredPlayerEvents>, StoreError> {
+    pub async fn player_events(&self, start: Option<Start>) -> Result<Page<PlayerRecord>, StoreError> {
         let key = |item: &Item| Some(format!("{} {}", item.text("playerId")?, item.text("recordId")?));
-        self.scan(&self.player_events, start, StoredPlayerEvents::read, key).await
+        self.scan(&self.player_events, start, PlayerRecord::read, key).await
     }
 
     /// Reads a page of all members, in no order.
@@ -167,19 +167,15 @@ impl LedgerReader {
         found.map(|item| ActivityRecord::read(&item).ok_or(StoreError::corrupt(READ, "a stored activity"))).transpose()
     }
 
-    /// Returns one of a player's requests.
+    /// Returns one of a player's requests or refunds.
     ///
     /// # Errors
-    /// The store call failed, or the request cannot be read.
-    pub async fn player_request(
-        &self,
-        player: &PlayerId,
-        record_id: &str,
-    ) -> Result<Option<StoredPlayerEvents>, StoreError> {
+    /// The store call failed, or the record cannot be read.
+    pub async fn player_record(&self, player: &PlayerId, record_id: &str) -> Result<Option<PlayerRecord>, StoreError> {
         let get = self.client.get_item().table_name(&self.player_events).consistent_read(true);
         let get = get.key("playerId", s(player)).key("recordId", s(record_id));
         let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
-        let read = |item| StoredPlayerEvents::read(&item).ok_or(StoreError::corrupt(READ, "stored player events"));
+        let read = |item| PlayerRecord::read(&item).ok_or(StoreError::corrupt(READ, "stored player events"));
         found.map(read).transpose()
     }
 
@@ -196,15 +192,15 @@ impl LedgerReader {
         self.pages.items(member, after, PAGE, deadline).await
     }
 
-    /// Reads a page of a player's requests, ordered by record id.
+    /// Reads a page of a player's requests and refunds, ordered by record id.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn requests_of(
+    pub async fn player_records_of(
         &self,
         player: &PlayerId,
         start: Option<Start>,
-    ) -> Result<Page<StoredPlayerEvents>, StoreError> {
+    ) -> Result<Page<PlayerRecord>, StoreError> {
         let query = self
             .client
             .query()
@@ -216,8 +212,33 @@ impl LedgerReader {
         let page = query.send().await.map_err(|error| StoreError::read(READ, &error))?;
         let key = |item: &Item| item.text("recordId").unwrap_or_default().to_owned();
         let items = page.items.unwrap_or_default();
-        let items = items.iter().map(|item| StoredPlayerEvents::read(item).ok_or_else(|| key(item)));
+        let items = items.iter().map(|item| PlayerRecord::read(item).ok_or_else(|| key(item)));
         Ok(Page { items: items.collect(), next: page.last_evaluated_key.map(Start) })
+    }
+
+    /// Returns the refunds of one of a player's orders.
+    ///
+    /// # Errors
+    /// The store call failed, or a refund cannot be read.
+    pub async fn refunds_of(&self, player: &PlayerId, order: &str) -> Result<Vec<StoredRefund>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.player_events)
+            .key_condition_expression("playerId = :player AND begins_with(recordId, :refund)")
+            .expression_attribute_values(":player", s(player))
+            .expression_attribute_values(":refund", s(REFUND_PREFIX))
+            .consistent_read(true);
+        let mut items = query.into_paginator().items().send();
+        let mut refunds = Vec::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| StoreError::read(READ, &error))?;
+            let refund = StoredRefund::read(&item).ok_or(StoreError::corrupt(READ, "a stored refund"))?;
+            if refund.order == order {
+                refunds.push(refund);
+            }
+        }
+        Ok(refunds)
     }
 
     /// Returns the players that are aliases of a customer. Reads the whole table.

@@ -46,6 +46,8 @@ mod operator;
 mod player_events;
 mod players;
 mod read_items;
+mod refund_writer;
+mod refunds;
 mod retry;
 mod sdk_metrics;
 mod sessions;
@@ -76,6 +78,8 @@ pub use player_events::{
     Evaluated, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RequestId, StoredPlayerEvents,
 };
 pub use players::{PlayerReader, PlayerTotals, PlayerWriter};
+pub use refund_writer::{NewRefund, RefundRecorded, RefundWriter};
+pub use refunds::{OrderAward, OrderRefunds, PlayerRecord, StoredRefund};
 pub use sessions::{Opened, SessionReader, SessionWriter};
 pub use signing_keys::SigningKeyReader;
 pub use tables::{IndexDefinition, TableDefinition, TableKey, Tables};

@@ -16,7 +16,7 @@ use crate::{
     client_events::stored_event,
     error::StoreError,
     item::{Attributes as _, Item, s},
-    player_events::StoredPlayerEvents,
+    refunds::PlayerRecord,
 };
 
 const READ: &str = "read the newest records";
@@ -101,7 +101,7 @@ impl NewestReader {
         NewestReader { client: store.reads.clone(), player_events, client_events }
     }
 
-    /// Returns up to `limit` requests of a player, those before a position or the newest.
+    /// Returns up to `limit` requests and refunds of a player, those before a position or the newest.
     ///
     /// # Errors
     /// The store call failed, or a record cannot be read.
@@ -110,11 +110,11 @@ impl NewestReader {
         player: &PlayerId,
         before: Option<&RecordPosition>,
         limit: usize,
-    ) -> Result<Newest<StoredPlayerEvents>, StoreError> {
+    ) -> Result<Newest<PlayerRecord>, StoreError> {
         let read = |item: &Item| {
-            let record = StoredPlayerEvents::read(item)?;
-            let received_at = Timestamp::from_text(&record.received_at)?;
-            Some((RecordPosition { received_at, id: record.record_id.clone() }, record))
+            let record = PlayerRecord::read(item)?;
+            let received_at = Timestamp::from_text(record.received_at())?;
+            Some((RecordPosition { received_at, id: record.record_id().to_owned() }, record))
         };
         self.newest(&self.player_events, ("playerId", player), before, limit, read).await
     }

@@ -21,6 +21,7 @@ use crate::{
     item::{Attributes as _, Item, b, s},
     ledger::{CUSTOMER, Entry, Ledger, Mode, Record, Written},
     players::{EVENTS, POINTS, PlayerResolver, player_key},
+    refunds::OrderRefunds,
     retry::Retries,
 };
 
@@ -117,7 +118,7 @@ impl PlayerEventWriter {
         // All attempts use the same id, so that a repeated attempt is not recorded twice.
         let record_id = match new.id {
             RequestId::Key(key) => format!("key#{}", &**key),
-            RequestId::Order(order) => format!("order#{order}"),
+            RequestId::Order(order) => order_record_id(order),
             RequestId::None => format!("uuid#{}", Uuid::now_v7()),
         };
         let write_id = Uuid::new_v4();
@@ -160,6 +161,11 @@ impl PlayerEventWriter {
     }
 }
 
+/// Returns the record id of an order among its player's.
+pub(crate) fn order_record_id(order: &OrderId) -> String {
+    format!("order#{order}")
+}
+
 /// A stored request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPlayerEvents {
@@ -179,6 +185,8 @@ pub struct StoredPlayerEvents {
     pub received_at: String,
     /// The catalog version and counters that determined the award. `None` for requests recorded by version 0.1.0.
     pub basis: Option<Basis>,
+    /// The refunds, if the request is an order.
+    pub refunds: OrderRefunds,
 }
 
 impl StoredPlayerEvents {
@@ -247,6 +255,7 @@ impl StoredPlayerEvents {
             unused: item.contains_key("unused"),
             received_at: text("receivedAt")?,
             basis: Basis::read(item).ok()?,
+            refunds: OrderRefunds::read(item)?,
         })
     }
 }

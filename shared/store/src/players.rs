@@ -158,8 +158,8 @@ impl PlayerWriter {
 pub struct PlayerTotals {
     /// The time of the player's first request, in RFC 3339.
     pub created_at: String,
-    /// The customer's points.
-    pub points: u64,
+    /// The customer's points. Below zero if more was taken back than the customer had.
+    pub points: i64,
     /// The customer's number of events.
     pub events: u64,
 }
@@ -190,8 +190,8 @@ impl PlayerReader {
             Some(customer) => self.member(customer).await?.ok_or_else(corrupt)?,
             None => player,
         };
-        let total = |name: &str| customer.number(name).unwrap_or(0);
-        Ok(Some(PlayerTotals { created_at, points: total(POINTS), events: total(EVENTS) }))
+        let (points, events) = (customer.number(POINTS).unwrap_or(0), customer.number(EVENTS).unwrap_or(0));
+        Ok(Some(PlayerTotals { created_at, points, events }))
     }
 
     async fn member(&self, key: &str) -> Result<Option<Item>, StoreError> {

@@ -148,6 +148,39 @@ pub(super) fn bad_api_keys(token: &str) -> Vec<Attempt> {
     keys.into_iter().chain(others).chain(misplaced("demo-api-key")).collect()
 }
 
+/// Secret keys that do not belong to the API key beside them.
+pub(super) fn bad_secret_keys(token: &str) -> Vec<Attempt> {
+    let digest = SecretDigest::of("demo-secret-key").to_string();
+    let secrets = [
+        "",
+        "x",
+        "Demo-Secret-Key",
+        "demo-secret-ke",
+        "demo-secret-keyx",
+        "demo-secret-key,demo-secret-key",
+        "\"demo-secret-key\"",
+        "é",
+        "demo-api-key",
+        "demo-secret",
+        // Of other API keys.
+        "gone-secret-key",
+        "other-secret-key",
+        &digest,
+        token,
+    ];
+    let secrets = secrets.map(|secret| {
+        Attempt::new(format!("the secret key {secret:?}")).header("apikey", "demo-api-key").header("secretkey", secret)
+    });
+    let secret = |attempt: Attempt| attempt.header("secretkey", "demo-secret-key");
+    let keys = bad_api_keys(token).into_iter().map(secret);
+    let of_others = [("other-api-key", "demo-secret-key"), ("gone-api-key", "gone-secret-key")];
+    let of_others = of_others.map(|(key, secret)| {
+        Attempt::new(format!("the key {key} and {secret}")).header("apikey", key).header("secretkey", secret)
+    });
+    let alone = Attempt::new("no secret key").header("apikey", "demo-api-key");
+    secrets.into_iter().chain(keys).chain(of_others).chain([alone]).collect()
+}
+
 /// Ids and secrets that belong to no client, or to one without the scope of this API.
 pub(super) fn bad_pairs(only_other: &'static str) -> Vec<(&'static str, String)> {
     let of_demo =

@@ -18,7 +18,7 @@ use punchcard_store::Admin;
 use reqwest::{Method, header::HeaderMap};
 use serde_json::json;
 
-use credentials::{bad_api_keys, bad_credentials, bad_headers, bad_oauth, basic, spelled};
+use credentials::{bad_api_keys, bad_credentials, bad_headers, bad_oauth, bad_secret_keys, basic, spelled};
 use request::{Attempt, Guard, Request, Route, Target, routes};
 use tokens::other;
 
@@ -57,7 +57,11 @@ impl World {
             let id = id.parse::<ClientId>().expect("an id");
             admin.add_client(&id, SecretDigest::of("demo-secret"), scopes, now).await.expect("a client");
         }
-        admin.add_api_key("gone-shop", SecretDigest::of("gone-api-key"), now).await.expect("an API key");
+        for name in ["gone", "other"] {
+            let digest = |kind: &str| SecretDigest::of(&format!("{name}-{kind}-key"));
+            let added = admin.add_api_key(&format!("{name}-shop"), digest("api"), digest("secret"), now).await;
+            added.expect("an API key");
+        }
         app.revoke("gone").await;
         app.revoke("gone-shop").await;
         let public_key = admin.snapshot().await.expect("a catalog").access.public_keys[&key.id];
@@ -118,6 +122,11 @@ impl World {
             Guard::ApiKey => ["demo-api-key", " demo-api-key", "demo-api-key \t"]
                 .map(|key| Attempt::new(format!("{key:?}")).header("apikey", key))
                 .into(),
+            Guard::SecretKey => ["demo-secret-key", " demo-secret-key", "demo-secret-key \t"]
+                .map(|secret| {
+                    Attempt::new(format!("{secret:?}")).header("apikey", "demo-api-key").header("secretkey", secret)
+                })
+                .into(),
         }
     }
 
@@ -136,6 +145,7 @@ impl World {
                 bad_headers(&good).into_iter().chain(tokens).collect()
             }
             Guard::ApiKey => bad_api_keys(&self.token(Scope::Activities).await),
+            Guard::SecretKey => bad_secret_keys(&self.token(Scope::Activities).await),
         }
     }
 }
@@ -154,7 +164,7 @@ fn assert_challenged(answer: &Answer, route: &Route, attempt: &Attempt, case: &s
         Guard::Token(_) if !attempt.has_authorization() => "Bearer realm=\"punchcard\"",
         Guard::Credentials | Guard::Token(_) => "Bearer realm=\"punchcard\", error=\"invalid_token\"",
         Guard::OAuth => "Basic realm=\"punchcard\"",
-        Guard::ApiKey => "APIKey realm=\"punchcard\"",
+        Guard::ApiKey | Guard::SecretKey => "APIKey realm=\"punchcard\"",
     };
     assert_eq!(answer.header("www-authenticate"), Some(challenge), "{case}");
     let body = answer.json();

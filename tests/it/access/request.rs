@@ -18,6 +18,8 @@ pub(super) enum Guard {
     Token(Scope),
     /// An API key.
     ApiKey,
+    /// An API key and its secret key.
+    SecretKey,
 }
 
 /// A path that a function answers.
@@ -57,6 +59,7 @@ impl Route {
     pub(super) fn guard(&self) -> Guard {
         match (self.endpoint.function, self.dialect) {
             ("start-session", _) => Guard::Credentials,
+            ("refund-order", _) => Guard::SecretKey,
             (_, Dialect::OAuth) => Guard::OAuth,
             (_, Dialect::ClientEvents) => Guard::Token(Scope::ClientEvents),
             (_, Dialect::Activities) => Guard::Token(Scope::Activities),
@@ -98,6 +101,13 @@ impl Route {
             "preview-rewards" => (json!({player: id("player-1"), "events": {}}), either(200, 404)),
             "save-player" => (json!({player: id("player-1")}), 200),
             "place-order" => (order(player, &id("player-1")), 200),
+            "refund-order" => (
+                json!({
+                    "customerId": "player-1", "refundTransactionId": id("R-1"), "reverseTransactionId": id("O-1"),
+                    "transactionTime": "2024-10-13T17:11:00Z",
+                }),
+                either(200, 404),
+            ),
             function => panic!("nothing is known of {function}"),
         };
         let customer = match self.guard() {

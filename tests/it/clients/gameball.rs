@@ -1185,10 +1185,15 @@ pub const CALLS: &[ClientCall] = &[
         method: Method::POST,
         path: "/api/v4.0/integrations/transactions/refund",
         headers: SALESFORCE,
-        body: r#"{"customerId":"00001001","refundTransactionId":"00000101-R1","reverseTransactionId":"00000101","transactionTime":"2024-01-02T12:00:00.000Z","merchant":{"uniqueId":"RefArch","name":"RefArch"},"email":"john@example.com","refundAmount":90.5}"#,
-        status: 404,
-        response: NOT_FOUND,
-        effect: Effect::None,
+        body: r#"{"customerId":"known-buyer","refundTransactionId":"known-order-R1","reverseTransactionId":"known-order","transactionTime":"2024-01-02T12:00:00.000Z","merchant":{"uniqueId":"RefArch","name":"RefArch"},"email":"john@example.com","refundAmount":90.5}"#,
+        status: 200,
+        response: Response::Members(&[
+            ("gameballTransactionId", None),
+            ("refundTransactionId", Some(r#""known-order-R1""#)),
+            ("refundAmount", Some("90.5")),
+            ("refundEquivalentPoints", Some("50")),
+        ]),
+        effect: Effect::Player { id: "known-buyer", points: 0, events: 1 },
     },
     // The same: scripts/refund/refundDelivery.js.
     ClientCall {

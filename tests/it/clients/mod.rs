@@ -64,6 +64,9 @@ enum Effect {
 /// A player that has a review, which the demo pays 5 points for.
 const KNOWN_PLAYER: &str = "known-player";
 
+/// An order of another player, which the demo pays 50 points for.
+const KNOWN_ORDER: &str = r#"{"customerId":"known-buyer","orderId":"known-order","orderDate":"2024-01-01T12:00:00Z","totalPaid":90.5,"total_amount":120}"#;
+
 impl ClientCall {
     fn name(&self) -> String {
         format!("{}, {}", self.client, self.call)
@@ -73,6 +76,8 @@ impl ClientCall {
         let name = &self.name();
         let app = App::start().await;
         app.did(KNOWN_PLAYER, "review").await;
+        let order = app.send(Method::POST, "/api/v4.0/integrations/orders", &[API_KEY, JSON], KNOWN_ORDER).await;
+        assert_eq!(order.status, 200, "{}", order.body);
         let session = app.session_token("customer-1").await;
         let headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (*name, value.replace("{session}", &session))).collect();

@@ -130,6 +130,16 @@ const STORIES: &[&[(&str, &str, u16)]] = &[
         ("place-order-v4", "OtherOrder", 422),
         ("place-order-v4", "NegativeTotal", 422),
     ],
+    &[
+        ("place-order-v4", "Order", 200),
+        ("refund-order", "UnknownOrder", 404),
+        ("refund-order", "Part", 200),
+        ("refund-order", "Part", 200),
+        ("refund-order", "OtherAmount", 422),
+        ("refund-order", "Rest", 200),
+        ("refund-order", "NoOrder", 400),
+        ("refund-order", "NothingRefunded", 422),
+    ],
     &[("track-event-v1", "Keyed", 200), ("track-event-v1", "OtherPayload", 422)],
     &[("track-event-v1-android", "Keyed", 200), ("track-event-v1-android", "OtherPayload", 422)],
     &[("track-event-v3", "Keyed", 200), ("track-event-v3", "OtherPayload", 422)],
@@ -224,7 +234,13 @@ async fn credentials(operation: &Operation, app: &App) -> Vec<(String, String)> 
     match scheme {
         Some("sessionToken") => header("authorization", app.session("customer-1").await.bearer),
         Some("clientCredentials") => header("authorization", format!("Bearer {}", activities_token(app).await)),
-        Some("apiKey") => header("apikey", "demo-api-key".to_owned()),
+        Some("apiKey") => {
+            let mut headers = header("apikey", "demo-api-key".to_owned());
+            if operation.described["security"][0].get("secretKey").is_some() {
+                headers.extend(header("secretkey", "demo-secret-key".to_owned()));
+            }
+            headers
+        }
         // In the body.
         Some("basic") | None => Vec::new(),
         Some(scheme) => panic!("{scheme} is new"),

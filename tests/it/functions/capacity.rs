@@ -110,6 +110,26 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
     });
     let request = metered.app.post("/integrations/order", &key, &order);
     assert_eq!(metered.units("an order", 200, request).await, (4.0, 0.0));
+    // The demo pays nothing for it.
+    let refund = json!({
+        "customerId": "player123", "refundTransactionId": "R-1", "reverseTransactionId": "O-1",
+        "transactionTime": "2024-10-02T07:00:00Z", "refundAmount": 45,
+    });
+    let with_secret = [key[0], ("secretkey", "demo-secret-key")];
+    let refund_path = "/api/v4.0/integrations/transactions/refund";
+    // The first refund also reads the catalog of the order's version.
+    let request = metered.app.post(refund_path, &with_secret, &refund);
+    assert_eq!(metered.units("a refund that takes nothing back", 200, request).await, (4.0, 2.0));
+    let paid = json!({
+        "playerUniqueId": "player123", "orderId": "O-2", "orderDate": "2024-10-01T07:00:00Z", "totalPaid": 90,
+        "totalPrice": 100, "total_amount": 120,
+    });
+    metered.units("an order that earns", 200, metered.app.post("/integrations/order", &key, &paid)).await;
+    let mut refund = refund;
+    refund["refundTransactionId"] = json!("R-2");
+    refund["reverseTransactionId"] = json!("O-2");
+    let request = metered.app.post(refund_path, &with_secret, &refund);
+    assert_eq!(metered.units("a refund", 200, request).await, (6.0, 1.0));
     let player = json!({"playerUniqueId": "new"});
     let request = metered.app.post("/integrations/player", &key, &player);
     assert_eq!(metered.units("a new player", 200, request).await, (1.0, 0.0));

@@ -30,6 +30,7 @@ async fn a_function_writes_what_it_counted_in_cloudwatchs_embedded_format() {
             "place-order",
             &[("Accepted", 2), ("Duplicate", 1), ("Points", 40), ("Conflict", 1), ("Invalid", 1), ("Unauthorised", 1)],
         ),
+        ("refund-order", &[("Corrected", 1), ("Duplicate", 1), ("Conflict", 1), ("Invalid", 1), ("Unauthorised", 1)]),
     ] {
         let mut function = Function::start(name, &app).await;
         for case in &events()[name] {

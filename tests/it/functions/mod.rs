@@ -23,7 +23,7 @@ use crate::support::{
 };
 
 /// The cases of each function, in the order in which they have to be sent, and what each is answered.
-const CASES: [(&str, &[(&str, u16)]); 17] = [
+const CASES: [(&str, &[(&str, u16)]); 18] = [
     ("start-session", &[("happy", 200), ("invalid", 400), ("unauthorised", 401)]),
     (
         "send-client-event",
@@ -93,6 +93,18 @@ const CASES: [(&str, &[(&str, u16)]); 17] = [
             ("unauthorised", 401),
         ],
     ),
+    (
+        "refund-order",
+        &[
+            ("dry-run", 200),
+            ("happy", 200),
+            ("duplicate", 200),
+            ("conflict", 422),
+            ("invalid", 400),
+            ("not-found", 404),
+            ("unauthorised", 401),
+        ],
+    ),
     ("get-player", &[("happy", 200), ("invalid", 404), ("unauthorised", 401)]),
     ("get-player-balance", &[("happy", 200), ("version-4", 200), ("invalid", 404), ("unauthorised", 401)]),
 ];
@@ -128,6 +140,17 @@ async fn prepare(app: &App) {
     record_activity(app).await;
     let review = json!({"playerUniqueId": "player123", "events": {"review": {}}});
     let answer = app.post("/integrations/event", &[("apikey", "demo-api-key")], &review).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    record_order(app).await;
+}
+
+/// The order that is refunded.
+async fn record_order(app: &App) {
+    let order = json!({
+        "playerUniqueId": "player123", "orderId": "O-900", "orderDate": "2024-10-01T07:00:00Z",
+        "totalPaid": "90.50", "totalPrice": "100", "category": ["electronics"],
+    });
+    let answer = app.post("/integrations/order", &[("apikey", "demo-api-key")], &order).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{events, filled, prepare, record_activity};
+use super::{events, filled, prepare, record_activity, record_order};
 use crate::{
     drift::{
         partition_keys,
@@ -21,10 +21,19 @@ struct Story {
     catalog: Option<Value>,
     place: &'static str,
     value: Value,
-    /// A player that exists before.
-    player: Option<&'static str>,
-    /// Set if `activity-1` of `session-1` was recorded before.
-    activity: bool,
+    before: Before,
+}
+
+/// The records before a story.
+#[derive(Clone, Copy)]
+enum Before {
+    Nothing,
+    /// `activity-1` of `session-1`.
+    Activity,
+    /// A review of `player123`.
+    Review,
+    /// Order `O-900` of `player123`.
+    Order,
 }
 
 /// More limits of a member than an update can name, so that the member is put whole.
@@ -45,8 +54,7 @@ fn stories() -> Vec<Story> {
         catalog,
         place: "/body",
         value: json!(body.to_string()),
-        player: None,
-        activity: false,
+        before: Before::Nothing,
     };
     let visit = |by: &str, address: &str, campaigns: &Value| {
         let catalog = json!({"channelMerging": by, "campaigns": campaigns});
@@ -69,14 +77,21 @@ fn stories() -> Vec<Story> {
     let previewed = |campaigns: Value| {
         let catalog = json!({"campaigns": campaigns});
         let story = body("preview-rewards", Some(catalog), json!({"customerId": "player123", "events": {"visit": {}}}));
-        Story { player: Some("player123"), ..story }
+        Story { before: Before::Review, ..story }
     };
     let total_offer = json!({
         "id": "TOTAL", "unit": "UNIT", "kind": "base", "reward": {"flat": 1}, "limits": {"usesInTotal": 5},
     });
     let voided = |catalog| {
         let story = body("void-activity", catalog, json!({"originalTransactionId": "activity-1"}));
-        Story { activity: true, ..story }
+        Story { before: Before::Activity, ..story }
+    };
+    let refunded = |catalog| {
+        let refund = json!({
+            "customerId": "player123", "refundTransactionId": "R-1", "reverseTransactionId": "O-900",
+            "transactionTime": "2024-10-13T17:11:00Z",
+        });
+        Story { before: Before::Order, ..body("refund-order", Some(catalog), refund) }
     };
     let adjustment = json!({
         "channel": "WEB", "businessUnit": "XYZ", "issuerId": "jane", "rewardAmount": 5, "externalReferenceId": "t-9",
@@ -88,9 +103,9 @@ fn stories() -> Vec<Story> {
         visit("none", "", &json!(campaigns)),
         saved("email", "a@b.example"),
         saved("mobile", "+4915112345678"),
-        ordered("email", "a@b.example", json!([order_limit])),
+        ordered("email", "a@b.example", json!([order_limit.clone()])),
         ordered("mobile", "+4915112345678", json!([])),
-        ordered("none", "", json!(order_campaigns)),
+        ordered("none", "", json!(order_campaigns.clone())),
         previewed(total.clone()),
         body("send-activity", Some(json!({"businessUnits": {"UNIT": "enabled"}, "offers": offers})), activity.clone()),
         // The demo has an offer with a total limit.
@@ -98,16 +113,17 @@ fn stories() -> Vec<Story> {
         // Total limits, and more counters than an update can name.
         voided(Some(json!({"businessUnits": {"UNIT": "enabled"}, "offers": [total_offer]}))),
         voided(Some(json!({"businessUnits": {"UNIT": "enabled"}, "offers": offers}))),
+        refunded(json!({"campaigns": [order_limit]})),
+        refunded(json!({"campaigns": order_campaigns})),
         // Tied to no account, and to one.
         body("adjust-balance", None, adjustment.clone()),
-        Story { activity: true, ..body("adjust-balance", None, adjustment) },
+        Story { before: Before::Activity, ..body("adjust-balance", None, adjustment) },
         Story {
             function: "get-balances",
             catalog: None,
             place: "/pathParameters/correlation_id",
             value: json!("session-9"),
-            player: None,
-            activity: false,
+            before: Before::Nothing,
         },
     ]
 }
@@ -197,16 +213,18 @@ async fn a_function_asks_the_store_for_what_its_policy_allows_and_for_no_less() 
         let events: Vec<_> = cases.into_iter().map(|case| case.event).collect();
         used.insert(name.clone(), used_for(&name, &app, &events).await);
     }
-    for Story { function, catalog, place, value, player, activity } in stories() {
+    for Story { function, catalog, place, value, before } in stories() {
         let app = match catalog {
             Some(catalog) => App::with_catalog(&catalog).await,
             None => App::start().await,
         };
-        if let Some(player) = player {
-            app.did(player, "review").await;
-        }
-        if activity {
-            record_activity(&app).await;
+        match before {
+            Before::Nothing => {}
+            Before::Activity => record_activity(&app).await,
+            Before::Review => {
+                app.did("player123", "review").await;
+            }
+            Before::Order => record_order(&app).await,
         }
         let happy = format!("{function}.happy");
         let sample = events()[function].iter().find(|case| case.name == happy).expect(&happy).event.clone();

@@ -11,6 +11,7 @@ mod list_activities;
 mod open_session;
 mod place_order;
 mod preview_rewards;
+mod refund_order;
 mod save_player;
 mod send_activity;
 mod send_client_event;

@@ -102,6 +102,7 @@ fn canary(kind: &str) -> String {
 struct Marked {
     secret: String,
     api_key: String,
+    secret_key: String,
     customer: String,
     session_token: String,
     access_token: String,
@@ -109,11 +110,13 @@ struct Marked {
 
 impl Marked {
     async fn add(app: &mut App) -> Self {
-        let (secret, api_key, customer) = (canary("secret"), canary("api-key"), canary("customer"));
+        let (secret, customer) = (canary("secret"), canary("customer"));
+        let (api_key, secret_key) = (canary("api-key"), canary("secret-key"));
         let (admin, now) = (Admin::new(&app.store), punchcard_runtime::now());
         let client = "marked".parse::<ClientId>().expect("an id");
         admin.add_client(&client, SecretDigest::of(&secret), &Scope::ALL, now).await.expect("a client");
-        admin.add_api_key("marked-shop", SecretDigest::of(&api_key), now).await.expect("an API key");
+        let digests = [&api_key, &secret_key].map(|key| SecretDigest::of(key));
+        admin.add_api_key("marked-shop", digests[0], digests[1], now).await.expect("an API key");
         app.restart().await;
         let credentials = json!({"clientId": "marked", "secret": secret});
         let session = app.post("/v2/session/startSession", &[("x-source-customer-id", &customer)], &credentials).await;
@@ -123,7 +126,7 @@ impl Marked {
         let token = |answer: &Value, name: &str| answer[name].as_str().expect("a token").to_owned();
         let session_token = token(&session.json(), "sessionToken");
         let access_token = token(&access.json(), "access_token");
-        Marked { secret, api_key, customer, session_token, access_token }
+        Marked { secret, api_key, secret_key, customer, session_token, access_token }
     }
 
     /// A function's event with a canary wherever a client may put what it likes.
@@ -169,6 +172,11 @@ impl Marked {
                 "orderId": anything(), "orderDate": "2024-10-01T07:00:00Z", "totalPaid": 90, "totalPrice": "100",
                 "lineItems": [{"productId": anything()}], anything(): anything(),
             }),
+            "refund-order" => json!({
+                "customerId": anything(), "refundTransactionId": anything(), "reverseTransactionId": anything(),
+                "transactionTime": "2024-10-01T07:00:00Z", "email": format!("{}@example.com", anything()),
+                "merchant": {"name": anything()}, anything(): anything(),
+            }),
             _ => Value::Null,
         };
         if function == "issue-token" {
@@ -178,8 +186,8 @@ impl Marked {
             event["body"] = json!(body.to_string());
         }
         let authorization = match function {
-            "start-session" | "track-event" | "preview-rewards" | "save-player" | "place-order" | "get-player"
-            | "get-player-balance" => anything(),
+            "start-session" | "track-event" | "preview-rewards" | "save-player" | "place-order" | "refund-order"
+            | "get-player" | "get-player-balance" => anything(),
             "issue-token" => format!("Basic {}", BASE64_STANDARD.encode(format!("marked:{}", self.secret))),
             "send-client-event" => format!("Bearer {}", self.session_token),
             _ => format!("Bearer {}", self.access_token),
@@ -187,6 +195,7 @@ impl Marked {
         for (name, value) in [
             ("authorization", authorization),
             ("apikey", self.api_key.clone()),
+            ("secretkey", self.secret_key.clone()),
             ("x-source-customer-id", self.customer.clone()),
             ("idempotency-key", anything()),
             ("cookie", format!("session={}", anything())),
@@ -292,7 +301,7 @@ async fn no_log_contains_request_data_whether_the_request_succeeds_or_fails() {
             running.invoke(none).await.expect_err("no event");
         }
         let log = running.end().await;
-        let reads_one = ["get", "explain", "preview", "void"].iter().any(|verb| name.starts_with(verb));
+        let reads_one = ["get", "explain", "preview", "void", "refund"].iter().any(|verb| name.starts_with(verb));
         let expected = if reads_one { [200, 404] } else { [200, 200] };
         assert!(expected.contains(&first["statusCode"].as_u64().unwrap_or_default()), "{name}: {first}");
         let answered = log.lines().filter(|line| line.contains("\"answered\"")).count();

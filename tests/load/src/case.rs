@@ -185,7 +185,7 @@ pub fn growth() -> Vec<Case> {
 }
 
 /// All functions.
-const FUNCTIONS: [&str; 17] = [
+const FUNCTIONS: [&str; 18] = [
     "start-session",
     "send-client-event",
     "issue-token",
@@ -201,6 +201,7 @@ const FUNCTIONS: [&str; 17] = [
     "preview-rewards",
     "save-player",
     "place-order",
+    "refund-order",
     "get-player",
     "get-player-balance",
 ];

@@ -24,11 +24,13 @@ fn error_type(error: &Error) -> &'static str {
         Error::Invalid(faults) if is_malformed(faults) => "HttpMessageNotReadable",
         Error::Invalid(_) | Error::UnsupportedGrantType => "ValidationException",
         Error::Unauthorized(_) => "SessionValidationException",
-        Error::NotFound(_) => "ResourceNotFoundException",
+        Error::NotFound(_) | Error::NoSuchOrder => "ResourceNotFoundException",
         Error::MethodNotAllowed(_) => "HttpRequestMethodNotSupported",
         Error::BodyTooLarge | Error::TooLargeToStore => "PayloadTooLargeException",
         Error::UnsupportedMediaType | Error::UnsupportedEncoding => "HttpMediaTypeNotSupported",
-        Error::AlreadyExists(_) | Error::Conflict(_) | Error::KeyReused | Error::OrderReused => "ConflictException",
+        Error::AlreadyExists(_) | Error::Conflict(_) | Error::BelowZero | Error::KeyReused | Error::IdReused(_) => {
+            "ConflictException"
+        }
         Error::Overloaded => "TooManyRequestsException",
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => "InternalServerError",
     }

@@ -25,6 +25,8 @@ fn code(error: &Error) -> &'static str {
         | Error::AlreadyExists(_)
         | Error::Conflict(_)
         | Error::KeyReused
-        | Error::OrderReused => "invalid_request",
+        | Error::IdReused(_)
+        | Error::NoSuchOrder
+        | Error::BelowZero => "invalid_request",
     }
 }

@@ -21,7 +21,7 @@ fn code(error: &Error, status: StatusCode) -> u16 {
             FaultKind::Repeated => 3017,
         }),
         Error::Unauthorized(_) => 1000,
-        Error::KeyReused | Error::OrderReused => 2002,
+        Error::KeyReused | Error::IdReused(_) => 2002,
         Error::Unavailable | Error::OutcomeUnknown | Error::Internal => 5000,
         Error::UnsupportedGrantType
         | Error::NotFound(_)
@@ -32,6 +32,8 @@ fn code(error: &Error, status: StatusCode) -> u16 {
         | Error::UnsupportedEncoding
         | Error::AlreadyExists(_)
         | Error::Conflict(_)
+        | Error::NoSuchOrder
+        | Error::BelowZero
         | Error::Overloaded => status.as_u16(),
     }
 }

@@ -37,7 +37,9 @@ fn code(error: &Error, status: StatusCode) -> u16 {
         Error::Unauthorized(_) => 1000,
         Error::KeyReused => 2002,
         // A client takes it for an order that was recorded before, and does not retry.
-        Error::OrderReused => 9004,
+        Error::IdReused(_) => 9004,
+        Error::NoSuchOrder => 9005,
+        Error::BelowZero => 9008,
         Error::Invalid(faults) => faults.first().map_or(3003, |fault| match fault.kind {
             FaultKind::Missing => 3000,
             FaultKind::Null => 3001,
