@@ -19,7 +19,9 @@ use crate::history::{Ask, Event};
 pub(crate) const WHEN: &str = "2039-12-01T07:00:00.000Z";
 /// The client events' names that a tag chooses from.
 const NAMES: [&str; 3] = ["ActivateOffer", "ParkOffer", "UrlLinkClicked"];
-/// The secret of every client.
+/// The amount paid for every order.
+pub(crate) const ORDER_PAID: i64 = 90;
+/// The secret of every client and API key.
 pub(crate) const SECRET: &str = "secret";
 
 impl Event {
@@ -61,6 +63,7 @@ impl Ask {
             Ask::PlayerEvents { id: Some(id), .. } if id.starts_with("order#") => "order",
             Ask::PlayerEvents { id: Some(_), .. } => "player events with a key",
             Ask::PlayerEvents { .. } => "player events",
+            Ask::Refund { .. } => "refund",
             Ask::SavePlayer { .. } => "player",
             Ask::ReadPlayer { .. } => "player read",
             Ask::DryRun(_) => "dry run",
@@ -137,6 +140,14 @@ impl Ask {
                     &route::TRACK_EVENT
                 };
                 (route, post(body, headers), vec![])
+            }
+            Ask::Refund { player, id, order, amount } => {
+                let body = json!({
+                    "customerId": player, "refundTransactionId": id, "reverseTransactionId": order,
+                    "transactionTime": "1999-12-31T23:30:00.000Z", "refundAmount": amount,
+                });
+                let headers = vec![("apikey", credential.to_owned()), ("secretkey", SECRET.to_owned())];
+                (&route::REFUND_ORDER, post(&body, headers), vec![])
             }
             Ask::SavePlayer { body, .. } => {
                 (&route::SAVE_PLAYER, post(body, vec![("apikey", credential.to_owned())]), vec![])

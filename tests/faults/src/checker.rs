@@ -8,6 +8,7 @@ pub(crate) mod books;
 mod client_events;
 mod corrections;
 mod players;
+mod refunds;
 mod rewards;
 mod sessions;
 
@@ -86,6 +87,7 @@ pub(crate) fn check(world: &World) -> Vec<Violation> {
     activities::check(&evidence);
     corrections::check(&evidence);
     players::check(&evidence);
+    refunds::check(&evidence);
     rewards::check(&evidence);
     evidence.found.into_inner()
 }
@@ -156,6 +158,7 @@ fn answers(evidence: &Evidence<'_>) {
             Ask::OpenSession { .. } => &[200, 401, 404, 409, 503],
             Ask::Token { customer: None } | Ask::ReadBalances { .. } | Ask::SavePlayer { .. } => &[200, 401, 503],
             Ask::PlayerEvents { .. } => &[200, 401, 422, 503],
+            Ask::Refund { .. } => &[200, 401, 404, 422, 503],
         };
         let about = [format!("#{number} ")];
         if matches!(request.ask, Ask::DryRun(_)) {

@@ -68,6 +68,14 @@ pub(crate) enum Ask {
         tag: u64,
         body: Value,
     },
+    Refund {
+        player: String,
+        id: String,
+        /// The order's id.
+        order: String,
+        /// All that is left of the order, if there is none.
+        amount: Option<i64>,
+    },
     SavePlayer {
         player: String,
         address: Option<String>,

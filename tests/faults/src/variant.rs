@@ -44,10 +44,12 @@ pub enum Variant {
     KeptCatalog,
     /// Records don't say which counters their award assumed
     LostCounters,
-    /// An activity is reversed whether or not it is already
+    /// An activity is reversed whether or not it is already, and an order refunded whatever was refunded before
     ReversedTwice,
-    /// A reversal keeps the uses of total limits
+    /// A reversal or refund keeps the uses of total limits
     KeptUses,
+    /// Corrections are recorded whether or not their reference was used
+    ReferenceUnchecked,
 }
 
 /// Carries a call out, as the variant would.
@@ -94,10 +96,13 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
         Variant::ReversedTwice => {
             let writes = request.pointer_mut("/TransactItems").and_then(Value::as_array_mut).into_iter().flatten();
             for update in writes.filter_map(|write| write.get_mut("Update")) {
-                if text(&update["Key"], "activityId").is_some()
-                    && let Some(update) = update.as_object_mut()
-                {
+                let is_mark = ["activityId", "recordId"].iter().any(|key| text(&update["Key"], key).is_some());
+                if is_mark && let Some(update) = update.as_object_mut() {
                     update.remove("ConditionExpression");
+                    // No value may be unused.
+                    if let Some(values) = update["ExpressionAttributeValues"].as_object_mut() {
+                        values.remove(":last");
+                    }
                 }
             }
             let mut reply = call.take_effect(&request);
@@ -107,12 +112,22 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
             reply
         }
         Variant::KeptUses => {
-            if text(&request["TransactItems"][0]["Put"]["Item"], "kind") == Some("reversal")
+            if matches!(text(&request["TransactItems"][0]["Put"]["Item"], "kind"), Some("reversal" | "refund"))
                 && let Some(writes) = request["TransactItems"].as_array_mut()
             {
                 let is_total =
                     |write: &Value| text(&write["Update"]["Key"], "memberId").is_some_and(|id| id.starts_with("cap#"));
                 writes.retain(|write| !is_total(write));
+            }
+            call.take_effect(&request)
+        }
+        Variant::ReferenceUnchecked => {
+            let is_correction = text(&request["TransactItems"][0]["Put"]["Item"], "kind").is_some();
+            if is_correction
+                && let Some(put) = request.pointer_mut("/TransactItems/0/Put").and_then(Value::as_object_mut)
+            {
+                put.remove("ConditionExpression");
+                put.remove("ExpressionAttributeNames");
             }
             call.take_effect(&request)
         }

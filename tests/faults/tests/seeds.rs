@@ -95,6 +95,11 @@ fn an_activity_that_is_reversed_twice_is_noticed() {
 }
 
 #[test]
+fn a_reference_that_is_not_checked_is_noticed() {
+    assert_noticed(Variant::ReferenceUnchecked, 0, "written twice");
+}
+
+#[test]
 fn uses_that_a_reversal_keeps_are_noticed() {
     assert_noticed(Variant::KeptUses, 0, "but its records come to");
 }

@@ -39,7 +39,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
     }
     let mut stored = BTreeMap::new();
     let mut counted = BTreeMap::<(&str, u64), usize>::new();
-    for item in &evidence.player_events {
+    for item in evidence.player_events.iter().filter(|item| item["kind"].is_null()) {
         let (Some(player), Some(id), Some(tag)) = (text(item, "playerId"), text(item, "recordId"), tag_of(item)) else {
             evidence.wrong(format!("a record can't be read: {item}"), &[]);
             continue;

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use super::{Evidence, sessions::ties};
 use crate::{
+    ask::ORDER_PAID,
     history::{Ask, Millis, Request, What, Write},
     store::{numbers, text},
 };
@@ -49,6 +50,39 @@ struct Books {
     given_back_uses: Numbers,
     /// The amounts that each activity added: to its member, and to total limits.
     activities: BTreeMap<String, (Numbers, Numbers)>,
+    /// Each order, by its player and record.
+    orders: BTreeMap<(String, String), OrderBooks>,
+}
+
+/// The books of one order.
+struct OrderBooks {
+    customer: String,
+    /// The amounts that it added, to its member and to total limits.
+    added: Numbers,
+    /// The amounts that refunds took back of them.
+    taken: Numbers,
+    /// The amount that was refunded.
+    refunded: i64,
+}
+
+impl OrderBooks {
+    /// Returns what one more refund has to take back.
+    fn refund(&mut self, amount: Option<i64>) -> Numbers {
+        self.refunded = amount.map_or(ORDER_PAID, |amount| (self.refunded + amount).min(ORDER_PAID));
+        let mut now = Numbers::new();
+        for (name, added) in &self.added {
+            let in_all = match name.split_once('#').map(|(kind, _)| kind) {
+                Some("use" | "cap") if self.refunded < ORDER_PAID => 0,
+                Some("use" | "cap") => *added,
+                _ => added * self.refunded / ORDER_PAID,
+            };
+            let before = self.taken.insert(name.clone(), in_all).unwrap_or(0);
+            if in_all > before {
+                now.insert(name.clone(), in_all - before);
+            }
+        }
+        now
+    }
 }
 
 impl Books {
@@ -106,6 +140,16 @@ impl Books {
         add(numbers, &taken.iter().map(|(name, amount)| (name.clone(), -amount)).collect());
     }
 
+    /// Books uses of total limits that were given back.
+    fn give_back(&mut self, at: Millis, totals: Numbers) {
+        for (name, amount) in totals {
+            let used = self.totals.entry(name.clone()).or_default();
+            self.given_back.push((at, name.clone(), *used));
+            *used -= amount;
+            *self.given_back_uses.entry(name).or_default() += amount;
+        }
+    }
+
     fn remember(&mut self, at: Millis, member: &str) {
         let now = self.members.get(member).cloned().unwrap_or_default();
         self.balances.entry(member.to_owned()).or_default().push((at, now));
@@ -125,6 +169,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
         match write.table.as_str() {
             "Activities" if !write.item["kind"].is_null() => correction(evidence, &mut books, write),
             "Activities" => activity(evidence, &mut books, write, request),
+            "PlayerEvents" if !write.item["kind"].is_null() => refund(evidence, &mut books, write),
             "PlayerEvents" => player_events(evidence, &mut books, write, request),
             "Members" => saved_player(&mut books, write, request),
             _ => {}
@@ -194,12 +239,7 @@ fn correction(evidence: &Evidence<'_>, books: &mut Books, write: &Write) {
         if !own.is_empty() {
             books.take(member, &own);
         }
-        for (name, amount) in totals {
-            let used = books.totals.entry(name.clone()).or_default();
-            books.given_back.push((write.at, name.clone(), *used));
-            *used -= amount;
-            *books.given_back_uses.entry(name).or_default() += amount;
-        }
+        books.give_back(write.at, totals);
     } else {
         let amount = item["amount"]["N"].as_str().and_then(|text| text.parse::<i64>().ok()).unwrap_or(0);
         let name = "pts#A#loyalty".to_owned();
@@ -211,11 +251,47 @@ fn correction(evidence: &Evidence<'_>, books: &mut Books, write: &Write) {
         }
     }
     books.remember(write.at, member);
+    not_below_zero(evidence, books, member);
+}
+
+/// Books a refund: it takes back the share of its order's award that the refunded amount is of what was paid.
+fn refund(evidence: &Evidence<'_>, books: &mut Books, write: &Write) {
+    let item = &write.item;
+    let (Some(player), Some(id), Some(order)) = (text(item, "playerId"), text(item, "recordId"), text(item, "order"))
+    else {
+        return;
+    };
+    let Some(of) = books.orders.get_mut(&(player.to_owned(), order.to_owned())) else {
+        evidence.wrong(format!("{id} of {player} refunds {order}, which is not recorded"), &[format!("\"{player}\"")]);
+        return;
+    };
+    let expected = of.refund(text(item, "amount").and_then(|amount| amount.parse().ok()));
+    let customer = of.customer.clone();
+    let taken: Numbers = item["taken"]["M"].as_object().into_iter().flatten().filter_map(amount).collect();
+    evidence.check(taken == expected, &[&format!("\"{player}\"")], || {
+        format!("{id} of {player} takes back {taken:?} of {order}, and should {expected:?}")
+    });
+    let (totals, own): (Numbers, Numbers) = expected.into_iter().partition(|(name, _)| name.starts_with("cap#"));
+    if !own.is_empty() {
+        books.take(&customer, &own);
+    }
+    books.give_back(write.at, totals);
+    books.remember(write.at, &customer);
+    not_below_zero(evidence, books, &customer);
+}
+
+fn amount((name, value): (&String, &Value)) -> Option<(String, i64)> {
+    Some((name.clone(), value["N"].as_str()?.parse().ok()?))
+}
+
+/// No balance is below zero if the catalogs refuse that.
+fn not_below_zero(evidence: &Evidence<'_>, books: &Books, member: &str) {
     let refused = evidence.history.changes.iter().all(|change| match &change.what {
         What::Rules { json, .. } => json.contains(r#""negativeBalances":"refused""#),
         What::Revoked(_) => true,
     });
-    let negative = books.members[member].iter().find(|(name, points)| name.starts_with("pts#") && **points < 0);
+    let is_balance = |name: &str| name.starts_with("pts#") || name == "points";
+    let negative = books.members[member].iter().find(|(name, points)| is_balance(name) && **points < 0);
     evidence.check(!refused || negative.is_none(), &[&format!("\"{member}\"")], || {
         format!("{member} has {negative:?}, and its catalogs refuse that")
     });
@@ -257,7 +333,14 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
                 if points > 0 {
                     adds.insert("points".to_owned(), points.cast_signed());
                 }
-                books.book(write.at, &customer, &awards, adds);
+                let (mut added, totals) = books.book(write.at, &customer, &awards, adds);
+                if let Some(id) = text(&write.item, "recordId").filter(|id| id.starts_with("order#")) {
+                    // What a refund takes back.
+                    added.remove("events");
+                    added.extend(totals);
+                    let order = OrderBooks { customer, added, taken: Numbers::new(), refunded: 0 };
+                    books.orders.insert((player.clone(), id.to_owned()), order);
+                }
                 return;
             }
         }
@@ -357,7 +440,9 @@ fn limits(evidence: &Evidence<'_>) {
     });
     let catalogs: Vec<_> = catalogs.collect();
     let mut uses = BTreeMap::<(String, String), (u64, u64)>::new();
-    for item in &evidence.player_events {
+    // An order that was refunded whole gave its uses back.
+    let counts = |item: &&Value| item["kind"].is_null() && text(item, "refunded") != Some("whole");
+    for item in evidence.player_events.iter().filter(counts) {
         let player = text(item, "playerId").unwrap_or_default();
         let own = format!("player#{player}");
         let customer = evidence.members.iter().find(|member| text(member, "memberId") == Some(&own));

@@ -1,12 +1,12 @@
-//! A client of the player events' API: sends events with an Idempotency-Key and without, places orders, and creates and
-//! reads players.
+//! A client of the player events' API: sends events with an Idempotency-Key and without, places orders and refunds them,
+//! and creates and reads players.
 
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
 use super::{Client, Life, is_open};
-use crate::{history::Ask, operator::API_KEYS, system::System, world::lock};
+use crate::{ask::ORDER_PAID, history::Ask, operator::API_KEYS, system::System, world::lock};
 
 const PLAYERS: [&str; 5] = ["player-1", "player-2", "player-3", "player-4", "player-5"];
 const EMAILS: [&str; 3] = ["Ada@example.com", "bob@example.com", "eve@example.com"];
@@ -49,7 +49,7 @@ impl Players {
             client.one_of(&["playerUniqueId", "customerId"]): player,
             "orderId": format!("order-{tag}"),
             "orderDate": "1999-12-31T23:00:00.000Z",
-            "totalPaid": 90,
+            "totalPaid": ORDER_PAID,
             "totalPrice": 100,
             "total": client.one_of(&[50, 100, 150]),
             "tag": tag,
@@ -96,6 +96,32 @@ impl Players {
         Some(ask)
     }
 
+    /// A refund of an order that a client sent, or a known refund, repeated or changed.
+    fn refund(&self) -> Option<Ask> {
+        let sent = lock(&self.sent).clone();
+        let is_refund = |ask: &&Ask| matches!(ask, Ask::Refund { .. });
+        let known: Vec<_> = sent.iter().filter(is_refund).cloned().collect();
+        if !known.is_empty() && self.client.happens(300) {
+            let mut ask = self.client.one_of(&known);
+            if self.client.happens(300)
+                && let Ask::Refund { amount, .. } = &mut ask
+            {
+                *amount = Some(amount.map_or(1, |amount| amount + 1));
+            }
+            return Some(ask);
+        }
+        let orders = sent.iter().filter_map(|ask| match ask {
+            Ask::PlayerEvents { player, id: Some(id), .. } => {
+                Some((player.clone(), id.strip_prefix("order#")?.to_owned()))
+            }
+            _ => None,
+        });
+        let orders: Vec<_> = orders.collect();
+        let (player, order) = (!orders.is_empty()).then(|| self.client.one_of(&orders))?;
+        let amount = self.client.one_of(&[None, Some(7), Some(30), Some(45), Some(ORDER_PAID), Some(ORDER_PAID + 10)]);
+        Some(Ask::Refund { player, id: format!("refund-{}", self.client.system.world.tag()), order, amount })
+    }
+
     async fn record(&mut self, ask: Ask) {
         lock(&self.sent).push(ask.clone());
         let answer = self.send(ask.clone()).await;
@@ -120,7 +146,7 @@ impl Life for Players {
             self.record(ask).await;
             return;
         }
-        match self.client.chance(|rng| rng.u8(0..10)) {
+        match self.client.chance(|rng| rng.u8(0..13)) {
             0..4 => {
                 let ask = self.new_events();
                 self.record(ask).await;
@@ -135,6 +161,11 @@ impl Life for Players {
             }
             6..8 => {
                 if let Some(ask) = self.known_events() {
+                    self.record(ask).await;
+                }
+            }
+            8..11 => {
+                if let Some(ask) = self.refund() {
                     self.record(ask).await;
                 }
             }
