@@ -24,6 +24,7 @@ pub mod client_event;
 pub mod correction;
 pub mod data;
 pub mod decimal;
+pub mod erasure;
 pub mod fault;
 pub mod idempotency;
 pub mod ids;

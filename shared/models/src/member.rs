@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
+    erasure::{ErasedId, ErasureKey, IdKind, InvalidErasedId},
     ids::{AccountId, CorrelationId, InvalidId, PlayerId},
     session::SessionOwner,
 };
@@ -13,8 +14,8 @@ const PLAYER: &str = "player#";
 
 /// The owner of a balance.
 ///
-/// Its text is the key of the member's item in the store: `acct#…`, `corr#…` or `player#…`. The prefix keeps the three
-/// kinds apart even if their ids have the same text.
+/// Its text is the key of the member's item in the store: `acct#…`, `corr#…`, `player#…` or `erased#…`. The prefix keeps
+/// the kinds apart even if their ids have the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MemberId {
     /// An enrolled account.
@@ -23,6 +24,8 @@ pub enum MemberId {
     Correlation(CorrelationId),
     /// A player.
     Player(PlayerId),
+    /// A member that was erased. Holds what its records added, so that all sums still hold.
+    Erased(ErasedId),
 }
 
 impl MemberId {
@@ -35,6 +38,15 @@ impl MemberId {
             None => MemberId::Correlation(correlation_id.clone()),
         }
     }
+
+    /// Returns the member that this one becomes when it is erased.
+    #[must_use]
+    pub fn erased(&self, key: &ErasureKey) -> ErasedId {
+        match self {
+            MemberId::Erased(id) => *id,
+            member => key.digest(IdKind::Member, &member.to_string()),
+        }
+    }
 }
 
 impl fmt::Display for MemberId {
@@ -43,6 +55,7 @@ impl fmt::Display for MemberId {
             MemberId::Account(id) => write!(f, "{ACCOUNT}{id}"),
             MemberId::Correlation(id) => write!(f, "{CORRELATION}{id}"),
             MemberId::Player(id) => write!(f, "{PLAYER}{id}"),
+            MemberId::Erased(id) => write!(f, "{id}"),
         }
     }
 }
@@ -53,7 +66,7 @@ pub struct InvalidMemberId;
 
 impl fmt::Display for InvalidMemberId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "must be {ACCOUNT}, {CORRELATION} or {PLAYER} and a valid id")
+        write!(f, "must be {ACCOUNT}, {CORRELATION} or {PLAYER} and a valid id, or the digest of an erased member")
     }
 }
 
@@ -76,7 +89,7 @@ impl FromStr for MemberId {
         } else if let Some(id) = key.strip_prefix(PLAYER) {
             Ok(MemberId::Player(id.parse()?))
         } else {
-            Err(InvalidMemberId)
+            key.parse().map(MemberId::Erased).map_err(|InvalidErasedId| InvalidMemberId)
         }
     }
 }
@@ -88,10 +101,11 @@ mod tests {
 
     #[test]
     fn a_key_is_read_as_it_is_written() {
-        for key in ["acct#A-1001", "corr#c:1", "player#acct#1"] {
+        let erased = format!("erased#{}", "0a".repeat(32));
+        for key in ["acct#A-1001", "corr#c:1", "player#acct#1", &erased] {
             assert_eq!(key.parse::<MemberId>().map(|member| member.to_string()).as_deref(), Ok(key));
         }
-        for key in ["A-1001", "loy#1", "acct#", "corr#a#b", ""] {
+        for key in ["A-1001", "loy#1", "acct#", "corr#a#b", "erased#", ""] {
             assert!(key.parse::<MemberId>().is_err(), "{key}");
         }
     }
