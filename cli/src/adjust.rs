@@ -111,6 +111,7 @@ async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
         owner: owner.as_ref(),
         adjustment: &adjustment,
         now: punchcard_runtime::now(),
+        erasure: with_spinner("reading the catalog", operator.admin.erasure_key()).await?,
     };
     let writer = CorrectionWriter::new(&operator.store);
     let adjusting = writer.adjust(Mode::Write, new, catalog.negative_balances(), Instant::now() + WRITE_LIMIT);

@@ -33,10 +33,14 @@ pub struct Report {
     pub records: u64,
     /// Records of version 0.1.0, whose awards cannot be derived. Their balances are audited.
     pub unversioned: u64,
+    /// Records that were erased. What is kept of them is added up, and their awards cannot be derived.
+    pub erased: u64,
     /// The compared members.
     pub members: u64,
-    /// The compared total limits.
+    /// The compared total limits. None are compared if a person was erased meanwhile.
     pub totals: u64,
+    /// True if a person was erased meanwhile, so that a record may have been read twice or not at all.
+    pub is_disturbed: bool,
     /// The differences found.
     pub differences: u64,
 }
@@ -71,6 +75,7 @@ pub async fn audit(
         report: Report::default(),
         found,
     };
+    let erasures = reader.erasures().await?;
     audit.read_catalogs(store).await?;
     audit.totals.read_before(&reader).await?;
     audit.add_activities(&reader, &progress).await?;
@@ -79,7 +84,15 @@ pub async fn audit(
     audit.read_catalogs(store).await?;
     let Audit { sums, totals, catalogs, mut report, mut found, .. } = audit;
     let mut members = Members { reader: &reader, catalogs, sums };
-    members.compare(&totals, &mut report, &mut found).await?;
+    let contradictions = members.compare(&totals, &mut report, &mut found).await?;
+    // Members were read again with all of their records, and total limits cannot be.
+    if reader.erasures().await? == erasures {
+        report.differences += u64::try_from(contradictions.len()).unwrap_or(u64::MAX);
+        contradictions.into_iter().for_each(found);
+    } else {
+        report.totals = 0;
+        report.is_disturbed = true;
+    }
     Ok(report)
 }
 
@@ -154,7 +167,7 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
             progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
             for activity in page.items {
                 match activity {
-                    Ok(record) => self.add(Derived::activity(&record, &self.catalogs, reader).await?)?,
+                    Ok(record) => self.add(Derived::activity(record, &self.catalogs, reader).await?)?,
                     Err(id) => self.unreadable(format!("activity {id}")),
                 }
             }
@@ -172,7 +185,7 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
             progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
             for request in page.items {
                 match request {
-                    Ok(record) => self.add(Derived::player_record(&record, &self.catalogs, reader).await?)?,
+                    Ok(record) => self.add(Derived::player_record(record, &self.catalogs, reader).await?)?,
                     Err(id) => self.unreadable(format!("player request {id}")),
                 }
             }
@@ -188,8 +201,11 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
         self.differs(Difference::Unreadable { record });
     }
 
-    fn add(&mut self, derived: Derived) -> Result<(), AuditError> {
+    /// Adds the effects of a record. One that is to be erased has none: it still exists, and is read by itself.
+    fn add(&mut self, derived: Option<Derived>) -> Result<(), AuditError> {
+        let Some(derived) = derived else { return Ok(()) };
         self.report.records += 1;
+        self.report.erased += u64::from(derived.is_erased);
         self.report.unversioned += u64::from(derived.is_unversioned);
         if let Some((version, difference)) = derived.unusable {
             self.unusable(version, difference);

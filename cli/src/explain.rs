@@ -70,7 +70,9 @@ async fn explain(what: &What, operator: &Operator, in_json: bool) -> Result<(), 
             let request = match found {
                 Some(PlayerRecord::Request(request)) => request,
                 Some(PlayerRecord::Refund(refund)) => return Err(Failure::IsRefund(refund.order)),
-                None => return Err(Failure::NoRecord(format!("request {record} of player {player}"))),
+                Some(PlayerRecord::Erased(_)) | None => {
+                    return Err(Failure::NoRecord(format!("request {record} of player {player}")));
+                }
             };
             (format!("request {record} of player {player}"), request.earned.clone(), request.evaluation()?)
         }

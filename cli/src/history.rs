@@ -12,8 +12,8 @@ use punchcard_models::{
 };
 use punchcard_runtime::body::StoredActivityBody;
 use punchcard_store::{
-    ActivityPages, ActivityRecord, CorrectionContent, NewestReader, PlayerRecord, Position, SessionReader,
-    StoredActivity, StoredClientEvent, StoredCorrection, StoredPlayerEvents, StoredRefund, taken_json,
+    ActivityPages, ActivityRecord, CorrectionContent, ErasedRecord, NewestReader, PlayerRecord, Position,
+    SessionReader, StoredActivity, StoredClientEvent, StoredCorrection, StoredPlayerEvents, StoredRefund, taken_json,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -182,6 +182,13 @@ struct ActivityLine<'a> {
 enum AnyLine<'a> {
     Activity(ActivityLine<'a>),
     Correction(CorrectionLine<'a>),
+    Erased(ErasedLine),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "kind", rename = "erased")]
+struct ErasedLine {
+    id: String,
 }
 
 #[derive(Serialize)]
@@ -220,6 +227,7 @@ impl Record for ActivityRecord {
         match self {
             ActivityRecord::Activity(activity) => activity.line(),
             ActivityRecord::Correction(correction) => correction.line(),
+            ActivityRecord::Erased(ErasedRecord { id, .. }) => format!("{id}  erased"),
         }
     }
 
@@ -227,6 +235,7 @@ impl Record for ActivityRecord {
         Ok(match self {
             ActivityRecord::Activity(activity) => AnyLine::Activity(activity.body()?),
             ActivityRecord::Correction(correction) => AnyLine::Correction(correction.body()?),
+            ActivityRecord::Erased(ErasedRecord { id, .. }) => AnyLine::Erased(ErasedLine { id: id.to_string() }),
         })
     }
 }
@@ -310,6 +319,7 @@ struct PlayerLine<'a> {
 enum AnyPlayerLine<'a> {
     Request(PlayerLine<'a>),
     Refund(RefundLine<'a>),
+    Erased(ErasedLine),
 }
 
 #[derive(Serialize)]
@@ -334,6 +344,7 @@ impl Record for PlayerRecord {
         match self {
             PlayerRecord::Request(request) => request.line(),
             PlayerRecord::Refund(refund) => refund.line(),
+            PlayerRecord::Erased(ErasedRecord { id, .. }) => format!("{id}  erased"),
         }
     }
 
@@ -341,6 +352,7 @@ impl Record for PlayerRecord {
         Ok(match self {
             PlayerRecord::Request(request) => AnyPlayerLine::Request(request.body()?),
             PlayerRecord::Refund(refund) => AnyPlayerLine::Refund(refund.body()?),
+            PlayerRecord::Erased(ErasedRecord { id, .. }) => AnyPlayerLine::Erased(ErasedLine { id: id.to_string() }),
         })
     }
 }

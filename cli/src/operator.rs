@@ -1,6 +1,10 @@
 //! The store that operator commands use.
 
-use std::{io::IsTerminal as _, path::PathBuf, time::Duration};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -53,7 +57,8 @@ pub struct Operator {
 
 enum Backend {
     Stack(OperatorStore),
-    Data,
+    /// The database file of an embedded store.
+    Data(PathBuf),
 }
 
 impl Target {
@@ -77,7 +82,7 @@ impl Target {
                 return Err(Failure::NoStore(directory.clone(), if self.demo { " --demo" } else { "" }));
             }
             let store = embedded::store(InProcess::new(embedded::open(directory, file)?)).await?;
-            return Ok(Operator { admin: Admin::new(&store), store, backend: Backend::Data });
+            return Ok(Operator { admin: Admin::new(&store), store, backend: Backend::Data(directory.join(file)) });
         }
         let connection = Connection {
             profile: self.profile.clone(),
@@ -95,7 +100,16 @@ impl Operator {
     pub async fn identity(&self) -> Option<String> {
         match &self.backend {
             Backend::Stack(stack) => stack.identity().await,
-            Backend::Data => std::env::var("USER").ok().filter(|user| !user.is_empty()),
+            Backend::Data(_) => std::env::var("USER").ok().filter(|user| !user.is_empty()),
+        }
+    }
+
+    /// Returns the database file, if the store is an embedded one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match &self.backend {
+            Backend::Stack(_) => None,
+            Backend::Data(file) => Some(file),
         }
     }
 

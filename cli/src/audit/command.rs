@@ -54,15 +54,15 @@ async fn run_on(operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let report = audited.await?;
     bar.finish_and_clear();
     let took = started.elapsed();
-    let Report { records, unversioned, members, totals, differences } = report;
+    let Report { records, unversioned, erased, members, totals, is_disturbed, differences } = report;
     let rate = rate(records, took);
     if in_json {
         let seconds = took.as_secs_f64();
         say!(
             "{}",
             json!({
-                "records": records, "unversioned": unversioned, "members": members, "totals": totals,
-                "differences": differences, "seconds": seconds,
+                "records": records, "unversioned": unversioned, "erased": erased, "members": members,
+                "totals": totals, "disturbed": is_disturbed, "differences": differences, "seconds": seconds,
             })
         );
     } else {
@@ -74,6 +74,12 @@ async fn run_on(operator: &Operator, in_json: bool) -> Result<(), Failure> {
         if unversioned > 0 {
             say!("{unversioned} records of version 0.1.0 do not name their catalog: their balances were audited only");
         }
+    }
+    if erased > 0 && !in_json {
+        say!("{erased} records were erased: what is kept of them was added up");
+    }
+    if is_disturbed && !in_json {
+        say!("a customer was erased meanwhile: total limits were not compared");
     }
     if differences == 0 { Ok(()) } else { Err(Failure::Differences(differences)) }
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use punchcard_models::refund::Refunded;
 use punchcard_rewards::{Award, Counter};
 use punchcard_store::{
-    ActivityRecord, CorrectionContent, Evaluation, LedgerReader, OrderAward, PlayerRecord, StoreError, StoredActivity,
-    StoredCorrection, StoredPlayerEvents, StoredRefund, taken_json,
+    ActivityRecord, CorrectionContent, ErasedRecord, Evaluation, LedgerReader, OrderAward, PlayerRecord, StoreError,
+    StoredActivity, StoredCorrection, StoredPlayerEvents, StoredRefund, taken_json,
 };
 use tokio::time::Instant;
 
@@ -34,6 +34,8 @@ pub(super) struct Derived {
     pub unusable: Option<(u64, Difference)>,
     /// The record is one of version 0.1.0.
     pub is_unversioned: bool,
+    /// The record was erased. Its effects are those that were kept.
+    pub is_erased: bool,
     /// The counters are unknown, and the balances are those that the record claims.
     pub is_partial: bool,
 }
@@ -109,22 +111,27 @@ impl Record for StoredPlayerEvents {
 }
 
 impl Derived {
+    /// The effects of an activity, a correction, or one of them that was erased. `None` if it is to be erased.
     pub async fn activity(
-        record: &ActivityRecord,
+        record: ActivityRecord,
         catalogs: &Catalogs,
         reader: &LedgerReader,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Option<Self>, StoreError> {
         match record {
-            ActivityRecord::Correction(correction) => Derived::correction(correction, catalogs, reader).await,
+            ActivityRecord::Erased(erased) => Ok(Derived::erased(erased)),
+            ActivityRecord::Correction(correction) => {
+                Derived::correction(&correction, catalogs, reader).await.map(Some)
+            }
             ActivityRecord::Activity(activity) => {
-                let mut derived = derive(activity, catalogs).await?;
+                let mut derived = derive(&activity, catalogs).await?;
                 if let Some(by) = &activity.reversed_by
                     && reversal(by, &activity.activity_id, reader).await?.is_none()
+                    && !is_erased(by, reader).await?
                 {
                     let (record, reversal) = (activity.name(), by.clone());
                     derived.difference.get_or_insert(Difference::Reversal { record, reversal });
                 }
-                Ok(derived)
+                Ok(Some(derived))
             }
         }
     }
@@ -143,10 +150,14 @@ impl Derived {
             difference: None,
             unusable: None,
             is_unversioned: false,
+            is_erased: false,
             is_partial: false,
         };
         let CorrectionContent::Reversal { original, taken } = &correction.content else { return Ok(derived) };
         let Some(found) = reversed(original, &correction.id, reader).await? else {
+            if is_erased(original, reader).await? {
+                return Ok(derived);
+            }
             let (record, reversal) = (format!("activity {original}"), correction.id.clone());
             derived.difference = Some(Difference::Reversal { record, reversal });
             return Ok(derived);
@@ -167,19 +178,23 @@ impl Derived {
         Ok(derived)
     }
 
+    /// The effects of a player's request or refund, or of one that was erased. `None` if it is to be erased.
     pub async fn player_record(
-        record: &PlayerRecord,
+        record: PlayerRecord,
         catalogs: &Catalogs,
         reader: &LedgerReader,
-    ) -> Result<Self, StoreError> {
-        let mut derived = match record {
-            PlayerRecord::Request(request) => Derived::player_events(request, catalogs, reader).await?,
-            PlayerRecord::Refund(refund) => Derived::refund(refund, catalogs, reader).await?,
+    ) -> Result<Option<Self>, StoreError> {
+        let (mut derived, player) = match record {
+            PlayerRecord::Erased(erased) => return Ok(Derived::erased(erased)),
+            PlayerRecord::Request(request) => {
+                (Derived::player_events(&request, catalogs, reader).await?, request.player_id)
+            }
+            PlayerRecord::Refund(refund) => (Derived::refund(&refund, catalogs, reader).await?, refund.player_id),
         };
-        if derived.member != format!("player#{}", record.player_id()) {
-            derived.alias = Some(record.player_id().to_owned());
+        if derived.member != format!("player#{player}") {
+            derived.alias = Some(player);
         }
-        Ok(derived)
+        Ok(Some(derived))
     }
 
     async fn player_events(
@@ -196,6 +211,7 @@ impl Derived {
         }
         if let Some(last) = &request.refunds.last
             && !is_refunded_as_marked(request, reader).await?
+            && !is_request_erased(&request.player_id, &request.record_id, reader).await?
         {
             let (record, reversal) = (request.name(), last.clone());
             derived.difference.get_or_insert(Difference::Reversal { record, reversal });
@@ -213,9 +229,13 @@ impl Derived {
             difference: None,
             unusable: None,
             is_unversioned: false,
+            is_erased: false,
             is_partial: false,
         };
         let Some(order) = refunded_order(refund, reader).await? else {
+            if is_request_erased(&refund.player_id, &refund.order, reader).await? {
+                return Ok(derived);
+            }
             let record = format!("player request {} {}", refund.player_id, refund.order);
             derived.difference = Some(Difference::Reversal { record, reversal: refund.record_id.clone() });
             return Ok(derived);
@@ -235,6 +255,24 @@ impl Derived {
         Ok(derived)
     }
 
+    /// An erased record. It has no effects until the record is deleted.
+    fn erased(record: ErasedRecord) -> Option<Self> {
+        let effects = record.effects?;
+        let (adds, totals) = effects.split();
+        Some(Derived {
+            member: effects.member.to_string(),
+            // Players have the digests of their members.
+            alias: record.player.filter(|player| *player != effects.member).map(|player| player.to_string()),
+            adds,
+            totals,
+            difference: None,
+            unusable: None,
+            is_unversioned: false,
+            is_erased: true,
+            is_partial: effects.is_partial,
+        })
+    }
+
     /// A record of which only the award that it claims is known.
     fn partial(record: &impl Record) -> Self {
         let claimed = record.claimed();
@@ -247,6 +285,7 @@ impl Derived {
             difference,
             unusable: None,
             is_unversioned: false,
+            is_erased: false,
             is_partial: true,
         }
     }
@@ -259,9 +298,25 @@ async fn reversal(id: &str, activity: &str, reader: &LedgerReader) -> Result<Opt
             CorrectionContent::Reversal { original, .. } if original == activity => Some(correction),
             CorrectionContent::Reversal { .. } | CorrectionContent::Adjustment { .. } => None,
         },
-        ActivityRecord::Activity(_) => None,
+        ActivityRecord::Activity(_) | ActivityRecord::Erased(_) => None,
     })
     .await
+}
+
+/// Returns true if the other record of a reversal was erased. The rest of the pair has the same owner and follows.
+async fn is_erased(id: &str, reader: &LedgerReader) -> Result<bool, StoreError> {
+    match id.parse() {
+        Ok(id) => reader.is_erased(&id).await,
+        Err(_) => Ok(false),
+    }
+}
+
+/// Returns true if a player's order was erased, or will be. Its refunds have the same owner.
+async fn is_request_erased(player: &str, record_id: &str, reader: &LedgerReader) -> Result<bool, StoreError> {
+    match player.parse() {
+        Ok(player) => reader.is_request_erased(&player, record_id).await,
+        Err(_) => Ok(false),
+    }
 }
 
 /// Returns the activity with this id, if it is marked as reversed by the correction.
@@ -289,7 +344,7 @@ async fn refunded_order(
     until_found(async || {
         Ok(match reader.player_record(&player, &refund.order).await? {
             Some(PlayerRecord::Request(order)) if order.refunds.last.is_some() => Some(order),
-            Some(PlayerRecord::Request(_) | PlayerRecord::Refund(_)) | None => None,
+            Some(PlayerRecord::Request(_) | PlayerRecord::Refund(_) | PlayerRecord::Erased(_)) | None => None,
         })
     })
     .await
@@ -367,6 +422,7 @@ async fn derive(record: &impl Record, catalogs: &Catalogs) -> Result<Derived, St
         difference,
         unusable: None,
         is_unversioned: false,
+        is_erased: false,
         is_partial: false,
     })
 }

@@ -42,6 +42,7 @@ impl Handler for AdjustBalance {
             owner: owner.as_ref(),
             adjustment: &adjustment,
             now: call.now,
+            erasure: admitted.erasure,
         };
         let mode = mode(call);
         let corrected = self.corrections.adjust(mode, new, rules.negative_balances(), call.deadline).await?;

@@ -21,17 +21,17 @@ impl Handler for PlaceOrder {
     }
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        let catalog = self.intake.admit(call).await?;
+        let admitted = self.intake.admit(call).await?;
 
         let (faults, version) = (Faults::default(), call.dialect.api_version());
-        let merging = catalog.rules.channel_merging();
+        let merging = admitted.catalog.rules.channel_merging();
         let order = call.parse(&faults, |body| Order::parse(body, version, merging, call.now))?;
         let order = faults.none_or(order)?;
 
         let id = RequestId::Order(&order.id);
         let mode = mode(call);
         let recorded =
-            self.intake.record(mode, call, &catalog, id, &order.events, |points| body(&order, points)).await?;
+            self.intake.record(mode, call, &admitted, id, &order.events, |points| body(&order, points)).await?;
         player_intake::reply(mode, recorded, Error::IdReused("The orderId was used with another order"))
     }
 }

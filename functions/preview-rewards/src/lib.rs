@@ -22,7 +22,7 @@ impl Handler for PreviewRewards {
     }
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        let catalog = self.intake.admit(call).await?;
+        let admitted = self.intake.admit(call).await?;
 
         let (faults, version) = (Faults::default(), call.dialect.api_version());
         // The customer exists, so no address is needed to find it.
@@ -33,10 +33,10 @@ impl Handler for PreviewRewards {
         }
 
         let preview =
-            self.intake.record(Mode::Preview, call, &catalog, RequestId::None, &request, |_| String::new()).await?;
+            self.intake.record(Mode::Preview, call, &admitted, RequestId::None, &request, |_| String::new()).await?;
         // A request without an id is never a repeated one.
         let PlayerEventsRecorded::New { basis, .. } = preview else { return Err(Error::TooLargeToStore.into()) };
-        let awards = awards(&catalog.rules, &request, call, &basis.usage);
+        let awards = awards(&admitted.catalog.rules, &request, call, &basis.usage);
         let events = request.events.iter().zip(&awards).map(|(event, award)| event_body(&event.name, award));
         Ok(Reply::ok(&json!({
             version.player_member(): &*request.player.id,

@@ -32,7 +32,7 @@ impl Handler for RefundOrder {
         let refund = call.parse(&faults, |body| Refund::parse(body, call.now))?;
         let refund = faults.none_or(refund)?;
 
-        let new = NewRefund { refund: &refund, negative, now: call.now };
+        let new = NewRefund { refund: &refund, negative, now: call.now, erasure: admitted.erasure };
         let mode = mode(call);
         let response = |points: u64, amount: &Decimal<'_>| body(&refund, points, amount);
         let (response, is_new) = match self.refunds.refund(mode, new, call.deadline, response).await? {

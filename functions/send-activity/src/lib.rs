@@ -83,6 +83,7 @@ impl Handler for SendActivity {
             payload: key.as_ref().map(|_| PayloadDigest::of(&activity.to_json())),
             catalog_version: catalog.version,
             now: call.now,
+            erasure: admitted.erasure.filter(|_| call.path_parameter("activity_id").is_some() || key.is_some()),
         };
         let evaluate = |usage: &Usage| match &owner {
             Some(SessionOwner::Anonymous) => Award::default(),

@@ -41,7 +41,8 @@ impl Handler for SendClientEvent {
         if call.header("x-mock-data").map_err(Error::from)?.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
             return Ok(Reply::ok(&json!({"requestId": call.request_id})));
         }
-        let recorded = self.events.record(&customer, &events, call.now, call.deadline).await?;
+        let recorded =
+            self.events.record(&customer, &events, admitted.erasure.as_ref(), call.now, call.deadline).await?;
         Ok(reply(call, &events, &recorded))
     }
 }

@@ -24,17 +24,18 @@ impl Handler for TrackEvent {
     }
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        let catalog = self.intake.admit(call).await?;
+        let admitted = self.intake.admit(call).await?;
 
         let (faults, version) = (Faults::default(), call.dialect.api_version());
-        let merging = catalog.rules.channel_merging();
+        let merging = admitted.catalog.rules.channel_merging();
         let request = call.parse(&faults, |body| PlayerEvents::parse(body, version, merging))?;
         let key = call.idempotency_key(&faults);
         let (request, key) = faults.none_or(request.and_then(|request| Ok((request, key?))))?;
 
         let id = key.as_ref().map_or(RequestId::None, RequestId::Key);
         let mode = mode(call);
-        let mut recorded = self.intake.record(mode, call, &catalog, id, &request, |_| body(version).to_owned()).await?;
+        let mut recorded =
+            self.intake.record(mode, call, &admitted, id, &request, |_| body(version).to_owned()).await?;
         // The usual response does not show the award.
         if let PlayerEventsRecorded::New { response, earned, .. } = &mut recorded
             && mode == Mode::Preview

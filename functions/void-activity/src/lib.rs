@@ -39,6 +39,8 @@ impl Handler for VoidActivity {
             reference: reversal.reference.as_deref(),
             channel: reversal.channel.as_deref(),
             now: call.now,
+            // Without a reference the id is random.
+            erasure: admitted.erasure.filter(|_| reversal.reference.is_some()),
         };
         let mode = mode(call);
         match self.corrections.reverse(mode, new, negative, call.deadline).await? {

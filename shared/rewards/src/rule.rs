@@ -2,6 +2,7 @@
 
 use punchcard_models::{
     fault::{FaultKind, Noted},
+    ids::{AccountId, LoyaltyId},
     json::{At, Members},
     timestamp::Timestamp,
 };
@@ -9,7 +10,7 @@ use punchcard_models::{
 use crate::{
     condition::Condition,
     limits::Limits,
-    offer::{Offer, OfferKind},
+    offer::{Audience, Offer, OfferKind},
     parse::{Known, MAX_ITEMS, only, trimmed_id},
     reward::points,
     rule_id::RuleId,
@@ -81,6 +82,25 @@ impl Rule {
     #[must_use]
     pub fn has_total_limit(&self) -> bool {
         self.limits.uses_in_total.is_some()
+    }
+
+    /// Returns true for an offer that names this account among those it is meant for.
+    #[must_use]
+    pub fn names_account(&self, id: &AccountId) -> bool {
+        self.audience().is_some_and(|audience| audience.accounts.contains(id))
+    }
+
+    /// Returns true for an offer that names this loyalty id among those it is meant for.
+    #[must_use]
+    pub fn names_loyalty_id(&self, id: &LoyaltyId) -> bool {
+        self.audience().is_some_and(|audience| audience.loyalty_ids.contains(id))
+    }
+
+    fn audience(&self) -> Option<&Audience> {
+        match &self.offer()?.kind {
+            OfferKind::Targeted(_, audience) => Some(audience),
+            OfferKind::Base(_) | OfferKind::Bonus(_) => None,
+        }
     }
 
     /// Returns true for a base offer. Base offers pay before all other rules.

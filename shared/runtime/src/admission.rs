@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use punchcard_http::{Call, auth, token::Verifier};
 use punchcard_models::{
     access::{Access, Denied, Scope},
+    erasure::ErasureKey,
     ids::ClientId,
 };
 use punchcard_store::{CallerReader, Callers, CatalogVersion, RulesReader, Store, StoreError};
@@ -26,6 +27,8 @@ pub struct Admission {
 pub struct Admitted {
     /// The current catalog version.
     pub catalog: CatalogVersion,
+    /// The key for digests of erased ids. `None` if nothing was erased.
+    pub erasure: Option<ErasureKey>,
 }
 
 impl Admission {
@@ -84,7 +87,7 @@ impl Admission {
 
     /// Runs `check` on the cached callers, and again on refreshed ones if the caller may be new.
     async fn check(&self, call: &Call<'_>, check: impl Fn(&Access) -> Result<(), Denied>) -> Result<Admitted, Failure> {
-        let admitted = |callers: &Arc<Callers>| Admitted { catalog: callers.catalog };
+        let admitted = |callers: &Arc<Callers>| Admitted { catalog: callers.catalog, erasure: callers.erasure };
         let callers = self.callers.current(call.now).await?;
         match check(&callers.access) {
             Ok(()) => Ok(admitted(&callers)),

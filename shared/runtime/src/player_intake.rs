@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lambda_http::http::StatusCode;
 use punchcard_http::{Call, Error, Reply};
 use punchcard_models::{
+    erasure::ErasureKey,
     idempotency::PayloadDigest,
     player_events::{PlayerEvent, PlayerEvents},
 };
@@ -15,6 +16,15 @@ use punchcard_store::{
 };
 
 use crate::{Admission, Failure, metrics};
+
+/// An authenticated request of a shop.
+#[derive(Debug)]
+pub struct PlayerAdmitted {
+    /// The current catalog.
+    pub catalog: Arc<AppliedCatalog>,
+    /// The key for digests of erased ids. `None` if nothing was erased.
+    pub erasure: Option<ErasureKey>,
+}
 
 /// Records requests with player events, or previews that.
 #[derive(Debug)]
@@ -37,9 +47,9 @@ impl PlayerIntake {
     ///
     /// # Errors
     /// The key is not valid, or the store failed.
-    pub async fn admit(&self, call: &Call<'_>) -> Result<Arc<AppliedCatalog>, Failure> {
+    pub async fn admit(&self, call: &Call<'_>) -> Result<PlayerAdmitted, Failure> {
         let admitted = self.admission.api_key(call).await?;
-        Ok(self.rules.of(admitted.catalog).await?)
+        Ok(PlayerAdmitted { catalog: self.rules.of(admitted.catalog).await?, erasure: admitted.erasure })
     }
 
     /// Records a request, credits its awards, and counts it; or previews that. `response` is the body of the response,
@@ -51,7 +61,7 @@ impl PlayerIntake {
         &self,
         mode: Mode,
         call: &Call<'_>,
-        catalog: &AppliedCatalog,
+        PlayerAdmitted { catalog, erasure }: &PlayerAdmitted,
         id: RequestId<'_>,
         request: &PlayerEvents,
         response: impl Fn(u64) -> String,
@@ -66,6 +76,7 @@ impl PlayerIntake {
             unused: !catalog.rules.rewards_enabled(),
             catalog_version: catalog.version,
             now: call.now,
+            erasure: *erasure,
         };
         let evaluate = |usage: &Usage| {
             let awards = awards(&catalog.rules, request, call, usage);

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use punchcard_models::{
     activity::{Activity, extended_data_from_json},
     data::OpenData,
+    erasure::ErasureKey,
     idempotency::PayloadDigest,
     ids::{ActivityId, CorrelationId},
     member::MemberId,
@@ -24,6 +25,7 @@ use crate::{
     member_write::points_attribute,
     retry::Retries,
     sessions::ANONYMOUS,
+    twins::{ErasedRecord, Twins, is_twin},
 };
 
 const RECORD: &str = "record an activity";
@@ -48,6 +50,8 @@ pub struct NewActivity<'a> {
     pub catalog_version: u64,
     /// The arrival time.
     pub now: Timestamp,
+    /// The key for digests of erased ids, if activities were erased and this one's id is not generated.
+    pub erasure: Option<ErasureKey>,
 }
 
 /// A stored activity.
@@ -94,10 +98,15 @@ pub enum ActivityRecord {
     Activity(StoredActivity),
     /// A correction.
     Correction(StoredCorrection),
+    /// An erased activity or correction.
+    Erased(ErasedRecord),
 }
 
 impl ActivityRecord {
     pub(crate) fn read(item: &Item) -> Option<Self> {
+        if is_twin(item, "activityId") {
+            return ErasedRecord::of_activity(item).map(ActivityRecord::Erased);
+        }
         if item.contains_key(KIND) {
             return StoredCorrection::read(item).map(ActivityRecord::Correction);
         }
@@ -109,7 +118,7 @@ impl ActivityRecord {
     pub fn activity(self) -> Option<StoredActivity> {
         match self {
             ActivityRecord::Activity(activity) => Some(activity),
-            ActivityRecord::Correction(_) => None,
+            ActivityRecord::Correction(_) | ActivityRecord::Erased(_) => None,
         }
     }
 }
@@ -119,7 +128,7 @@ impl ActivityRecord {
 pub enum ActivityRecorded {
     /// The activity was recorded.
     New(StoredActivity),
-    /// A record with this id exists.
+    /// A record with this id exists, or existed and was erased.
     Exists,
     /// The activity was already recorded: it was sent with the same Idempotency-Key and payload.
     Replay(StoredActivity),
@@ -131,6 +140,7 @@ pub enum ActivityRecorded {
 #[derive(Debug)]
 pub struct ActivityWriter {
     ledger: Ledger,
+    twins: Twins,
     table: String,
 }
 
@@ -138,7 +148,11 @@ impl ActivityWriter {
     /// Creates a writer to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        ActivityWriter { ledger: Ledger::new(store), table: store.table("Activities") }
+        ActivityWriter {
+            ledger: Ledger::new(store),
+            twins: Twins::new(store, "Activities"),
+            table: store.table("Activities"),
+        }
     }
 
     /// Records an activity and credits the award that `evaluate` computes, in one write; or previews that.
@@ -152,6 +166,9 @@ impl ActivityWriter {
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Award<'c>,
     ) -> Result<ActivityRecorded, StoreError> {
+        if self.twins.has_activity(RECORD, new.erasure.as_ref(), new.id).await? {
+            return Ok(ActivityRecorded::Exists);
+        }
         let build = || item(&new);
         let record = Record { table: &self.table, key: &["activityId"], item: &build, write_id: Uuid::new_v4() };
         let member = MemberId::of(new.owner, new.correlation_id).to_string();
@@ -256,7 +273,7 @@ impl StoredActivity {
                 basis: basis.clone(),
                 account: match member {
                     MemberId::Account(account) => Some(account),
-                    MemberId::Correlation(_) | MemberId::Player(_) => None,
+                    MemberId::Correlation(_) | MemberId::Player(_) | MemberId::Erased(_) => None,
                 },
                 loyalty_id: self.account_loyalty_id.as_deref().map(str::parse).transpose().ok()?,
                 occurrences: if self.anonymous { Vec::new() } else { vec![occurrence] },

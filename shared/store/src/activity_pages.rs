@@ -17,15 +17,15 @@ use crate::{
 };
 
 const LIST: &str = "list activities";
-const INDEX: &str = "byMember";
+pub(crate) const INDEX: &str = "byMember";
 
 /// The place of an activity in the list of its member's activities.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The arrival time.
     pub received_at: Timestamp,
-    /// The activity's id.
-    pub activity_id: ActivityId,
+    /// The activity's id, or the digest of an erased one.
+    pub activity_id: String,
 }
 
 /// Text that is not a position.
@@ -46,7 +46,7 @@ impl FromStr for Position {
         let (received_at, activity_id) = text.split_once(' ').ok_or(InvalidPosition)?;
         Ok(Position {
             received_at: Timestamp::from_text(received_at).ok_or(InvalidPosition)?,
-            activity_id: activity_id.parse().map_err(|_| InvalidPosition)?,
+            activity_id: activity_id.parse::<ActivityId>().map_err(|_| InvalidPosition)?.to_string(),
         })
     }
 }
@@ -109,7 +109,7 @@ impl ActivityPages {
                 found.insert(id.clone(), ActivityRecord::read(&item).ok_or(id));
             }
         }
-        let items = positions.iter().filter_map(|at| found.remove(&*at.activity_id)).collect();
+        let items = positions.iter().filter_map(|at| found.remove(&at.activity_id)).collect();
         Ok((items, if has_more { positions.pop() } else { None }))
     }
 
@@ -139,7 +139,7 @@ impl ActivityPages {
         let found = query.send().await.map_err(|error| StoreError::read(LIST, &error))?;
         let position = |item: &Item| {
             let received_at = Timestamp::from_text(item.text("receivedAt")?)?;
-            Some(Position { received_at, activity_id: item.text("activityId")?.parse().ok()? })
+            Some(Position { received_at, activity_id: item.text("activityId")?.to_owned() })
         };
         let positions: Option<_> = found.items().iter().map(position).collect();
         positions.ok_or(StoreError::corrupt(LIST, "an index entry"))

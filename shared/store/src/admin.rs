@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
 };
 use punchcard_models::{
     access::{Scope, SecretDigest, SigningKey},
+    erasure::ErasureKey,
     ids::ClientId,
     timestamp::Timestamp,
 };
@@ -161,6 +162,14 @@ impl Admin {
     /// The store call failed.
     pub async fn add_digest_key(&self, key: &[u8], now: Timestamp) -> Result<AddOutcome, StoreError> {
         self.add(part_item(DIGEST, "current", now), [("key", b(key))]).await
+    }
+
+    /// Returns the key for digests of erased ids, or `None` if nothing was erased.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn erasure_key(&self) -> Result<Option<ErasureKey>, StoreError> {
+        Ok(read_callers(&self.reads, &self.table).await?.erasure)
     }
 
     /// Lists clients and API keys, including revoked ones.

@@ -4,9 +4,11 @@
 //! |---|---|---|
 //! | `open` | `client#…`, `apikey#…`, `key#…` | an API client, an API key, a public key |
 //! | `open` | `current` | the current catalog version |
+//! | `open` | `erasure` | the key for digests of erased ids |
 //! | `history` | `VERSION#CHUNK` | an immutable chunk of an applied catalog's JSON |
 //! | `private` | key id | a private signing key |
 //! | `digest` | `current` | the key for digests of e-mail addresses and mobile numbers |
+//! | `erasures` | time, `#`, UUID | an erasure: who, when, and how many items |
 //!
 //! Callers and keys are small and read often. Rules can be large and are read only when the version changes. Stores
 //! created by version 0.1.0 hold their rules as `rules#CHUNK` in part `open` until a catalog is applied.
@@ -14,6 +16,7 @@
 use aws_sdk_dynamodb::Client as Dynamo;
 use punchcard_models::{
     access::{Access, ApiKey, Client, Scope, SecretDigest},
+    erasure::ErasureKey,
     ids::ClientId,
     timestamp::Timestamp,
 };
@@ -29,7 +32,9 @@ pub(crate) const OPEN: &str = "open";
 pub(crate) const HISTORY: &str = "history";
 pub(crate) const PRIVATE: &str = "private";
 pub(crate) const DIGEST: &str = "digest";
+pub(crate) const ERASURES: &str = "erasures";
 pub(crate) const CURRENT: &str = "current";
+pub(crate) const ERASURE: &str = "erasure";
 pub(crate) const CLIENT: &str = "client#";
 pub(crate) const API_KEY: &str = "apikey#";
 pub(crate) const PUBLIC_KEY: &str = "key#";
@@ -58,6 +63,8 @@ pub struct Callers {
     pub access: Access,
     /// The current catalog version.
     pub catalog: CatalogVersion,
+    /// The key for digests of erased ids. `None` if nothing was erased.
+    pub erasure: Option<ErasureKey>,
 }
 
 /// The whole catalog.
@@ -121,6 +128,9 @@ pub(crate) async fn read_callers(client: &Dynamo, table: &str) -> Result<Callers
             access.public_keys.insert(id.to_owned(), key.ok_or_else(|| corrupt("a public key"))?);
         } else if id == CURRENT {
             callers.catalog = read_version(&item).ok_or_else(|| corrupt("the catalog's version"))?;
+        } else if id == ERASURE {
+            let key = item.bytes("key").and_then(ErasureKey::stored);
+            callers.erasure = Some(key.ok_or_else(|| corrupt("the key of erased ids"))?);
         }
     }
     Ok(callers)

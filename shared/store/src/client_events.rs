@@ -12,6 +12,7 @@ use aws_sdk_dynamodb::{
 use futures_util::future::join_all;
 use punchcard_models::{
     client_event::{Channel, ClientEvent, EventName, Metadata, Section},
+    erasure::ErasureKey,
     ids::{ClientEventId, CustomerId},
     timestamp::Timestamp,
 };
@@ -25,6 +26,7 @@ use crate::{
     item::{Attributes as _, Item, b, n, s},
     read_items::read_items,
     retry::Retries,
+    twins::Twins,
 };
 
 const RECORD: &str = "record client events";
@@ -51,6 +53,7 @@ pub enum Recorded {
 pub struct ClientEventWriter {
     reads: Client,
     writes: Client,
+    twins: Twins,
     table: String,
     insert: String,
 }
@@ -62,14 +65,37 @@ impl ClientEventWriter {
         let table = store.table("ClientEvents");
         let attributes = ATTRIBUTES.map(|name| format!("'{name}':?")).join(",");
         let insert = format!("INSERT INTO \"{table}\" VALUE {{{attributes}}}");
-        ClientEventWriter { reads: store.reads.clone(), writes: store.writes.clone(), table, insert }
+        let (reads, writes) = (store.reads.clone(), store.writes.clone());
+        ClientEventWriter { reads, writes, twins: Twins::new(store, "ClientEvents"), table, insert }
     }
 
-    /// Records the events that are new and returns the outcome of each event. Event ids must be distinct.
+    /// Records the events that are new and returns the outcome of each event. Event ids must be distinct. `erasure` is
+    /// the key for digests of erased ids, if events were erased: those are duplicates, whatever their content was.
     ///
     /// # Errors
     /// The store call failed. Some of the events may be stored; a retry is safe.
     pub async fn record(
+        &self,
+        customer: &CustomerId,
+        events: &[ClientEvent],
+        erasure: Option<&ErasureKey>,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let ids = events.iter().map(|event| event.id);
+        let erased = self.twins.of_client_events(RECORD, erasure, customer, ids, deadline).await?;
+        if !erased.contains(&true) {
+            return self.record_kept(customer, events, now, deadline).await;
+        }
+        let kept = events.iter().zip(&erased).filter(|(_, erased)| !**erased).map(|(event, _)| event.clone());
+        let kept: Vec<_> = kept.collect();
+        let mut recorded = self.record_kept(customer, &kept, now, deadline).await?.into_iter();
+        let outcome = |erased| if erased { Some(Recorded::Duplicate) } else { recorded.next() };
+        let outcomes: Option<_> = erased.into_iter().map(outcome).collect();
+        outcomes.ok_or_else(|| StoreError::internal(RECORD, "an event without an outcome"))
+    }
+
+    async fn record_kept(
         &self,
         customer: &CustomerId,
         events: &[ClientEvent],
@@ -79,6 +105,7 @@ impl ClientEventWriter {
         // Identifies items written by an earlier attempt of this call whose response was lost.
         let write = Write { customer, now, id: Uuid::new_v4() };
         match events {
+            [] => Ok(Vec::new()),
             [event] => Ok(vec![self.put(&write, event, deadline).await?]),
             events => self.insert(&write, events, deadline).await,
         }

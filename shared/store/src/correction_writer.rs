@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
 };
 use punchcard_models::{
     correction::Adjustment,
+    erasure::ErasureKey,
     ids::{ActivityId, CorrelationId},
     member::MemberId,
     session::SessionOwner,
@@ -29,6 +30,7 @@ use crate::{
     member_change::MemberChange,
     member_write::points_attribute,
     retry::Retries,
+    twins::Twins,
 };
 
 const CORRECT: &str = "record a correction";
@@ -48,6 +50,8 @@ pub struct NewReversal<'a> {
     pub channel: Option<&'a str>,
     /// The arrival time.
     pub now: Timestamp,
+    /// The key for digests of erased ids, if corrections were erased and this one's id is not random.
+    pub erasure: Option<ErasureKey>,
 }
 
 /// An adjustment to record.
@@ -63,6 +67,8 @@ pub struct NewAdjustment<'a> {
     pub adjustment: &'a Adjustment,
     /// The arrival time.
     pub now: Timestamp,
+    /// The key for digests of erased ids, if corrections were erased.
+    pub erasure: Option<ErasureKey>,
 }
 
 /// The outcome of recording a correction.
@@ -72,7 +78,7 @@ pub enum Corrected {
     New,
     /// The correction was already recorded.
     Replay,
-    /// Another correction has this reference.
+    /// Another correction has this reference, or one had it and was erased.
     ReferenceReused,
     /// A balance would fall below zero, which the catalog refuses.
     BelowZero,
@@ -96,6 +102,7 @@ pub enum Reversed {
 pub struct CorrectionWriter {
     activities: ActivityReader,
     history: HistoryReader,
+    twins: Twins,
     reads: Client,
     writes: Client,
     table: String,
@@ -128,6 +135,7 @@ impl CorrectionWriter {
         CorrectionWriter {
             activities: ActivityReader::new(store),
             history: HistoryReader::new(store),
+            twins: Twins::new(store, "Activities"),
             reads: store.reads.clone(),
             writes: store.writes.clone(),
             table: store.table("Activities"),
@@ -146,6 +154,9 @@ impl CorrectionWriter {
         negative: NegativeBalances,
         deadline: Instant,
     ) -> Result<Reversed, StoreError> {
+        if self.twins.has_activity(CORRECT, new.erasure.as_ref(), new.id).await? {
+            return Ok(Reversed::Corrected(Corrected::ReferenceReused));
+        }
         let Some(found) = self.activities.get(new.original, new.correlation_id).await? else {
             return Ok(Reversed::NoSuchActivity);
         };
@@ -172,6 +183,9 @@ impl CorrectionWriter {
         negative: NegativeBalances,
         deadline: Instant,
     ) -> Result<Corrected, StoreError> {
+        if self.twins.has_activity(CORRECT, new.erasure.as_ref(), new.id).await? {
+            return Ok(Corrected::ReferenceReused);
+        }
         let member = MemberId::of(new.owner, new.correlation_id).to_string();
         let balance = points_attribute(&new.adjustment.unit, &new.adjustment.points_type);
         let item = adjustment(&new, &member);

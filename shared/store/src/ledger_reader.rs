@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use punchcard_models::{
+    erasure::{ErasedId, ErasureKey},
     ids::{ActivityId, PlayerId},
     member::MemberId,
 };
@@ -13,12 +14,16 @@ use crate::{
     Store,
     activities::{ActivityRecord, StoredActivity},
     activity_pages::{ActivityPages, Position},
+    catalog::read_callers,
     corrections::OUT,
+    erasures::{Erasure, read_erasures},
     error::StoreError,
     item::{Attributes as _, Item, s},
     ledger::{CUSTOMER, USED},
+    player_records::PlayerRecord,
     read_items::{MAX_READ_ITEMS, read_items},
-    refunds::{PlayerRecord, REFUND_PREFIX, StoredRefund},
+    refunds::{REFUND_PREFIX, StoredRefund},
+    twins::{activity_twin, request_twin},
 };
 
 const READ: &str = "read all records";
@@ -36,6 +41,7 @@ pub struct LedgerReader {
     activities: String,
     player_events: String,
     members: String,
+    catalog: String,
 }
 
 /// A part of a table.
@@ -76,6 +82,7 @@ impl LedgerReader {
             activities: store.table("Activities"),
             player_events: store.table("PlayerEvents"),
             members: store.table("Members"),
+            catalog: store.table("Catalog"),
         }
     }
 
@@ -239,6 +246,58 @@ impl LedgerReader {
             }
         }
         Ok(refunds)
+    }
+
+    /// Returns the erased requests of an erased member, from the partitions of all its players. Reads the whole table.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn erased_requests_of(&self, member: ErasedId) -> Result<Vec<PlayerRecord>, StoreError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(&self.player_events)
+            .consistent_read(true)
+            .filter_expression("memberId = :member")
+            .expression_attribute_values(":member", s(member));
+        let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let items = items.map_err(|error| StoreError::read(READ, &error))?;
+        Ok(items.iter().filter_map(PlayerRecord::read).collect())
+    }
+
+    /// Returns true if the activity or correction with this id was erased, or will be.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn is_erased(&self, id: &ActivityId) -> Result<bool, StoreError> {
+        let Some(key) = self.erasure_key().await? else { return Ok(false) };
+        self.exists(&self.activities, activity_twin(&key, id)).await
+    }
+
+    /// Returns true if the player's request or refund was erased, or will be.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn is_request_erased(&self, player: &PlayerId, record_id: &str) -> Result<bool, StoreError> {
+        let Some(key) = self.erasure_key().await? else { return Ok(false) };
+        self.exists(&self.player_events, request_twin(&key, player, record_id)).await
+    }
+
+    async fn erasure_key(&self) -> Result<Option<ErasureKey>, StoreError> {
+        Ok(read_callers(&self.client, &self.catalog).await?.erasure)
+    }
+
+    async fn exists(&self, table: &str, key: Item) -> Result<bool, StoreError> {
+        let get = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
+        Ok(get.send().await.map_err(|error| StoreError::read(READ, &error))?.item.is_some())
+    }
+
+    /// Returns all erasures, oldest first. Each deletion of records changes the erasure's counts.
+    ///
+    /// # Errors
+    /// The store call failed, or an erasure cannot be read.
+    pub async fn erasures(&self) -> Result<Vec<Erasure>, StoreError> {
+        read_erasures(&self.client, &self.catalog).await
     }
 
     /// Returns the players that are aliases of a customer. Reads the whole table.

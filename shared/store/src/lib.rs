@@ -32,8 +32,11 @@ mod config;
 mod correction_writer;
 mod corrections;
 mod digest_key;
+mod eraser;
+mod erasures;
 mod error;
 mod evaluation;
+mod export;
 mod history;
 mod item;
 mod ledger;
@@ -43,7 +46,9 @@ mod member_write;
 mod newest;
 #[cfg(feature = "operator")]
 mod operator;
+mod person;
 mod player_events;
+mod player_records;
 mod players;
 mod read_items;
 mod refund_writer;
@@ -53,6 +58,7 @@ mod sdk_metrics;
 mod sessions;
 mod signing_keys;
 mod tables;
+mod twins;
 
 pub use activities::{ActivityReader, ActivityRecord, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
 pub use activity_pages::{ActivityPage, ActivityPages, InvalidPosition, Position};
@@ -66,6 +72,8 @@ pub use config::ConfigError;
 pub use correction_writer::{Corrected, CorrectionWriter, NewAdjustment, NewReversal, Reversed};
 pub use corrections::{CorrectionContent, OUT, StoredCorrection, taken_json};
 pub use digest_key::DigestKeyReader;
+pub use eraser::{EraseError, Eraser, Pauses, Progress};
+pub use erasures::Erasure;
 pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};
 pub use history::{Annotation, AppliedVersion, HistoryReader};
@@ -74,12 +82,15 @@ pub use ledger_reader::{LedgerReader, Page, Start, StoredMember};
 pub use newest::{Newest, NewestReader, RecordPosition, StoredClientEvent};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
+pub use person::{Exported, Person, PersonIds, PersonReader};
 pub use player_events::{
     Evaluated, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RequestId, StoredPlayerEvents,
 };
+pub use player_records::PlayerRecord;
 pub use players::{PlayerReader, PlayerTotals, PlayerWriter};
 pub use refund_writer::{NewRefund, RefundRecorded, RefundWriter};
-pub use refunds::{OrderAward, OrderRefunds, PlayerRecord, StoredRefund};
+pub use refunds::{OrderAward, OrderRefunds, StoredRefund};
 pub use sessions::{Opened, SessionReader, SessionWriter};
 pub use signing_keys::SigningKeyReader;
 pub use tables::{IndexDefinition, TableDefinition, TableKey, Tables};
+pub use twins::{Effects, ErasedRecord};

@@ -14,7 +14,7 @@ use crate::{
 /// Maximum number of attributes in an update, whose expression is limited to 4 KB.
 const MAX_NAMED_ATTRIBUTES: usize = 40;
 /// The attribute that counts a member's writes.
-const VERSION: &str = "version";
+pub(crate) const VERSION: &str = "version";
 
 /// One write of a member.
 pub(crate) struct MemberWrite<'a> {

@@ -16,7 +16,8 @@ use crate::{
     client_events::stored_event,
     error::StoreError,
     item::{Attributes as _, Item, s},
-    refunds::PlayerRecord,
+    player_records::PlayerRecord,
+    twins::is_twin,
 };
 
 const READ: &str = "read the newest records";
@@ -113,10 +114,15 @@ impl NewestReader {
     ) -> Result<Newest<PlayerRecord>, StoreError> {
         let read = |item: &Item| {
             let record = PlayerRecord::read(item)?;
-            let received_at = Timestamp::from_text(record.received_at())?;
-            Some((RecordPosition { received_at, id: record.record_id().to_owned() }, record))
+            let (received_at, id) = match &record {
+                PlayerRecord::Request(request) => (&request.received_at, &request.record_id),
+                PlayerRecord::Refund(refund) => (&refund.received_at, &refund.record_id),
+                PlayerRecord::Erased(_) => return None,
+            };
+            let position = RecordPosition { received_at: Timestamp::from_text(received_at)?, id: id.clone() };
+            Some((position, record))
         };
-        self.newest(&self.player_events, ("playerId", player), before, limit, read).await
+        self.newest(&self.player_events, ("playerId", "recordId", player), before, limit, read).await
     }
 
     /// Returns up to `limit` client events of a customer, those before a position or the newest.
@@ -135,13 +141,13 @@ impl NewestReader {
             let position = RecordPosition { received_at, id: event.id.to_string() };
             Some((position, StoredClientEvent { event, received_at }))
         };
-        self.newest(&self.client_events, ("customerId", customer), before, limit, read).await
+        self.newest(&self.client_events, ("customerId", "clientEventId", customer), before, limit, read).await
     }
 
     async fn newest<T>(
         &self,
         table: &str,
-        (key, value): (&str, &str),
+        (key, id, value): (&str, &str, &str),
         before: Option<&RecordPosition>,
         limit: usize,
         read: impl Fn(&Item) -> Option<(RecordPosition, T)>,
@@ -159,6 +165,9 @@ impl NewestReader {
         let mut newest = BinaryHeap::with_capacity(limit + 2);
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| StoreError::read(READ, &error))?;
+            if is_twin(&item, id) {
+                continue;
+            }
             let (position, record) = read(&item).ok_or(StoreError::corrupt(READ, "a stored record"))?;
             if before.is_some_and(|before| position >= *before) {
                 continue;

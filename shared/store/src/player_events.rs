@@ -4,6 +4,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use punchcard_models::{
     address::AddressDigest,
+    erasure::ErasureKey,
     idempotency::{IdempotencyKey, PayloadDigest},
     ids::{OrderId, PlayerId},
     json::{self, Value},
@@ -23,6 +24,7 @@ use crate::{
     players::{EVENTS, POINTS, PlayerResolver, player_key},
     refunds::OrderRefunds,
     retry::Retries,
+    twins::Twins,
 };
 
 const RECORD: &str = "record player events";
@@ -45,6 +47,8 @@ pub struct NewPlayerEvents<'a> {
     pub catalog_version: u64,
     /// The arrival time.
     pub now: Timestamp,
+    /// The key for digests of erased ids, if requests were erased.
+    pub erasure: Option<ErasureKey>,
 }
 
 /// The id that makes a request unique among its player's.
@@ -81,7 +85,7 @@ pub enum PlayerEventsRecorded {
     },
     /// The request was already recorded. Carries its response.
     Replay(String),
-    /// The id was used with another payload.
+    /// The id was used with another payload, or the request was erased.
     KeyReused,
     /// The request exceeds DynamoDB's item size, or its awards spend more total limits than one transaction can write.
     TooLarge,
@@ -92,6 +96,7 @@ pub enum PlayerEventsRecorded {
 pub struct PlayerEventWriter {
     ledger: Ledger,
     players: PlayerResolver,
+    twins: Twins,
     table: String,
 }
 
@@ -100,7 +105,12 @@ impl PlayerEventWriter {
     #[must_use]
     pub fn new(store: &Store) -> Self {
         let (ledger, players) = (Ledger::new(store), PlayerResolver::new(store));
-        PlayerEventWriter { ledger, players, table: store.table("PlayerEvents") }
+        PlayerEventWriter {
+            ledger,
+            players,
+            twins: Twins::new(store, "PlayerEvents"),
+            table: store.table("PlayerEvents"),
+        }
     }
 
     /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes for its
@@ -121,6 +131,11 @@ impl PlayerEventWriter {
             RequestId::Order(order) => order_record_id(order),
             RequestId::None => format!("uuid#{}", Uuid::now_v7()),
         };
+        // A generated id was never used.
+        let erasure = new.erasure.as_ref().filter(|_| !matches!(new.id, RequestId::None));
+        if self.twins.has_request(RECORD, erasure, &new.request.player.id, &record_id).await? {
+            return Ok(PlayerEventsRecorded::KeyReused);
+        }
         let write_id = Uuid::new_v4();
         let entry = |usage: &Usage| entry(&new, evaluate(usage));
         let mut retries = Retries::until(deadline, RECORD);

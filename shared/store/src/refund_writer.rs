@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::{
 };
 use punchcard_models::{
     decimal::Decimal,
+    erasure::ErasureKey,
     ids::{OrderId, PlayerId},
     refund::{Refund, Refunded},
     settings::NegativeBalances,
@@ -29,6 +30,7 @@ use crate::{
     players::{POINTS, player_key},
     refunds::{LAST_REFUND, OrderAward, OrderRefunds, REFUND, REFUNDED, StoredRefund, record_id},
     retry::Retries,
+    twins::Twins,
 };
 
 const WRITE: &str = "record a refund";
@@ -42,6 +44,8 @@ pub struct NewRefund<'a> {
     pub negative: NegativeBalances,
     /// The arrival time.
     pub now: Timestamp,
+    /// The key for digests of erased ids, if records were erased.
+    pub erasure: Option<ErasureKey>,
 }
 
 /// The outcome of recording a refund.
@@ -51,7 +55,7 @@ pub enum RefundRecorded {
     New(String),
     /// The refund was already recorded. Carries its response.
     Replay(String),
-    /// The id was used for another refund.
+    /// The id was used for another refund, or for one that was erased.
     IdReused,
     /// The player has no such order.
     NoSuchOrder,
@@ -65,6 +69,7 @@ pub enum RefundRecorded {
 #[derive(Debug)]
 pub struct RefundWriter {
     history: HistoryReader,
+    twins: Twins,
     reads: Client,
     writes: Client,
     table: String,
@@ -97,6 +102,7 @@ impl RefundWriter {
     pub fn new(store: &Store) -> Self {
         RefundWriter {
             history: HistoryReader::new(store),
+            twins: Twins::new(store, "PlayerEvents"),
             reads: store.reads.clone(),
             writes: store.writes.clone(),
             table: store.table("PlayerEvents"),
@@ -116,6 +122,10 @@ impl RefundWriter {
         deadline: Instant,
         response: impl Fn(u64, &Decimal<'_>) -> String,
     ) -> Result<RefundRecorded, StoreError> {
+        let (player, own_id) = (&new.refund.player, record_id(&new.refund.id));
+        if self.twins.has_request(WRITE, new.erasure.as_ref(), player, &own_id).await? {
+            return Ok(RefundRecorded::IdReused);
+        }
         // All attempts use the same id, so that a record of an earlier one is recognised.
         let write_id = Uuid::new_v4();
         let mut retries = Retries::until(deadline, WRITE);

@@ -21,7 +21,6 @@ use crate::{
     evaluation::Evaluation,
     item::{Attributes as _, Item},
     ledger::CUSTOMER,
-    player_events::StoredPlayerEvents,
     players::{POINTS, player_key},
 };
 
@@ -175,50 +174,5 @@ impl OrderAward {
             (name, taken)
         });
         taken.filter(|(_, taken)| *taken > 0).collect()
-    }
-}
-
-/// A record of table `PlayerEvents`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlayerRecord {
-    /// A request with events, or an order.
-    Request(StoredPlayerEvents),
-    /// A refund of an order.
-    Refund(StoredRefund),
-}
-
-impl PlayerRecord {
-    pub(crate) fn read(item: &Item) -> Option<Self> {
-        if item.contains_key(KIND) {
-            return StoredRefund::read(item).map(PlayerRecord::Refund);
-        }
-        StoredPlayerEvents::read(item).map(PlayerRecord::Request)
-    }
-
-    /// The player, as sent.
-    #[must_use]
-    pub fn player_id(&self) -> &str {
-        match self {
-            PlayerRecord::Request(request) => &request.player_id,
-            PlayerRecord::Refund(refund) => &refund.player_id,
-        }
-    }
-
-    /// The record's id among the player's.
-    #[must_use]
-    pub fn record_id(&self) -> &str {
-        match self {
-            PlayerRecord::Request(request) => &request.record_id,
-            PlayerRecord::Refund(refund) => &refund.record_id,
-        }
-    }
-
-    /// The arrival time, in RFC 3339.
-    #[must_use]
-    pub fn received_at(&self) -> &str {
-        match self {
-            PlayerRecord::Request(request) => &request.received_at,
-            PlayerRecord::Refund(refund) => &refund.received_at,
-        }
     }
 }

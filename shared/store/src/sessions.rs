@@ -190,7 +190,7 @@ impl SessionWriter {
 }
 
 /// Returns the key of the item that maps a loyalty id to its account.
-fn pointer(id: &LoyaltyId) -> String {
+pub(crate) fn pointer(id: &LoyaltyId) -> String {
     format!("loy#{id}")
 }
 
