@@ -6,11 +6,13 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
 use dynoxide::Database;
 use punchcard_store::{Admin, Store, Tables};
+use rusqlite::OpenFlags;
 
 use crate::{failure::Failure, in_process::InProcess, output::notice, tables};
 
@@ -21,6 +23,8 @@ pub const TABLE_PREFIX: &str = "punchcard-";
 pub const FILE: &str = "store.db";
 /// The database file of `--demo`. Separate, because the demo credentials are public.
 pub const DEMO_FILE: &str = "demo.db";
+/// Time limit of waiting for other processes that use the database.
+const BUSY_LIMIT: Duration = Duration::from_secs(10);
 /// A loopback address with any free port.
 pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -69,6 +73,20 @@ pub fn open(directory: &Path, name: &str) -> Result<Database, Failure> {
     let file = directory.join(name);
     make_private(directory, &file).map_err(|error| Failure::Data(directory.to_owned(), error))?;
     Database::new(&file.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))
+}
+
+/// Rewrites a database and empties its log, so that neither holds anything that was deleted.
+///
+/// # Errors
+/// Another process uses the database, or the disk is full.
+pub fn compact(file: &Path) -> Result<(), Failure> {
+    let remains = |why: String| Failure::Remains(file.to_owned(), why);
+    let failed = |error: rusqlite::Error| remains(error.to_string());
+    let database = rusqlite::Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
+    database.busy_timeout(BUSY_LIMIT).map_err(failed)?;
+    database.execute_batch("VACUUM").map_err(failed)?;
+    let is_busy = database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    if is_busy.map_err(failed)? { Err(remains("another process is reading it".to_owned())) } else { Ok(()) }
 }
 
 fn make_private(directory: &Path, file: &Path) -> io::Result<()> {

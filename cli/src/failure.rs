@@ -30,6 +30,9 @@ pub enum Failure {
     /// A file cannot be read.
     #[error("can't read {0}: {1}")]
     Read(PathBuf, io::Error),
+    /// A file cannot be written.
+    #[error("can't write {0}: {1}")]
+    Write(PathBuf, io::Error),
     /// A catalog file is not valid.
     #[error("{} is not a valid catalog:\n{}", .0.display(), lines(.1))]
     Catalog(PathBuf, Vec<Problem>),
@@ -81,6 +84,20 @@ pub enum Failure {
     /// A cursor is not one that a page printed.
     #[error("--next must be the cursor that an earlier page printed")]
     Cursor,
+    /// No item has one of the ids.
+    #[error("there is no customer with these ids")]
+    NoCustomer,
+    /// Requests of a customer go on while it is erased.
+    #[error(
+        "the erasure is not complete, because requests of this customer go on; stop them and run the command again"
+    )]
+    CustomerInUse,
+    /// The files of an embedded store may hold what was deleted.
+    #[error(
+        "the customer is erased from the store, and {0} may still hold parts of what was deleted: {1}. Stop every other \
+         process that uses it and run the same command again"
+    )]
+    Remains(PathBuf, String),
     /// There is no such record.
     #[error("there is no {0}")]
     NoRecord(String),

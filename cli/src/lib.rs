@@ -20,6 +20,7 @@ pub mod audit;
 pub mod catalog;
 pub mod client;
 mod connection;
+pub mod customer;
 pub mod demo;
 mod difference;
 pub mod docs;

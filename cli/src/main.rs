@@ -8,7 +8,8 @@ use std::{
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use punchcard::{
-    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, explain, failure::Failure, history, key, output, serve, store,
+    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, customer, explain, failure::Failure, history, key, output,
+    serve, store,
 };
 
 /// Loyalty event intake: records each event exactly once and credits its points in the same write
@@ -30,6 +31,7 @@ enum Command {
     Explain(explain::Options),
     Adjust(adjust::Options),
     Audit(audit::Options),
+    Customer(customer::Options),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  punchcard completions bash > ~/.local/share/bash-completion/completions/punchcard\n  \
@@ -70,6 +72,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(options) => explain::run(options).await,
         Command::Adjust(options) => adjust::run(options).await,
         Command::Audit(options) => audit::run(options).await,
+        Command::Customer(options) => customer::run(options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "punchcard", &mut script);

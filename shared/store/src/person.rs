@@ -173,18 +173,18 @@ impl PersonReader {
         }
     }
 
-    /// Adds the ids of erasures of the same person that were not completed: some of them may be deleted already.
+    /// Returns the ids of erasures of the same person that were not completed, if there are any. Some of what has these ids
+    /// may be deleted already.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn with_unfinished(&self, ids: &PersonIds) -> Result<PersonIds, StoreError> {
-        let mut all = ids.clone();
-        for erasure in read_erasures(&self.client, &self.catalog).await? {
-            if let Some(unfinished) = erasure.ids.filter(|unfinished| unfinished.meets(ids)) {
-                all.extend(unfinished);
-            }
-        }
-        Ok(all)
+    pub async fn unfinished(&self, ids: &PersonIds) -> Result<Option<PersonIds>, StoreError> {
+        let erasures = read_erasures(&self.client, &self.catalog).await?;
+        let unfinished = erasures.into_iter().filter_map(|erasure| erasure.ids).filter(|begun| begun.meets(ids));
+        Ok(unfinished.reduce(|mut all, ids| {
+            all.extend(ids);
+            all
+        }))
     }
 
     /// Finds the person that has one of the ids.
