@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{activities::activities_token, app::App, proxy::Proxy};
+use crate::support::{activities::activities_token, app::App, customers::erase_somebody, proxy::Proxy};
 
 /// The API behind a proxy that knows what each call took.
 struct Metered {
@@ -148,6 +148,31 @@ async fn an_activity_that_earns_nothing_takes_the_record_and_its_index_entry() {
     let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2024-10-01T07:00:00Z"});
     let what = "an activity that earns nothing";
     assert_eq!(metered.activity(what, 200, "c/activities/1", activity).await, (2.0, 1.0));
+}
+
+#[tokio::test]
+async fn a_store_that_erased_somebody_reads_before_it_writes() {
+    let mut metered = Metered::start().await;
+    erase_somebody(&metered.app).await;
+    metered.app.restart().await;
+    let session = metered.app.session("customer-1").await;
+    let events = |numbers: std::ops::Range<usize>| numbers.map(event).collect::<Vec<_>>();
+    let what = "a client event, after an erasure";
+    assert_eq!(metered.units(what, 200, session.post(&events(0..1))).await, (1.0, 1.0));
+    let what = "a batch of 25 client events, after an erasure";
+    assert_eq!(metered.units(what, 200, session.post(&events(1..26))).await, (25.0, 25.0));
+    let activity = json!({"action": "APP_CHECKIN", "channel": "APP", "when": "2023-10-01T07:00:00Z"});
+    let what = "an activity with an id, after an erasure";
+    assert_eq!(metered.activity(what, 200, "c/activities/1", activity.clone()).await, (5.0, 2.0));
+    let what = "an activity without an id, after an erasure";
+    assert_eq!(metered.activity(what, 200, "c/activities", activity).await, (5.0, 1.0));
+    let body = json!({"playerUniqueId": "player123", "events": {"review": {}}});
+    for (headers, read) in
+        [(&[("apikey", "demo-api-key")][..], 0.0), (&[("apikey", "demo-api-key"), ("idempotency-key", "k")], 1.0)]
+    {
+        let request = metered.app.post("/integrations/event", headers, &body);
+        assert_eq!(metered.units("a player request, after an erasure", 200, request).await, (4.0, read));
+    }
 }
 
 /// DynamoDB charges a write by the kilobyte.

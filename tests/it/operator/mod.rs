@@ -4,6 +4,7 @@ mod adjust;
 mod audit;
 mod configuration;
 mod connection;
+mod customer;
 mod history;
 mod output;
 mod records;

@@ -38,7 +38,11 @@ pub struct Programme {
 impl Programme {
     /// The demo.
     pub async fn start() -> Self {
-        let app = App::start().await;
+        Self::on(App::start().await).await
+    }
+
+    /// The programme of an app.
+    pub async fn on(app: App) -> Self {
         let token = activities_token(&app).await;
         Programme { app, token }
     }

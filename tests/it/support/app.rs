@@ -2,7 +2,7 @@
 //!
 //! `DYNAMODB_ENDPOINT` puts another DynamoDB behind it.
 
-use std::{env, net::SocketAddr, sync::LazyLock};
+use std::{env, net::SocketAddr, path::Path, sync::LazyLock};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
     types::AttributeValue,
 };
 use dynoxide::Database;
-use punchcard::{demo, limits::Limits, registry, router, store::Server, tables};
+use punchcard::{demo, embedded, limits::Limits, registry, router, store::Server, tables};
 use punchcard_models::access::SigningKey;
 use punchcard_store::{Admin, SigningKeyReader, Store, Tables};
 use reqwest::{
@@ -122,6 +122,24 @@ impl App {
         }
         demo::set_up(&Admin::new(&store), punchcard_runtime::now()).await.expect("the demo");
         Self::on(endpoint, prefix, server).await
+    }
+
+    /// Starts one on the data of `punchcard serve --demo` in a directory.
+    pub async fn start_in(data: &Path) -> Self {
+        let database = embedded::open(data, embedded::DEMO_FILE).expect("a database");
+        let server = Server::start(database, ANY_PORT, None).await.expect("an embedded store");
+        let admin = Admin::new(&server.store);
+        if admin.rules().await.expect("a catalog").is_none() {
+            demo::set_up(&admin, punchcard_runtime::now()).await.expect("the demo");
+        }
+        Self::on(format!("http://{}", server.address), embedded::TABLE_PREFIX.to_owned(), Some(server)).await
+    }
+
+    /// Ends the store, so that another process can use its data.
+    pub async fn stop(self) {
+        if let Some(server) = self._server {
+            server.stop().await;
+        }
     }
 
     /// Another process of the same system, which reaches the store at `endpoint`. It lives no longer than the first.

@@ -4,6 +4,7 @@ pub mod activities;
 pub mod app;
 pub mod binaries;
 pub mod chance;
+pub mod customers;
 pub mod description;
 pub mod lambda;
 pub mod logs;

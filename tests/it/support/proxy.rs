@@ -54,6 +54,8 @@ struct Plan {
     consumed: Vec<(String, f64)>,
     faults: VecDeque<(&'static str, Fault)>,
     down: bool,
+    /// An operation, and the number of its calls that are still carried out.
+    left: Option<(&'static str, usize)>,
 }
 
 impl Proxy {
@@ -70,6 +72,11 @@ impl Proxy {
     /// The next call of this operation fails.
     pub fn fail_next(&self, operation: &'static str, fault: Fault) {
         self.shared.plan().faults.push_back((operation, fault));
+    }
+
+    /// So many calls of this operation are carried out, and the others refused.
+    pub fn refuse_after(&self, operation: &'static str, calls: usize) {
+        self.shared.plan().left = Some((operation, calls));
     }
 
     /// Every call fails from now on, until it is up again.
@@ -109,6 +116,13 @@ impl Shared {
     }
 }
 
+fn refusal(code: &str) -> (StatusCode, Value) {
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
+    let internal = code == "InternalServerError";
+    let status = if internal { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
+    (status, json!({"__type": kind, "message": "the table punchcard-secret"}))
+}
+
 async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).expect("an operation");
     let operation = target.rsplit('.').next().expect("a name").to_owned();
@@ -118,6 +132,14 @@ async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body
         plan.calls.push((operation.clone(), parameters.clone()));
         if plan.down {
             return lost();
+        }
+        if let Some((limited, left)) = &mut plan.left
+            && *limited == operation
+        {
+            match left.checked_sub(1) {
+                Some(less) => *left = less,
+                None => return answer(refusal("AccessDeniedException")),
+            }
         }
         let planned = plan.faults.iter().position(|(failing, _)| *failing == operation);
         planned.and_then(|index| plan.faults.remove(index)).map(|(_, fault)| fault)
@@ -142,12 +164,7 @@ async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body
             lost()
         }
         Some(Fault::NoAnswer) => std::future::pending().await,
-        Some(Fault::Refused(code)) => {
-            let kind = format!("com.amazonaws.dynamodb.v20120810#{code}");
-            let internal = code == "InternalServerError";
-            let status = if internal { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_REQUEST };
-            answer((status, json!({"__type": kind, "message": "the table punchcard-secret"})))
-        }
+        Some(Fault::Refused(code)) => answer(refusal(code)),
         Some(Fault::Conflict) => {
             let writes = parameters["TransactItems"].as_array().expect("writes").len();
             let mut reasons = vec![json!({"Code": "None"}); writes];
