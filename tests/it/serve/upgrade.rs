@@ -105,3 +105,25 @@ async fn a_store_of_version_0_1_0_is_upgraded_by_the_first_command_that_opens_it
     let (now, _) = operator(data, &["catalog", "show"]).await;
     assert_eq!(before, now);
 }
+
+#[tokio::test]
+async fn a_customer_of_version_0_1_0_is_erased_with_the_amounts_that_its_records_claim() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path();
+    unpack(data);
+    let erase = ["customer", "erase", "A-1001", "player123", "customer-1", "--offline", "--yes", "--json"];
+    let (erased, errors) = operator(data, &erase).await;
+    let erased: Value = serde_json::from_str(&erased).expect("JSON");
+    let deleted = json!({"ClientEvents": 1, "Activities": 3, "PlayerEvents": 2, "Sessions": 1, "Members": 3});
+    assert_eq!(erased["erasure"]["deleted"], deleted, "{errors}");
+    for file in fs::read_dir(data).expect("a directory") {
+        let bytes = fs::read(file.expect("a file").path()).expect("a file");
+        for text in ["player123", "customer-1", "survey-1"] {
+            assert!(!bytes.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
+        }
+    }
+    let (audit, _) = operator(data, &["audit", "--json"]).await;
+    let audit: Value = serde_json::from_str(&audit).expect("JSON");
+    let [records, erased, differences] = ["records", "erased", "differences"].map(|name| &audit[name]);
+    assert_eq!((records, erased, differences), (&json!(6), &json!(5), &json!(0)));
+}
