@@ -80,10 +80,14 @@ pub fn open(directory: &Path, name: &str) -> Result<Database, Failure> {
 /// # Errors
 /// Another process uses the database, or the disk is full.
 pub fn compact(file: &Path) -> Result<(), Failure> {
+    compact_within(BUSY_LIMIT, file)
+}
+
+fn compact_within(limit: Duration, file: &Path) -> Result<(), Failure> {
     let remains = |why: String| Failure::Remains(file.to_owned(), why);
     let failed = |error: rusqlite::Error| remains(error.to_string());
     let database = rusqlite::Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(failed)?;
-    database.busy_timeout(BUSY_LIMIT).map_err(failed)?;
+    database.busy_timeout(limit).map_err(failed)?;
     database.execute_batch("VACUUM").map_err(failed)?;
     let is_busy = database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
     if is_busy.map_err(failed)? { Err(remains("another process is reading it".to_owned())) } else { Ok(()) }
@@ -137,4 +141,33 @@ pub async fn store(client: InProcess) -> Result<Store, Failure> {
         notice(format_args!("upgraded the store: moved catalog version {version} into the history"));
     }
     Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_compact_database_holds_nothing_that_was_deleted_and_one_in_use_is_reported() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join(FILE);
+        let open = || rusqlite::Connection::open(&file).expect("a database");
+        let holds = |text: &[u8]| {
+            let files = fs::read_dir(directory.path()).expect("a directory");
+            let mut bytes = files.map(|file| fs::read(file.expect("a file").path()).expect("a file"));
+            bytes.any(|bytes| bytes.windows(text.len()).any(|window| window == text))
+        };
+        let writer = open();
+        let set_up = "PRAGMA journal_mode = WAL; CREATE TABLE t (text); INSERT INTO t VALUES ('canary'), ('kept');
+            PRAGMA wal_checkpoint; DELETE FROM t WHERE text = 'canary'";
+        writer.execute_batch(set_up).expect("written");
+        assert!(holds(b"canary"));
+        let reader = open();
+        reader.execute_batch("BEGIN; SELECT * FROM t").expect("reading");
+        let refused = compact_within(Duration::from_millis(50), &file);
+        assert!(matches!(refused, Err(Failure::Remains(..))), "{refused:?}");
+        reader.execute_batch("COMMIT").expect("read");
+        compact(&file).expect("compacted");
+        assert!(!holds(b"canary") && holds(b"kept"));
+    }
 }

@@ -258,13 +258,12 @@ impl Derived {
     /// An erased record. It has no effects until the record is deleted.
     fn erased(record: ErasedRecord) -> Option<Self> {
         let effects = record.effects?;
-        let (adds, totals) = effects.split();
         Some(Derived {
             member: effects.member.to_string(),
             // Players have the digests of their members.
             alias: record.player.filter(|player| *player != effects.member).map(|player| player.to_string()),
-            adds,
-            totals,
+            adds: effects.adds(),
+            totals: effects.totals(),
             difference: None,
             unusable: None,
             is_unversioned: false,

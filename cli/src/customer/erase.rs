@@ -100,7 +100,7 @@ async fn erase(options: &Options, operator: &Operator, ids: &PersonIds, person: 
         Progress::Prepared(_) => bar.set_message("preparing"),
         Progress::Deleted(_) => bar.set_message("erasing"),
         Progress::Waiting(pause) if pause >= LONG_PAUSE => bar.suspend(|| {
-            notice(format_args!("waiting {} s until requests under way have ended", pause.as_secs().max(1)));
+            notice(format_args!("waiting {} s for what does not know of this erasure yet", pause.as_secs()));
         }),
         Progress::Waiting(_) => {}
     };

@@ -220,7 +220,7 @@ impl PersonReader {
             accounts.extend(account_of(&session));
             person.sessions.extend(session.text("correlationId").and_then(|id| id.parse().ok()));
         }
-        let names: Vec<_> = accounts.iter().map(|account| s(account)).collect();
+        let names: Vec<_> = accounts.iter().map(s).collect();
         for session in self.scan(&self.sessions, "accountId", &names).await? {
             person.sessions.extend(session.text("correlationId").and_then(|id| id.parse::<CorrelationId>().ok()));
         }
@@ -328,7 +328,7 @@ impl PersonReader {
     }
 
     async fn sessions_by_id(&self, ids: impl Iterator<Item = &CorrelationId>) -> Result<Vec<Item>, StoreError> {
-        self.read(&self.sessions, "correlationId", ids.map(|id| s(id)).collect()).await
+        self.read(&self.sessions, "correlationId", ids.map(s).collect()).await
     }
 
     async fn read(&self, table: &str, key: &str, values: Vec<AttributeValue>) -> Result<Vec<Item>, StoreError> {

@@ -32,7 +32,7 @@ pub(crate) const AMOUNTS: &str = "amounts";
 /// The attribute of a twin of which not all amounts are known.
 pub(crate) const PARTIAL: &str = "partial";
 
-/// What is kept of an erased activity, correction or player request.
+/// The rest of an erased activity, correction or player request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErasedRecord {
     /// The digest of the record's id.
@@ -57,11 +57,21 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Returns the amounts that the record added to its member, and those that it added to total limits.
+    /// Returns the amounts that the record added to its member.
     #[must_use]
-    pub fn split(&self) -> (Vec<(String, u64)>, Vec<(String, u64)>) {
-        let amounts = self.amounts.iter().map(|(name, amount)| (name.clone(), *amount));
-        amounts.partition(|(name, _)| !is_of_total(name))
+    pub fn adds(&self) -> Vec<(String, u64)> {
+        self.amounts(|name| !is_of_total(name))
+    }
+
+    /// Returns the amounts that the record added to total limits.
+    #[must_use]
+    pub fn totals(&self) -> Vec<(String, u64)> {
+        self.amounts(is_of_total)
+    }
+
+    fn amounts(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, u64)> {
+        let wanted = self.amounts.iter().filter(|(name, _)| is_wanted(name));
+        wanted.map(|(name, amount)| (name.clone(), *amount)).collect()
     }
 }
 
@@ -211,8 +221,7 @@ mod tests {
         item.insert(AMOUNTS.into(), amounts_item(&amounts));
         let effects = ErasedRecord::of_activity(&item).and_then(|twin| twin.effects).expect("effects");
         assert_eq!(effects.amounts, amounts);
-        let (own, totals) = effects.split();
-        assert_eq!((own.len(), totals.len()), (1, 2));
+        assert_eq!((effects.adds().len(), effects.totals().len()), (1, 2));
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Customer {
         format!("canary-{}-{what}", self.name)
     }
 
-    /// What its ids and texts have in common.
+    /// The part that its ids and texts have in common.
     pub fn mark(&self) -> String {
         format!("canary-{}-", self.name)
     }
@@ -139,7 +139,7 @@ pub async fn dump(app: &App) -> BTreeSet<String> {
     dump
 }
 
-/// What is kept of erased customers, without how often their members were written.
+/// The items that are kept of erased customers, without the number of writes of a member.
 pub async fn erased(app: &App) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     for table in TABLES {
