@@ -104,9 +104,9 @@ async fn erase(options: &Options, operator: &Operator, ids: &PersonIds, person: 
         }),
         Progress::Waiting(_) => {}
     };
-    let erased = eraser.run(operator.file().is_some(), progress).await;
+    let outcome = eraser.run(operator.file().is_some(), progress).await;
     bar.finish_and_clear();
-    match erased {
+    match outcome {
         Ok(()) => Ok(eraser.id().to_owned()),
         Err(EraseError::InUse) => Err(Failure::CustomerInUse),
         Err(EraseError::Store(error)) => Err(Failure::Store(error)),

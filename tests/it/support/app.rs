@@ -33,7 +33,7 @@ pub struct App {
     pub prefix: String,
     pub client: reqwest::Client,
     // Dropped last, which stops it.
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 /// A customer's session with client events: a token and what goes with it.
@@ -137,7 +137,7 @@ impl App {
 
     /// Ends the store, so that another process can use its data.
     pub async fn stop(self) {
-        if let Some(server) = self._server {
+        if let Some(server) = self.server {
             server.stop().await;
         }
     }
@@ -152,14 +152,7 @@ impl App {
         let store = Store::local(&endpoint, &prefix);
         // Read now, and not while requests wait for their answers.
         LazyLock::force(&description::OPERATIONS);
-        App {
-            url: listen(&store, NO_LIMIT).await,
-            store,
-            endpoint,
-            prefix,
-            client: reqwest::Client::new(),
-            _server: server,
-        }
+        App { url: listen(&store, NO_LIMIT).await, store, endpoint, prefix, client: reqwest::Client::new(), server }
     }
 
     /// Goes on with functions that start anew: those that run would notice a change of the catalog after a minute.
