@@ -131,13 +131,10 @@ impl RefundWriter {
         let mut retries = Retries::until(deadline, WRITE);
         let mut known_member = None;
         loop {
-            let plan = match self.plan(&new, &response).await.map_err(|error| retries.outcome_of(error))? {
-                Some(plan) => plan,
-                // A recorded refund is found although its order is not, for example with another order's id.
-                None => match self.recorded(&new).await.map_err(|error| retries.outcome_of(error))? {
-                    Some(_) => return Ok(RefundRecorded::IdReused),
-                    None => return Ok(RefundRecorded::NoSuchOrder),
-                },
+            let Some(plan) = self.plan(&new, &response).await.map_err(|error| retries.outcome_of(error))? else {
+                // The refund of another order may have this id.
+                let recorded = self.recorded(&new).await.map_err(|error| retries.outcome_of(error))?;
+                return Ok(recorded.map_or(RefundRecorded::NoSuchOrder, |_| RefundRecorded::IdReused));
             };
             if mode == Mode::Preview {
                 return self.preview(&new, plan).await;

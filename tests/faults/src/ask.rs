@@ -142,10 +142,7 @@ impl Ask {
                 (route, post(body, headers), vec![])
             }
             Ask::Refund { player, id, order, amount } => {
-                let body = json!({
-                    "customerId": player, "refundTransactionId": id, "reverseTransactionId": order,
-                    "transactionTime": "1999-12-31T23:30:00.000Z", "refundAmount": amount,
-                });
+                let body = refund(player, id, order, *amount);
                 let headers = vec![("apikey", credential.to_owned()), ("secretkey", SECRET.to_owned())];
                 (&route::REFUND_ORDER, post(&body, headers), vec![])
             }
@@ -177,6 +174,13 @@ impl Ask {
         let path: HashMap<_, _> = path.into_iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
         (function, request.with_path_parameters(path))
     }
+}
+
+fn refund(player: &str, id: &str, order: &str, amount: Option<i64>) -> Value {
+    json!({
+        "customerId": player, "refundTransactionId": id, "reverseTransactionId": order,
+        "transactionTime": "1999-12-31T23:30:00.000Z", "refundAmount": amount,
+    })
 }
 
 const CUSTOMER: &str = "x-source-customer-id";

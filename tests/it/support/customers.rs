@@ -76,6 +76,7 @@ impl Customer {
         answers.push(self.adjust(programme).await);
         answers.push(self.track(&programme.app, "player", "player-key").await);
         answers.push(self.order(&programme.app).await);
+        answers.push(self.refund(&programme.app).await);
         answers
     }
 
@@ -127,6 +128,16 @@ impl Customer {
             "total": 120, "lineItems": [{"productId": self.id("product")}],
         });
         app.post("/integrations/order", &[API_KEY], &body).await
+    }
+
+    /// A refund of a part of the order.
+    pub async fn refund(&self, app: &App) -> Answer {
+        let body = json!({
+            "customerId": self.id("player"), "refundTransactionId": self.id("refund"),
+            "reverseTransactionId": self.id("order"), "transactionTime": "2024-10-02T07:00:00Z", "refundAmount": 45,
+        });
+        let path = "/api/v4.0/integrations/transactions/refund";
+        app.post(path, &[API_KEY, ("secretkey", "demo-secret-key")], &body).await
     }
 }
 
