@@ -15,6 +15,7 @@ BEYOND_SCHEMAS = [
     "ActivityID already exists",
     "The Idempotency-Key was used with another payload",
     "The orderId was used with another order",
+    "The refundTransactionId was used with another refund",
     "The activity is already reversed, by ",
     "is also the id of /clientEvents/",
     "extendedData must not have a name more than once",
@@ -94,10 +95,17 @@ class AccessToken:
         case.headers["Authorization"] = f"Bearer {token}"
 
 
-@schemathesis.auth().apply_to(tag="Player events")
+@schemathesis.auth().apply_to(tag="Player events").skip_for(operation_id="refund-order")
 class ApiKey:
     def get(self, _case, _context):
         return "demo-api-key"
 
     def set(self, case, key, _context):
         case.headers["APIKey"] = key
+
+
+@schemathesis.auth().apply_to(operation_id="refund-order")
+class SecretKey(ApiKey):
+    def set(self, case, key, context):
+        super().set(case, key, context)
+        case.headers["SecretKey"] = "demo-secret-key"

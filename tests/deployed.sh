@@ -130,6 +130,8 @@ events='{"playerUniqueId":"player123","events":{"place_order":{"total_amount":"1
 events+='"category":["electronics","cosmetics"]},"review":{}}}'
 order='{"customerId":"player123","orderId":"O-1001","orderDate":"2024-10-01T07:00:00Z","totalPaid":90.5,'
 order+='"category":["electronics"]}'
+refund='{"customerId":"player123","refundTransactionId":"R-1","reverseTransactionId":"O-1001",'
+refund+='"transactionTime":"2024-10-02T07:00:00Z","refundAmount":15}'
 
 # tokens URL CLIENT SECRET: leaves the headers of both in $customer and $bearer.
 tokens() {
@@ -140,9 +142,9 @@ tokens() {
   bearer=(-H "Authorization: Bearer $(text access_token)")
 }
 
-# requests URL KEY: what `punchcard serve --demo` prints, each twice, and what they came to.
+# requests URL KEY SECRET: what `punchcard serve --demo` prints, each twice, and what they came to.
 requests() {
-  local url="$1" key=(-H "APIKey: $2")
+  local url="$1" key=(-H "APIKey: $2") secret=(-H "SecretKey: $3")
   call "POST clientEvent" 200 '"requestId":"' "$url/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d "$event"
   call "POST clientEvent, again" 409 '"reason":"DUPLICATE_ID"' \
     "$url/v2/events/clientEvent" "${customer[@]}" "${json[@]}" -d "$event"
@@ -157,6 +159,10 @@ requests() {
   call "POST order" 200 '"rewardedPoints":20' "$url/api/v4.0/integrations/orders" "${key[@]}" "${json[@]}" -d "$order"
   call "POST order, again" 200 '"rewardedPoints":20' \
     "$url/api/v4.0/integrations/orders" "${key[@]}" "${json[@]}" -d "$order"
+  call "POST refund" 200 '"refundEquivalentPoints":3' \
+    "$url/api/v4.0/integrations/transactions/refund" "${key[@]}" "${secret[@]}" "${json[@]}" -d "$refund"
+  call "POST refund, again" 200 '"refundEquivalentPoints":3' \
+    "$url/api/v4.0/integrations/transactions/refund" "${key[@]}" "${secret[@]}" "${json[@]}" -d "$refund"
   call "POST reward preview" 200 '"totalPoints":5' "$url/api/v4.0/integrations/events/reward-preview" "${key[@]}" \
     "${json[@]}" -d '{"customerId":"player123","events":{"review":{}}}'
   kept "$url" "$2"
@@ -166,9 +172,9 @@ requests() {
 kept() {
   call "GET balances" 200 '"balances":{"ABC":{"loyalty":3},"XYZ":{"loyalty":15}}' \
     "$1/client/users/correlation-1/balances" "${bearer[@]}"
-  call "GET player" 200 '"events":5,"playerUniqueId":"player123","points":170' \
+  call "GET player" 200 '"events":5,"playerUniqueId":"player123","points":167' \
     "$1/integrations/player/player123" -H "APIKey: $2"
-  call "GET balance" 200 '"totalPointsBalance":170' \
+  call "GET balance" 200 '"totalPointsBalance":167' \
     "$1/api/v4.0/integrations/customers/player123/balance" -H "APIKey: $2"
 }
 
@@ -180,6 +186,8 @@ refusals() {
   call "GET balances, bad token" 401 '"errorCode":"UNAUTHORIZED"' "$1/client/users/correlation-1/balances" "${bad[@]}"
   call "POST player event, bad key" 401 '"code":1000' \
     "$1/integrations/event" -H 'APIKey: wrong' "${json[@]}" -d "$events"
+  call "POST refund, without the secret key" 401 '"code":1000' \
+    "$1/api/v4.0/integrations/transactions/refund" -H "APIKey: $2" "${json[@]}" -d "$refund"
   call "POST customer, bad key" 401 '"type":"Authentication Error"' \
     "$1/api/v4.0/integrations/customers" -H 'APIKey: wrong' "${json[@]}" -d '{"customerId":"player123"}'
   call "POST clientEvent, malformed" 400 '"status":400' \

@@ -45,7 +45,7 @@ template=.aws-sam/build/without-indexes.yaml
 of_stack older "$newer" "$template"
 deploy
 template="$newer"
-check "sam deploy" "17 functions [256], 6 tables" "$(state)"
+check "sam deploy" "18 functions [256], 6 tables" "$(state)"
 url="$endpoint/_aws/execute-api/$(of_stack routes "$stack")/\$default"
 
 body="$(punchcard catalog apply shared/rewards/demo.yaml --yes)"
@@ -56,18 +56,19 @@ secret="$(text secret)"
 body="$(punchcard client add shop --for player-events)"
 check "punchcard client add, an API key" shop "$(text name)"
 api_key="$(text apiKey)"
+secret_key="$(text secretKey)"
 
 tokens "$url" shop-app "$secret"
 call "POST startSession, wrong secret" 401 '"status":401' "$url/v2/session/startSession" "${json[@]}" \
   -H 'x-source-customer-id: customer-1' -d '{"clientId":"shop-app","secret":"wrong"}'
-requests "$url" "$api_key"
+requests "$url" "$api_key" "$secret_key"
 activity_kept
 refusals "$url" "$api_key"
 call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
 
 echo "sam deploy, with the index and more memory …"
 deploy MemorySize=512
-check "sam deploy, an update" "17 functions [512], 6 tables" "$(state)"
+check "sam deploy, an update" "18 functions [512], 6 tables" "$(state)"
 tokens "$url" shop-app "$secret"
 kept "$url" "$api_key"
 activity_kept

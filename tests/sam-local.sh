@@ -128,7 +128,7 @@ url="http://127.0.0.1:$port"
 background sam.log sam local start-api --port "$port" --warm-containers LAZY "${options[@]}"
 eventually curl -s "$url"
 tokens "$url" demo-client demo-secret
-requests "$url" demo-api-key
+requests "$url" demo-api-key demo-secret-key
 refusals "$url" demo-api-key
 # API Gateway says 404.
 call "GET an unknown path" 403 '"message":"Missing Authentication Token"' "$url/nowhere"
