@@ -252,6 +252,10 @@ impl CorrectionWriter {
         if let Some(found) = self.get(&self.table, "activityId", correction.id).await? {
             return Ok(Reversed::Corrected(correction.compare(&found)));
         }
+        let (_, writes) = self.transaction(correction, Uuid::nil(), None)?;
+        if writes.len() > MAX_TRANSACTION_ITEMS {
+            return Ok(Reversed::TooLarge);
+        }
         let member = self.get(&self.members, "memberId", &correction.change.member).await?.unwrap_or_default();
         let is_below_zero = correction.change.is_below_zero(&member);
         Ok(Reversed::Corrected(if is_below_zero { Corrected::BelowZero } else { Corrected::New }))

@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 /// A DynamoDB item: attribute values by name.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// Maximum item size in bytes: DynamoDB's 400 KB, less a margin because [`size_bytes`] is approximate.
+/// Maximum item size in bytes: DynamoDB's 400 KB, less a margin because [`size_bytes`] is approximate, and for the marks
+/// that corrections set on an item.
 pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024 - 1024;
 
 /// Returns an item's size by DynamoDB's rules. Numbers are counted as text, which never underestimates them.

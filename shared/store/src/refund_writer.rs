@@ -136,12 +136,12 @@ impl RefundWriter {
                 let recorded = self.recorded(&new).await.map_err(|error| retries.outcome_of(error))?;
                 return Ok(recorded.map_or(RefundRecorded::NoSuchOrder, |_| RefundRecorded::IdReused));
             };
-            if mode == Mode::Preview {
-                return self.preview(&new, plan).await;
-            }
             let (parts, writes) = self.transaction(&new, &plan, write_id, known_member.as_ref())?;
             if writes.len() > MAX_TRANSACTION_ITEMS {
                 return Ok(RefundRecorded::TooLarge);
+            }
+            if mode == Mode::Preview {
+                return self.preview(&new, plan).await;
             }
             let (part, found) = match transact(&self.writes, WRITE, writes).await {
                 Ok(Transacted::Done) => return Ok(RefundRecorded::New(plan.response)),

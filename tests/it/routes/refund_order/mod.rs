@@ -282,6 +282,23 @@ async fn a_dry_run_is_answered_like_the_refund_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn an_order_with_more_limits_than_a_refund_can_give_back_cannot_be_refunded() {
+    // The order, its player and 98 total limits are one transaction. A refund marks the order too.
+    let campaign = |number: usize| limited(&format!("ORDER_{number}"), "place_order", 1, &json!({"usesInTotal": 9}));
+    let app = App::with_catalog(&json!({"campaigns": (0..98).map(campaign).collect::<Vec<_>>()})).await;
+    place(&app, "O-1").await;
+    // Uses come back with the whole.
+    assert_eq!(taken(&app, &refund("R-1", 50)).await, 49);
+    let before = (app.stored().await, points(&app, "player123").await);
+    for headers in [&[API_KEY, SECRET_KEY, JSON][..], &[API_KEY, SECRET_KEY, JSON, ("prefer", "dry-run")]] {
+        let answer = app.send(Method::POST, PATH, headers, refund("R-2", 50).to_string()).await;
+        assert_eq!(answer.status, 413, "{}", answer.body);
+    }
+    assert_eq!((app.stored().await, points(&app, "player123").await), before);
+    assert_audited(&app).await;
+}
+
+#[tokio::test]
 async fn an_invalid_refund_is_refused_with_the_vendors_codes() {
     let app = App::start().await;
     place(&app, "O-1").await;
