@@ -1,8 +1,11 @@
 //! The effects of a record on its member and on total limits, derived with the catalog of its version.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use punchcard_models::refund::Refunded;
+use punchcard_models::{decimal::Decimal, ids::PlayerId, refund::Refunded};
 use punchcard_rewards::{Award, Counter};
 use punchcard_store::{
     ActivityRecord, CorrectionContent, ErasedRecord, Evaluation, LedgerReader, OrderAward, PlayerRecord, StoreError,
@@ -232,25 +235,27 @@ impl Derived {
             is_erased: false,
             is_partial: false,
         };
+        let record = format!("player request {} {}", refund.player_id, refund.record_id);
         let Some(order) = refunded_order(refund, reader).await? else {
-            if is_request_erased(&refund.player_id, &refund.order, reader).await? {
-                return Ok(derived);
+            if !is_request_erased(&refund.player_id, &refund.order, reader).await? {
+                let order = format!("player request {} {}", refund.player_id, refund.order);
+                derived.difference = Some(Difference::Reversal { record: order, reversal: refund.record_id.clone() });
             }
-            let record = format!("player request {} {}", refund.player_id, refund.order);
-            derived.difference = Some(Difference::Reversal { record, reversal: refund.record_id.clone() });
             return Ok(derived);
         };
         // An order that cannot be derived has a difference of its own.
         let Ok(Some(evaluation)) = order.evaluation() else { return Ok(derived) };
         let Ok(catalog) = catalogs.of(evaluation.basis.catalog_version).await? else { return Ok(derived) };
         let Ok(award) = OrderAward::derive(&evaluation, &catalog) else { return Ok(derived) };
-        let expected = award.taken(&refund.before.refunded, &refund.after);
-        if expected != refund.taken {
-            derived.difference = Some(Difference::Award {
-                record: format!("player request {} {}", refund.player_id, refund.record_id),
-                stored: taken_json(&refund.taken),
-                derived: taken_json(&expected),
-            });
+        let amount = refund.amount.as_deref().and_then(Decimal::parse);
+        let after = refund.before.refunded.and(amount.as_ref(), award.paid());
+        let taken = award.taken(&refund.before.refunded, &refund.after);
+        if after != refund.after {
+            let (stored, derived_after) = (refund.after.to_string(), after.to_string());
+            derived.difference = Some(Difference::Refunded { record, stored, derived: derived_after });
+        } else if taken != refund.taken {
+            let (stored, derived_taken) = (taken_json(&refund.taken), taken_json(&taken));
+            derived.difference = Some(Difference::Award { record, stored, derived: derived_taken });
         }
         Ok(derived)
     }
@@ -334,42 +339,73 @@ async fn other_record<T>(
     until_found(async || Ok(reader.activity_record(&id).await?.and_then(&wanted))).await
 }
 
-/// Returns the order of a refund, if it is marked as refunded.
+/// Returns the order of a refund, if its refunds lead from its mark back to this one.
 async fn refunded_order(
     refund: &StoredRefund,
     reader: &LedgerReader,
 ) -> Result<Option<StoredPlayerEvents>, StoreError> {
     let Ok(player) = refund.player_id.parse() else { return Ok(None) };
     until_found(async || {
-        Ok(match reader.player_record(&player, &refund.order).await? {
-            Some(PlayerRecord::Request(order)) if order.refunds.last.is_some() => Some(order),
-            Some(PlayerRecord::Request(_) | PlayerRecord::Refund(_) | PlayerRecord::Erased(_)) | None => None,
-        })
+        let Some(order) = order(&player, &refund.order, reader).await? else { return Ok(None) };
+        let is_linked =
+            order.member_id == refund.member_id && leads_back(&player, &order, Some(refund), reader).await?;
+        Ok(is_linked.then_some(order))
     })
     .await
 }
 
-/// Returns true if the refunds of an order, from the one in its mark back to the first, add up to the amount in its mark,
-/// and there are no others.
-async fn is_refunded_as_marked(order: &StoredPlayerEvents, reader: &LedgerReader) -> Result<bool, StoreError> {
-    let Ok(player) = order.player_id.parse() else { return Ok(false) };
+/// Returns true if the refunds of an order lead from its mark back to the first.
+async fn is_refunded_as_marked(request: &StoredPlayerEvents, reader: &LedgerReader) -> Result<bool, StoreError> {
+    let Ok(player) = request.player_id.parse() else { return Ok(false) };
     let linked = until_found(async || {
         // Read again: the order may have been refunded since.
-        let Some(PlayerRecord::Request(order)) = reader.player_record(&player, &order.record_id).await? else {
-            return Ok(None);
-        };
-        let refunds = reader.refunds_of(&player, &order.record_id).await?;
-        let mut others: BTreeMap<_, _> = refunds.into_iter().map(|refund| (refund.record_id.clone(), refund)).collect();
-        let mut at = order.refunds;
-        while let Some(last) = &at.last {
-            match others.remove(last) {
-                Some(refund) if refund.after == at.refunded => at = refund.before,
-                Some(_) | None => return Ok(None),
-            }
-        }
-        Ok((others.is_empty() && at.refunded == Refunded::nothing()).then_some(()))
+        let Some(order) = order(&player, &request.record_id, reader).await? else { return Ok(None) };
+        Ok(leads_back(&player, &order, None, reader).await?.then_some(()))
     });
     Ok(linked.await?.is_some())
+}
+
+async fn order(
+    player: &PlayerId,
+    record_id: &str,
+    reader: &LedgerReader,
+) -> Result<Option<StoredPlayerEvents>, StoreError> {
+    Ok(match reader.player_record(player, record_id).await? {
+        Some(PlayerRecord::Request(order)) => Some(order),
+        Some(PlayerRecord::Refund(_) | PlayerRecord::Erased(_)) | None => None,
+    })
+}
+
+/// Follows the refunds of an order from its mark back to one of them, or to the first. Returns true if each is one of the
+/// order, and refunded as much in all as the mark or the next one says.
+async fn leads_back(
+    player: &PlayerId,
+    order: &StoredPlayerEvents,
+    to: Option<&StoredRefund>,
+    reader: &LedgerReader,
+) -> Result<bool, StoreError> {
+    let mut at = order.refunds.clone();
+    let mut followed = BTreeSet::new();
+    while let Some(last) = &at.last {
+        // Damaged refunds may lead in a circle.
+        if !followed.insert(last.clone()) {
+            return Ok(false);
+        }
+        let refund = match reader.player_record(player, last).await? {
+            Some(PlayerRecord::Refund(refund)) if refund.order == order.record_id => refund,
+            Some(PlayerRecord::Refund(_) | PlayerRecord::Request(_) | PlayerRecord::Erased(_)) | None => {
+                return Ok(false);
+            }
+        };
+        if refund.after != at.refunded {
+            return Ok(false);
+        }
+        if to.is_some_and(|to| to.record_id == refund.record_id) {
+            return Ok(true);
+        }
+        at = refund.before;
+    }
+    Ok(to.is_none() && at.refunded == Refunded::nothing())
 }
 
 /// Reads a record until it is found or the difference has to be believed. One that cannot be read is not found; the scan of

@@ -29,6 +29,15 @@ pub enum Difference {
         /// The id of the reversal or refund.
         reversal: String,
     },
+    /// The amount of a refund does not lead from the amount refunded before it to the one after it.
+    Refunded {
+        /// The kind and key of the refund.
+        record: String,
+        /// The stored amount in all.
+        stored: String,
+        /// The derived amount in all.
+        derived: String,
+    },
     /// A balance or counter of a member is not the sum of its records.
     Member {
         /// The member's key.
@@ -69,7 +78,10 @@ impl fmt::Display for Difference {
                 write!(f, "{record} has the award {stored}, and its catalog and counters give {derived}")
             }
             Difference::Reversal { record, reversal } => {
-                write!(f, "{record} and its reversal {reversal} do not name each other")
+                write!(f, "{record} and its reversal or refund {reversal} do not name each other")
+            }
+            Difference::Refunded { record, stored, derived } => {
+                write!(f, "{record} says that {stored} is refunded in all, and its amount gives {derived}")
             }
             Difference::Member { member, name, stored, derived } => {
                 write!(f, "{name} of {member} is {stored}, and its records add up to {derived}")

@@ -29,7 +29,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(1);
     punchcard customer erase A-1001 player123 --stack loyalty\n  \
     punchcard customer erase --account A-1001 --data .punchcard --offline --yes\n\n\
     It shows what it found, and asks. A late retry of an erased request is still refused as a duplicate, and all sums,\n\
-    limits and audits still hold. It waits three times 15 s for requests under way, and the first erasure of a store\n\
+    limits and audits still hold. It waits up to three times 15 s for requests under way, and the first erasure of a store\n\
     five minutes more, until every function knows of it. An erasure that was interrupted is continued by running it again.")]
 pub struct Options {
     #[command(flatten)]

@@ -3,10 +3,15 @@
 
 use lambda_http::http::StatusCode;
 use punchcard_http::{Call, Error, Reply, Route, route};
-use punchcard_models::{decimal::Decimal, fault::Faults, ids, refund::Refund};
+use punchcard_models::{
+    decimal::Decimal,
+    fault::Faults,
+    ids,
+    json::{self, Value},
+    refund::Refund,
+};
 use punchcard_runtime::{Admission, Failure, Handler, correction, mode};
 use punchcard_store::{NewRefund, RefundRecorded, RefundWriter, RulesReader, Store};
-use serde_json::{json, value::RawValue};
 
 /// Refunds orders.
 #[derive(Debug)]
@@ -49,14 +54,14 @@ impl Handler for RefundOrder {
     }
 }
 
-/// The response body, in the vendor's form.
+/// The response body, in the vendor's form. The amount is exact.
 fn body(refund: &Refund, points: u64, amount: &Decimal<'_>) -> String {
-    json!({
-        "gameballTransactionId": ids::number_of(&format!("{}\0{}", refund.player, refund.id)).to_string(),
-        "refundTransactionId": &*refund.id,
-        // The text of a decimal is a JSON number.
-        "refundAmount": RawValue::from_string(amount.to_string()).ok(),
-        "refundEquivalentPoints": points,
-    })
+    let number = ids::number_of(&format!("{}\0{}", refund.player, refund.id));
+    Value::Object(vec![
+        ("gameballTransactionId".into(), Value::String(number.to_string().into())),
+        ("refundTransactionId".into(), Value::String((&*refund.id).into())),
+        ("refundAmount".into(), Value::Number(amount.clone())),
+        ("refundEquivalentPoints".into(), json::whole_number(points)),
+    ])
     .to_string()
 }

@@ -142,7 +142,7 @@ fn title(error: &Error) -> &'static str {
         Error::Unauthorized(Denied::NotUtf8) => "The credentials are not valid UTF-8",
         Error::Unauthorized(_) => "The credentials are missing or not valid",
         Error::BodyTooLarge => "The body must be at most 256 KiB",
-        Error::TooLargeToStore => "The request holds more than can be stored at once; send it in parts",
+        Error::TooLargeToStore => "The request needs more than one write can hold; send its events in parts",
         Error::UnsupportedMediaType => "The Content-Type is not supported here",
         Error::UnsupportedEncoding => "The Content-Encoding must be gzip, or absent",
         Error::Invalid(_) => "The request is not valid",

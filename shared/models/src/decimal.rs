@@ -133,28 +133,6 @@ impl<'a> Decimal<'a> {
         self.negative
     }
 
-    /// Returns the share of `points` that `part` is of `whole`, rounded down: ⌊points × part ÷ whole⌋, and all points if
-    /// the part is not less than the whole. No part has no share, even of nothing. The numbers are not negative.
-    #[must_use]
-    pub fn share_of(points: u64, part: &Decimal<'_>, whole: &Decimal<'_>) -> u64 {
-        /// The number of digits of the greatest `u64`.
-        const MAX_DIGITS: i64 = 20;
-        if part.digits.is_empty() {
-            return 0;
-        }
-        if part >= whole {
-            return points;
-        }
-        // Such a part has less than one point. This also bounds the powers of ten below.
-        if whole.magnitude().saturating_sub(part.magnitude()) > MAX_DIGITS {
-            return 0;
-        }
-        let exponent = part.exponent.min(whole.exponent);
-        let share = part.integer(exponent) * points / whole.integer(exponent);
-        // Less than `points`, because the part is less than the whole.
-        share.try_into().unwrap_or(points)
-    }
-
     /// Returns the magnitude as a multiple of a power of ten, which is at most its exponent.
     fn integer(&self, exponent: i64) -> BigUint {
         let zeros = usize::try_from(self.exponent.saturating_sub(exponent)).unwrap_or(0);
@@ -182,6 +160,54 @@ impl<'a> Decimal<'a> {
     /// Returns the exponent of the first digit, by which numbers of one sign compare first.
     fn magnitude(&self) -> i64 {
         self.exponent.saturating_add(i64::try_from(self.digits.len()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The share that a part is of a whole. The parts of very long numbers are converted once, however many shares are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share(Ratio);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Ratio {
+    Nothing,
+    All,
+    /// A part and a whole, of which it is less.
+    Of(BigUint, BigUint),
+}
+
+impl Share {
+    /// The whole.
+    pub const ALL: Share = Share(Ratio::All);
+
+    /// Returns the share that `part` is of `whole`: all, if it is not less. No part is no share, even of nothing. The
+    /// numbers are not negative.
+    #[must_use]
+    pub fn new(part: &Decimal<'_>, whole: &Decimal<'_>) -> Self {
+        /// The number of digits of the greatest `u64`.
+        const MAX_DIGITS: i64 = 20;
+        if part.digits.is_empty() {
+            return Share(Ratio::Nothing);
+        }
+        if part >= whole {
+            return Share::ALL;
+        }
+        // Less than one of any number. This also bounds the powers of ten below.
+        if whole.magnitude().saturating_sub(part.magnitude()) > MAX_DIGITS {
+            return Share(Ratio::Nothing);
+        }
+        let exponent = part.exponent.min(whole.exponent);
+        Share(Ratio::Of(part.integer(exponent), whole.integer(exponent)))
+    }
+
+    /// Returns the share of a number, rounded down: ⌊number × part ÷ whole⌋.
+    #[must_use]
+    pub fn of(&self, number: u64) -> u64 {
+        match &self.0 {
+            Ratio::Nothing => 0,
+            Ratio::All => number,
+            // Less than the number, because the part is less than the whole.
+            Ratio::Of(part, whole) => (part * number / whole).try_into().unwrap_or(number),
+        }
     }
 }
 
@@ -308,11 +334,11 @@ mod tests {
             (9, "1e-99999999999999999999", "2e-99999999999999999999", 4),
         ] {
             let number = |text| Decimal::parse(text).expect("a number");
-            assert_eq!(Decimal::share_of(points, &number(part), &number(whole)), share, "{points} × {part} ÷ {whole}");
+            assert_eq!(Share::new(&number(part), &number(whole)).of(points), share, "{points} × {part} ÷ {whole}");
         }
         let long = format!("0.{}", "7".repeat(100_000));
         let number = |text| Decimal::parse(text).expect("a number");
-        assert_eq!(Decimal::share_of(1000, &number("0.7"), &number(&long)), 900);
+        assert_eq!(Share::new(&number("0.7"), &number(&long)).of(1000), 900);
     }
 
     #[test]
@@ -365,7 +391,7 @@ mod tests {
             let number = |n: u64| format!("{n}e{e}");
             let (part_text, whole_text) = (number(part), number(whole));
             let expected = u64::try_from(u128::from(points) * u128::from(part) / u128::from(whole)).unwrap_or(u64::MAX);
-            let share = Decimal::share_of(points, &decimal(&part_text), &decimal(&whole_text));
+            let share = Share::new(&decimal(&part_text), &decimal(&whole_text)).of(points);
             prop_assert_eq!(share, expected.min(points));
         }
 

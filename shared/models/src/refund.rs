@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use crate::{
-    decimal::Decimal,
+    decimal::{Decimal, Share},
     fault::Noted,
     ids::{self, OrderId, PlayerId, RefundId},
     json::At,
@@ -84,12 +84,12 @@ impl Refunded {
         }
     }
 
-    /// Returns the part of a number that belongs to the refunded amount, rounded down.
+    /// Returns the share that the refunded amount is of `paid`.
     #[must_use]
-    pub fn share_of(&self, number: u64, paid: &Decimal<'_>) -> u64 {
+    pub fn share_of(&self, paid: &Decimal<'_>) -> Share {
         match self {
-            Refunded::Part(part) => Decimal::share_of(number, part, paid),
-            Refunded::Whole => number,
+            Refunded::Part(part) => Share::new(part, paid),
+            Refunded::Whole => Share::ALL,
         }
     }
 
@@ -200,9 +200,9 @@ mod tests {
     fn refunds_add_up_to_what_was_paid() {
         let paid = decimal("100");
         let half = Refunded::nothing().and(Some(&decimal("50")), &paid);
-        assert_eq!((half.to_string(), half.share_of(7, &paid)), ("50".to_owned(), 3));
+        assert_eq!((half.to_string(), half.share_of(&paid).of(7)), ("50".to_owned(), 3));
         assert_eq!(half.and(None, &paid), Refunded::Whole);
-        assert_eq!(half.and(Some(&decimal("49.99")), &paid).share_of(7, &paid), 6);
+        assert_eq!(half.and(Some(&decimal("49.99")), &paid).share_of(&paid).of(7), 6);
         for rest in ["50", "50.01", "1e15"] {
             assert_eq!(half.and(Some(&decimal(rest)), &paid), Refunded::Whole, "{rest}");
         }
@@ -228,11 +228,11 @@ mod tests {
             for amount in cents {
                 let text = format!("{amount}e-2");
                 let after = refunded.and(Some(&decimal(&text)), &paid);
-                reversed += after.share_of(award, &paid) - refunded.share_of(award, &paid);
+                reversed += after.share_of(&paid).of(award) - refunded.share_of(&paid).of(award);
                 refunded = after;
                 sum += amount;
                 let in_all = format!("{sum}e-2");
-                prop_assert_eq!(reversed, Decimal::share_of(award, &decimal(&in_all), &paid));
+                prop_assert_eq!(reversed, Share::new(&decimal(&in_all), &paid).of(award));
                 prop_assert!(reversed <= award);
             }
         }

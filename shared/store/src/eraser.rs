@@ -221,7 +221,10 @@ impl Eraser {
         if let Some(first) = self.log.first() {
             let update =
                 self.of_log(first).update_expression("SET #ids = :ids").expression_attribute_names("#ids", IDS);
-            let update = update.expression_attribute_values(":ids", ids_item(&self.ids));
+            // A concurrent run may have completed it, and forgotten the ids.
+            let update = update
+                .condition_expression("attribute_exists(#ids)")
+                .expression_attribute_values(":ids", ids_item(&self.ids));
             return self.write_log(update).await;
         }
         let id = format!("{now}#{}", Uuid::new_v4());

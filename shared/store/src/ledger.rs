@@ -345,10 +345,10 @@ fn set_counters(usage: &mut Usage, member: &Item) {
 }
 
 /// Returns true if a record exceeds DynamoDB's item size, or its award one transaction: the record, the member, the
-/// others and the total limits.
+/// others and the total limits, and one item more that a correction needs to give all of them back.
 fn is_too_large(record: &Item, target: &Target, award: &Award<'_>) -> bool {
     let totals = award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses).count();
-    size_bytes(record) > MAX_ITEM_BYTES || 2 + target.others.len() + totals > MAX_TRANSACTION_ITEMS
+    size_bytes(record) > MAX_ITEM_BYTES || 3 + target.others.len() + totals > MAX_TRANSACTION_ITEMS
 }
 
 #[cfg(test)]

@@ -22,7 +22,6 @@ use crate::{
     ledger::{CUSTOMER, USED},
     player_records::PlayerRecord,
     read_items::{MAX_READ_ITEMS, read_items},
-    refunds::{REFUND_PREFIX, StoredRefund},
     twins::{activity_twin, request_twin},
 };
 
@@ -221,31 +220,6 @@ impl LedgerReader {
         let items = page.items.unwrap_or_default();
         let items = items.iter().map(|item| PlayerRecord::read(item).ok_or_else(|| key(item)));
         Ok(Page { items: items.collect(), next: page.last_evaluated_key.map(Start) })
-    }
-
-    /// Returns the refunds of one of a player's orders.
-    ///
-    /// # Errors
-    /// The store call failed, or a refund cannot be read.
-    pub async fn refunds_of(&self, player: &PlayerId, order: &str) -> Result<Vec<StoredRefund>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.player_events)
-            .key_condition_expression("playerId = :player AND begins_with(recordId, :refund)")
-            .expression_attribute_values(":player", s(player))
-            .expression_attribute_values(":refund", s(REFUND_PREFIX))
-            .consistent_read(true);
-        let mut items = query.into_paginator().items().send();
-        let mut refunds = Vec::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|error| StoreError::read(READ, &error))?;
-            let refund = StoredRefund::read(&item).ok_or(StoreError::corrupt(READ, "a stored refund"))?;
-            if refund.order == order {
-                refunds.push(refund);
-            }
-        }
-        Ok(refunds)
     }
 
     /// Returns the erased requests of an erased member, from the partitions of all its players. Reads the whole table.

@@ -90,7 +90,9 @@ impl MemberWrite<'_> {
 
     /// Builds a put that replaces the whole member, on condition that its version is unchanged.
     fn replace(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
-        let mut item = self.known.cloned().unwrap_or_else(|| Item::from([("memberId".into(), s(&self.target.member))]));
+        // A member that was deleted meanwhile has no attributes.
+        let known = self.known.filter(|known| !known.is_empty());
+        let mut item = known.cloned().unwrap_or_else(|| Item::from([("memberId".into(), s(&self.target.member))]));
         for (name, value) in &self.target.first {
             item.entry(name.clone()).or_insert_with(|| value.clone());
         }
@@ -103,7 +105,7 @@ impl MemberWrite<'_> {
             .table_name(table)
             .set_item(Some(item))
             .return_values_on_condition_check_failure(OnFailure::AllOld);
-        put = match self.known.map(|known| known.get(VERSION)) {
+        put = match known.map(|known| known.get(VERSION)) {
             None => put.condition_expression("attribute_not_exists(memberId)"),
             // The member was enrolled and not written since.
             Some(None) => put

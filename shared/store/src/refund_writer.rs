@@ -132,9 +132,9 @@ impl RefundWriter {
         let mut known_member = None;
         loop {
             let Some(plan) = self.plan(&new, &response).await.map_err(|error| retries.outcome_of(error))? else {
-                // The refund of another order may have this id.
+                // The order may be erased since the refund was recorded, or the id be that of another order's refund.
                 let recorded = self.recorded(&new).await.map_err(|error| retries.outcome_of(error))?;
-                return Ok(recorded.map_or(RefundRecorded::NoSuchOrder, |_| RefundRecorded::IdReused));
+                return recorded.map_or(Ok(RefundRecorded::NoSuchOrder), |found| outcome(&new, write_id, &found));
             };
             let (parts, writes) = self.transaction(&new, &plan, write_id, known_member.as_ref())?;
             if writes.len() > MAX_TRANSACTION_ITEMS {
@@ -152,11 +152,7 @@ impl RefundWriter {
                 }
             };
             match part {
-                Part::Record if found.bytes("writeId") == Some(write_id.as_bytes()) => {
-                    let response = found.text("response").ok_or(StoreError::corrupt(WRITE, "a stored response"))?;
-                    return Ok(RefundRecorded::New(response.to_owned()));
-                }
-                Part::Record => return Ok(compare(&new, &found)),
+                Part::Record => return outcome(&new, write_id, &found),
                 Part::Member if plan.change.is_below_zero(&found) => return Ok(RefundRecorded::BelowZero),
                 // Another refund of the order was recorded, or the member is written whole and was written in between.
                 Part::Order => retries.pause().await?,
@@ -276,6 +272,15 @@ impl RefundWriter {
         };
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
+}
+
+/// Returns the outcome of a request whose id has a record, maybe by an earlier attempt.
+fn outcome(new: &NewRefund<'_>, write_id: Uuid, found: &Item) -> Result<RefundRecorded, StoreError> {
+    if found.bytes("writeId") != Some(write_id.as_bytes()) {
+        return Ok(compare(new, found));
+    }
+    let response = found.text("response").ok_or(StoreError::corrupt(WRITE, "a stored response"))?;
+    Ok(RefundRecorded::New(response.to_owned()))
 }
 
 /// Compares a request with the record that has its id.

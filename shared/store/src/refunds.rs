@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use punchcard_models::{
     data::{Datum, Scalar},
-    decimal::Decimal,
+    decimal::{Decimal, Share},
     ids::{PlayerId, RefundId},
     order::ORDER_PAID,
     refund::Refunded,
@@ -25,8 +25,6 @@ use crate::{
 };
 
 const DERIVE: &str = "derive a refund";
-/// The prefix of the record ids of refunds.
-pub(crate) const REFUND_PREFIX: &str = "refund#";
 /// The kind of refunds.
 pub(crate) const REFUND: &str = "refund";
 /// The attributes of an order with the amount refunded in all, and with its last refund.
@@ -35,7 +33,7 @@ pub(crate) const LAST_REFUND: &str = "lastRefund";
 
 /// Returns the record id of a refund among its player's.
 pub(crate) fn record_id(id: &RefundId) -> String {
-    format!("{REFUND_PREFIX}{id}")
+    format!("refund#{id}")
 }
 
 /// The refunds of an order so far.
@@ -162,15 +160,16 @@ impl OrderAward {
     /// points of limits, come back in proportion; uses once the whole order is refunded.
     #[must_use]
     pub fn taken(&self, before: &Refunded, after: &Refunded) -> BTreeMap<String, u64> {
-        let in_all = |refunded: &Refunded, counter: Option<Counter>, amount: u64| match counter {
-            None | Some(Counter::MemberPoints) => refunded.share_of(amount, &self.paid),
-            Some(Counter::MemberUses | Counter::TotalUses) if *refunded == Refunded::Whole => amount,
+        let [before, after] = [before, after].map(|refunded| refunded.share_of(&self.paid));
+        let in_all = |share: &Share, counter: Option<Counter>, amount: u64| match counter {
+            None | Some(Counter::MemberPoints) => share.of(amount),
+            Some(Counter::MemberUses | Counter::TotalUses) if *share == Share::ALL => amount,
             Some(Counter::MemberUses | Counter::TotalUses) => 0,
         };
         let points = (None, POINTS.to_owned(), self.points);
         let counters = self.counters.iter().map(|(counter, name, amount)| (Some(*counter), name.clone(), *amount));
         let taken = std::iter::once(points).chain(counters).map(|(counter, name, amount)| {
-            let taken = in_all(after, counter, amount).saturating_sub(in_all(before, counter, amount));
+            let taken = in_all(&after, counter, amount).saturating_sub(in_all(&before, counter, amount));
             (name, taken)
         });
         taken.filter(|(_, taken)| *taken > 0).collect()

@@ -335,7 +335,7 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
                 }
                 let (mut added, totals) = books.book(write.at, &customer, &awards, adds);
                 if let Some(id) = text(&write.item, "recordId").filter(|id| id.starts_with("order#")) {
-                    // What a refund takes back.
+                    // A refund takes the rest back.
                     added.remove("events");
                     added.extend(totals);
                     let order = OrderBooks { customer, added, taken: Numbers::new(), refunded: 0 };

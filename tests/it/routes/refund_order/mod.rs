@@ -1,5 +1,6 @@
 //! `POST /api/v4.0/integrations/transactions/refund`.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -236,8 +237,8 @@ async fn points_that_were_spent_may_become_negative_or_not() {
         place(&app, "O-1").await;
         // Nothing spends a player's points yet.
         let spent = app.dynamo().update_item().table_name(format!("{}Members", app.prefix));
-        let spent = spent.key("memberId", aws_sdk_dynamodb::types::AttributeValue::S("player#player123".to_owned()));
-        let minus = aws_sdk_dynamodb::types::AttributeValue::N("-4".to_owned());
+        let spent = spent.key("memberId", AttributeValue::S("player#player123".to_owned()));
+        let minus = AttributeValue::N("-4".to_owned());
         let spent = spent.update_expression("ADD points :minus").expression_attribute_values(":minus", minus);
         spent.send().await.expect("spent");
         let answer = send(&app, &refund("R-1", Value::Null)).await;
@@ -282,20 +283,33 @@ async fn a_dry_run_is_answered_like_the_refund_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn an_order_with_more_limits_than_a_refund_can_give_back_cannot_be_refunded() {
-    // The order, its player and 98 total limits are one transaction. A refund marks the order too.
-    let campaign = |number: usize| limited(&format!("ORDER_{number}"), "place_order", 1, &json!({"usesInTotal": 9}));
+async fn an_order_uses_no_more_limits_than_a_refund_can_give_back() {
+    // The refund, the order, the player and 97 total limits are one transaction.
+    let campaign = |number: usize| {
+        let mut campaign = limited(&format!("ORDER_{number}"), "place_order", 1, &json!({"usesInTotal": 9}));
+        campaign["conditions"] = json!([{"field": "total_amount", "ge": if number < 97 { 100 } else { 200 }}]);
+        campaign
+    };
     let app = App::with_catalog(&json!({"campaigns": (0..98).map(campaign).collect::<Vec<_>>()})).await;
     place(&app, "O-1").await;
-    // Uses come back with the whole.
-    assert_eq!(taken(&app, &refund("R-1", 50)).await, 49);
-    let before = (app.stored().await, points(&app, "player123").await);
-    for headers in [&[API_KEY, SECRET_KEY, JSON][..], &[API_KEY, SECRET_KEY, JSON, ("prefer", "dry-run")]] {
-        let answer = app.send(Method::POST, PATH, headers, refund("R-2", 50).to_string()).await;
-        assert_eq!(answer.status, 413, "{}", answer.body);
-    }
-    assert_eq!((app.stored().await, points(&app, "player123").await), before);
+    assert_eq!(taken(&app, &refund("R-1", Value::Null)).await, 97);
+    let expensive = json!({
+        "playerUniqueId": "player123", "orderId": "O-2", "orderDate": "2024-10-16T08:13:29Z", "totalPaid": 200,
+        "totalPrice": 200, "total_amount": 200,
+    });
+    let answer = app.send(Method::POST, "/integrations/order", &[API_KEY, JSON], expensive.to_string()).await;
+    assert_eq!(answer.status, 413, "{}", answer.body);
     assert_audited(&app).await;
+}
+
+#[tokio::test]
+async fn the_amount_of_an_answer_is_exact() {
+    let app = App::start().await;
+    place_by(&app, "player123", "O-1", &json!({"totalPaid": "999999999999999.123456789"})).await;
+    let answer = send(&app, &refund("R-1", "999999999999.999999999")).await;
+    assert!(answer.body.contains("\"refundAmount\":999999999999.999999999,"), "{}", answer.body);
+    let rest = send(&app, &refund("R-2", Value::Null)).await;
+    assert!(rest.body.contains("\"refundAmount\":998999999999999.12345679,"), "{}", rest.body);
 }
 
 #[tokio::test]
@@ -343,6 +357,29 @@ async fn the_history_lists_refunds_and_marks_the_order() {
     assert!(text.contains("refund#R-1  refund of order#O-1  30") && text.contains("30 refunded"), "{text}");
     let explained = punchcard(&app, &["explain", "player", "player123", "refund#R-1"]).await;
     assert!(!explained.succeeded && explained.errors.contains("is a refund of order#O-1"), "{explained:?}");
+}
+
+#[tokio::test]
+async fn an_audit_names_a_refund_or_order_that_was_tampered_with() {
+    let linked = "player request player123 order#O-1 and its reversal or refund refund#R-2 do not name each other";
+    let unlinked = "player request player123 order#O-1 and its reversal or refund refund#R-1 do not name each other";
+    for (record, name, value, says) in [
+        ("refund#R-1", "amount", "1", "refund#R-1 says that 30 is refunded in all, and its amount gives 1"),
+        ("refund#R-1", "order", "order#O-2", &unlinked.replace("O-1", "O-2")),
+        ("refund#R-2", "previous", "refund#R-2", unlinked),
+        ("refund#R-2", "refundedBefore", "0", "refund#R-2 says that 80 is refunded in all, and its amount gives 50"),
+        ("order#O-1", "refunded", "whole", linked),
+        ("order#O-1", "lastRefund", "refund#R-1", linked),
+    ] {
+        let app = App::start().await;
+        place(&app, "O-1").await;
+        assert_eq!((taken(&app, &refund("R-1", 30)).await, taken(&app, &refund("R-2", 50)).await), (21, 35));
+        assert_audited(&app).await;
+        let key = [("playerId", "player123"), ("recordId", record)];
+        app.set("PlayerEvents", key, name, AttributeValue::S(value.to_owned())).await;
+        let audit = punchcard(&app, &["audit"]).await;
+        assert!(!audit.succeeded && audit.output.contains(says), "{record} {name}: {}", audit.output);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
