@@ -73,9 +73,10 @@ async fn a_member_is_updated_up_to_forty_attributes_and_replaced_above_with_the_
 }
 
 #[tokio::test]
-async fn an_activity_of_a_hundred_writes_is_recorded_and_one_of_a_hundred_and_one_is_too_large() {
-    // The activity and the member are two of the writes, the counter of each total limit another.
-    for (limits, status) in [(MOST_ITEMS - 2, 200), (MOST_ITEMS - 1, 413)] {
+async fn an_activity_that_a_hundred_writes_reverse_is_recorded_and_one_of_a_hundred_and_one_is_too_large() {
+    // The activity and the member are two of the writes, the counter of each total limit another. A reversal has a record
+    // of its own, too.
+    for (limits, status) in [(MOST_ITEMS - 3, 200), (MOST_ITEMS - 2, 413)] {
         let programme = Programme::with(&offers(limits, &json!({"usesInTotal": 9}))).await;
         let (proxy, through) = behind_a_proxy(&programme).await;
         let bearer = format!("Bearer {}", activities_token(&programme.app).await);
@@ -84,7 +85,9 @@ async fn an_activity_of_a_hundred_writes_is_recorded_and_one_of_a_hundred_and_on
         assert_eq!(answer.status, status, "{limits} limits: {}", answer.body);
         let sizes: Vec<_> = transactions(&proxy).iter().map(Vec::len).collect();
         let is_recorded = status == 200;
-        assert_eq!(sizes, if is_recorded { vec![MOST_ITEMS] } else { vec![] });
+        assert_eq!(sizes, if is_recorded { vec![MOST_ITEMS - 1] } else { vec![] });
         assert_eq!(programme.app.items("Activities").await.len(), usize::from(is_recorded));
+        let reversal = programme.post("/client/users/c/void", &[], r#"{"originalTransactionId":"a"}"#).await;
+        assert_eq!(reversal.status, if is_recorded { 200 } else { 404 }, "{}", reversal.body);
     }
 }

@@ -224,7 +224,7 @@ async fn events_larger_than_an_item_of_the_store_are_refused_with_a_reason() {
         assert!(body(count).len() < LONGEST);
         let (status, code, message) = fault(&app.track(body(count)).await);
         assert_eq!((status, code), (413, 413), "{count}");
-        assert!(message.contains("more than can be stored"), "{message}");
+        assert!(message.contains("more than one write can hold"), "{message}");
     }
     assert_eq!(app.totals("player123").await, (0, 1));
     assert_eq!(app.stored().await, (1, 1));
