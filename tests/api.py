@@ -22,6 +22,8 @@ BEYOND_SCHEMAS = [
     "appears more than once, apart from surrounding blanks",
     # A cursor is opaque.
     "next must be the one that an earlier page had",
+    # A number, but of more decimals than an amount has.
+    "with at most 9 decimals",
     # An integer, but of more digits than an id has.
     "must be a section's name or integer id",
 ]
