@@ -6,7 +6,7 @@ use clap::Args;
 use punchcard_models::{
     correction::{Adjustment, DEFAULT_POINTS_TYPE},
     fault::Faults,
-    ids::{CorrelationId, InvalidId, MAX_ID},
+    ids::{CorrelationId, MAX_ID},
     json,
     member::MemberId,
 };
@@ -40,7 +40,7 @@ pub struct Options {
     #[arg(allow_negative_numbers = true)]
     points: i64,
     /// Correlation id of the member
-    #[arg(long, value_name = "ID", value_parser = parse)]
+    #[arg(long, value_name = "ID")]
     correlation: CorrelationId,
     /// Business unit, one of the catalog's
     #[arg(long, value_name = "UNIT")]
@@ -62,10 +62,6 @@ pub struct Options {
     yes: bool,
     #[command(flatten)]
     target: Target,
-}
-
-fn parse(text: &str) -> Result<CorrelationId, InvalidId> {
-    text.parse()
 }
 
 /// Runs the command.

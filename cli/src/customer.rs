@@ -6,7 +6,7 @@ mod export;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
-use punchcard_models::ids::{AccountId, CorrelationId, CustomerId, InvalidId, LoyaltyId, PlayerId};
+use punchcard_models::ids::{AccountId, CorrelationId, CustomerId, LoyaltyId, PlayerId};
 use punchcard_store::{Erasure, LedgerReader, PersonIds};
 use serde_json::{Value, json};
 
@@ -44,24 +44,20 @@ struct Whose {
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Customer of client events
-    #[arg(long, value_name = "ID", value_parser = parse::<CustomerId>)]
+    #[arg(long, value_name = "ID")]
     customer: Vec<CustomerId>,
     /// Account
-    #[arg(long, value_name = "ID", value_parser = parse::<AccountId>)]
+    #[arg(long, value_name = "ID")]
     account: Vec<AccountId>,
     /// Loyalty id
-    #[arg(long, value_name = "ID", value_parser = parse::<LoyaltyId>)]
+    #[arg(long, value_name = "ID")]
     loyalty: Vec<LoyaltyId>,
     /// Correlation id, and the account that a session tied it to
-    #[arg(long, value_name = "ID", value_parser = parse::<CorrelationId>)]
+    #[arg(long, value_name = "ID")]
     correlation: Vec<CorrelationId>,
     /// Player, and all players that were merged with it
-    #[arg(long, value_name = "ID", value_parser = parse::<PlayerId>)]
+    #[arg(long, value_name = "ID")]
     player: Vec<PlayerId>,
-}
-
-fn parse<T: FromStr<Err = InvalidId>>(text: &str) -> Result<T, InvalidId> {
-    text.parse()
 }
 
 impl Whose {

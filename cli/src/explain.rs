@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use punchcard_models::{
-    ids::{ActivityId, InvalidId, PlayerId},
+    ids::{ActivityId, PlayerId},
     json::{Value, whole_number},
 };
 use punchcard_store::{Evaluation, HistoryReader, LedgerReader, PlayerRecord, StoredOccurrence};
@@ -28,7 +28,6 @@ enum What {
     #[command(after_help = "Example:\n  punchcard explain activity activity-1 --stack loyalty")]
     Activity {
         /// Activity id
-        #[arg(value_parser = parse::<ActivityId>)]
         id: ActivityId,
     },
     /// Explain a request of a player
@@ -36,15 +35,10 @@ enum What {
         `punchcard history --player` lists the record ids.")]
     Player {
         /// Player id
-        #[arg(value_parser = parse::<PlayerId>)]
         player: PlayerId,
         /// Record id: key#KEY for an Idempotency-Key, order#ID for an order, or uuid#UUID
         record: String,
     },
-}
-
-fn parse<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<T, InvalidId> {
-    text.parse()
 }
 
 /// Runs the command.

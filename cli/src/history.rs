@@ -6,7 +6,7 @@ use clap::{Args, builder::RangedU64ValueParser};
 use punchcard_http::cursor;
 use punchcard_models::{
     client_event::Channel,
-    ids::{AccountId, CorrelationId, CustomerId, InvalidId, PlayerId},
+    ids::{AccountId, CorrelationId, CustomerId, PlayerId},
     member::MemberId,
     refund::Refunded,
 };
@@ -50,24 +50,20 @@ pub struct Options {
 #[group(required = true, multiple = false)]
 struct Whose {
     /// Activities of an account
-    #[arg(long, value_name = "ID", value_parser = parse::<AccountId>)]
+    #[arg(long, value_name = "ID")]
     account: Option<AccountId>,
     /// Activities of a correlation id, or of the account that a session tied it to
-    #[arg(long, value_name = "ID", value_parser = parse::<CorrelationId>)]
+    #[arg(long, value_name = "ID")]
     correlation: Option<CorrelationId>,
     /// Activities sent with a correlation id before a session tied it to an account
-    #[arg(long, value_name = "ID", value_parser = parse::<CorrelationId>)]
+    #[arg(long, value_name = "ID")]
     before_session: Option<CorrelationId>,
     /// Requests of a player
-    #[arg(long, value_name = "ID", value_parser = parse::<PlayerId>)]
+    #[arg(long, value_name = "ID")]
     player: Option<PlayerId>,
     /// Client events of a customer
-    #[arg(long, value_name = "ID", value_parser = parse::<CustomerId>)]
+    #[arg(long, value_name = "ID")]
     customer: Option<CustomerId>,
-}
-
-fn parse<T: std::str::FromStr<Err = InvalidId>>(text: &str) -> Result<T, InvalidId> {
-    text.parse()
 }
 
 /// Runs the command.
