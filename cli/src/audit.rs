@@ -33,7 +33,7 @@ pub struct Report {
     pub records: u64,
     /// Records of version 0.1.0, whose awards cannot be derived. Their balances are audited.
     pub unversioned: u64,
-    /// Records that were erased. What is kept of them is added up, and their awards cannot be derived.
+    /// Records that were erased. The amounts in their tombstones are added up; their awards cannot be derived.
     pub erased: u64,
     /// The compared members.
     pub members: u64,

@@ -76,7 +76,7 @@ async fn run_on(operator: &Operator, in_json: bool) -> Result<(), Failure> {
         }
     }
     if erased > 0 && !in_json {
-        say!("{erased} records were erased: what is kept of them was added up");
+        say!("{erased} records were erased: the amounts in their tombstones were added up");
     }
     if is_disturbed && !in_json {
         say!("a customer was erased meanwhile: total limits were not compared");

@@ -37,7 +37,7 @@ pub(super) struct Derived {
     pub unusable: Option<(u64, Difference)>,
     /// The record is one of version 0.1.0.
     pub is_unversioned: bool,
-    /// The record was erased. Its effects are those that were kept.
+    /// The record was erased. Its effects are those in its tombstone.
     pub is_erased: bool,
     /// The counters are unknown, and the balances are those that the record claims.
     pub is_partial: bool,

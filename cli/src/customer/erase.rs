@@ -23,7 +23,7 @@ const SHOWN_IDS: usize = 20;
 /// A pause that is worth a message.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
-/// Erase what identifies or describes a customer. Digests of ids and amounts are kept
+/// Erase what identifies or describes a customer. Digests of ids and amounts remain
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  punchcard customer erase A-1001 --stack loyalty --dry-run\n  \
     punchcard customer erase A-1001 player123 --stack loyalty\n  \

@@ -1,4 +1,4 @@
-//! Erased persons: of their ids, only keyed digests are kept.
+//! Erased persons, of whose ids only keyed digests remain.
 
 use std::{fmt, str::FromStr};
 

@@ -25,7 +25,7 @@ use crate::{
     member_write::points_attribute,
     retry::Retries,
     sessions::ANONYMOUS,
-    twins::{ErasedRecord, Twins, is_twin},
+    tombstones::{ErasedRecord, Tombstones, is_tombstone},
 };
 
 const RECORD: &str = "record an activity";
@@ -104,7 +104,7 @@ pub enum ActivityRecord {
 
 impl ActivityRecord {
     pub(crate) fn read(item: &Item) -> Option<Self> {
-        if is_twin(item, "activityId") {
+        if is_tombstone(item, "activityId") {
             return ErasedRecord::of_activity(item).map(ActivityRecord::Erased);
         }
         if item.contains_key(KIND) {
@@ -140,7 +140,7 @@ pub enum ActivityRecorded {
 #[derive(Debug)]
 pub struct ActivityWriter {
     ledger: Ledger,
-    twins: Twins,
+    tombstones: Tombstones,
     table: String,
 }
 
@@ -150,7 +150,7 @@ impl ActivityWriter {
     pub fn new(store: &Store) -> Self {
         ActivityWriter {
             ledger: Ledger::new(store),
-            twins: Twins::new(store, "Activities"),
+            tombstones: Tombstones::new(store, "Activities"),
             table: store.table("Activities"),
         }
     }
@@ -166,7 +166,7 @@ impl ActivityWriter {
         deadline: Instant,
         evaluate: impl Fn(&Usage) -> Award<'c>,
     ) -> Result<ActivityRecorded, StoreError> {
-        if self.twins.has_activity(RECORD, new.erasure.as_ref(), new.id).await? {
+        if self.tombstones.has_activity(RECORD, new.erasure.as_ref(), new.id).await? {
             return Ok(ActivityRecorded::Exists);
         }
         let build = || item(&new);

@@ -26,7 +26,7 @@ use crate::{
     item::{Attributes as _, Item, b, n, s},
     read_items::read_items,
     retry::Retries,
-    twins::Twins,
+    tombstones::Tombstones,
 };
 
 const RECORD: &str = "record client events";
@@ -53,7 +53,7 @@ pub enum Recorded {
 pub struct ClientEventWriter {
     reads: Client,
     writes: Client,
-    twins: Twins,
+    tombstones: Tombstones,
     table: String,
     insert: String,
 }
@@ -66,7 +66,7 @@ impl ClientEventWriter {
         let attributes = ATTRIBUTES.map(|name| format!("'{name}':?")).join(",");
         let insert = format!("INSERT INTO \"{table}\" VALUE {{{attributes}}}");
         let (reads, writes) = (store.reads.clone(), store.writes.clone());
-        ClientEventWriter { reads, writes, twins: Twins::new(store, "ClientEvents"), table, insert }
+        ClientEventWriter { reads, writes, tombstones: Tombstones::new(store, "ClientEvents"), table, insert }
     }
 
     /// Records the events that are new and returns the outcome of each event. Event ids must be distinct. `erasure` is
@@ -83,19 +83,19 @@ impl ClientEventWriter {
         deadline: Instant,
     ) -> Result<Vec<Recorded>, StoreError> {
         let ids = events.iter().map(|event| event.id);
-        let erased = self.twins.of_client_events(RECORD, erasure, customer, ids, deadline).await?;
+        let erased = self.tombstones.of_client_events(RECORD, erasure, customer, ids, deadline).await?;
         if !erased.contains(&true) {
-            return self.record_kept(customer, events, now, deadline).await;
+            return self.record_unerased(customer, events, now, deadline).await;
         }
-        let kept = events.iter().zip(&erased).filter(|(_, erased)| !**erased).map(|(event, _)| event.clone());
-        let kept: Vec<_> = kept.collect();
-        let mut recorded = self.record_kept(customer, &kept, now, deadline).await?.into_iter();
+        let others = events.iter().zip(&erased).filter(|(_, erased)| !**erased).map(|(event, _)| event.clone());
+        let others: Vec<_> = others.collect();
+        let mut recorded = self.record_unerased(customer, &others, now, deadline).await?.into_iter();
         let outcome = |erased| if erased { Some(Recorded::Duplicate) } else { recorded.next() };
         let outcomes: Option<_> = erased.into_iter().map(outcome).collect();
         outcomes.ok_or_else(|| StoreError::internal(RECORD, "an event without an outcome"))
     }
 
-    async fn record_kept(
+    async fn record_unerased(
         &self,
         customer: &CustomerId,
         events: &[ClientEvent],

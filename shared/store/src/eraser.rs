@@ -1,8 +1,8 @@
 //! Erasures of persons.
 //!
-//! A record is replaced by its twin in two steps. First the twins of all records are put: from then on, a request that
-//! repeats one of them is refused. After a pause, in which requests end that looked for the twin before it was there, each
-//! transaction deletes records, completes their twins, and moves what the records added from the member to the erased
+//! A record is replaced by its tombstone in two steps. First the tombstones of all records are put: from then on, a request that
+//! repeats one of them is refused. After a pause, in which requests end that looked for the tombstone before it was there, each
+//! transaction deletes records, completes their tombstones, and moves what the records added from the member to the erased
 //! member. So the books agree at every moment, and an erasure that was killed is continued by running it again.
 //!
 //! Then the links are deleted (sessions and pointers), and after another pause the members, which hold nothing any more.
@@ -47,9 +47,9 @@ use crate::{
     player_events::StoredPlayerEvents,
     player_records::PlayerRecord,
     retry::Retries,
-    twins::{
-        AMOUNTS, CREATED, DAY, PARTIAL, activity_twin, amounts_item, client_event_twin, erased_member, is_of_total,
-        request_twin,
+    tombstones::{
+        AMOUNTS, CREATED, DAY, PARTIAL, activity_tombstone, amounts_item, client_event_tombstone, erased_member,
+        is_of_total, request_tombstone,
     },
 };
 
@@ -59,7 +59,7 @@ const WRITE_LIMIT: Duration = Duration::from_mins(1);
 /// Number of records that one transaction deletes. Each takes two of its items; the member, the erased member and the
 /// erasure take three.
 const MAX_RECORDS: usize = 48;
-/// Size of the records that one transaction deletes, in bytes. DynamoDB allows 4 MB for both records and twins.
+/// Size of the records that one transaction deletes, in bytes. DynamoDB allows 4 MB for both records and tombstones.
 const MAX_RECORD_BYTES: usize = 3_000_000;
 /// Number of searches after which an erasure gives up, because requests of the person go on.
 const MAX_ROUNDS: usize = 24;
@@ -123,15 +123,15 @@ pub struct Eraser {
     clock: fn() -> Timestamp,
 }
 
-/// A record that is replaced by its twin.
+/// A record that is replaced by its tombstone.
 struct Moved {
     table: &'static str,
     /// The record's key.
     key: Item,
     write_id: Option<AttributeValue>,
-    /// The twin's key.
-    twin: Item,
-    /// True if the twin must have been put before.
+    /// The tombstone's key.
+    tombstone: Item,
+    /// True if the tombstone must have been put before.
     is_prepared: bool,
     day: String,
     effects: Option<MovedEffects>,
@@ -150,8 +150,8 @@ struct MovedEffects {
 enum Part {
     /// The record of this index.
     Record(usize),
-    /// The twin of the record of this index.
-    Twin(usize),
+    /// The tombstone of the record of this index.
+    Tombstone(usize),
     /// A member.
     Member(String),
     /// The erasure.
@@ -305,7 +305,7 @@ impl Eraser {
         wait(self.pauses.key_age.saturating_sub(age), progress).await;
     }
 
-    /// Puts the twins of all records, unless they exist. Returns the number of records.
+    /// Puts the tombstones of all records, unless they exist. Returns the number of records.
     async fn prepare(&self, person: &Person, progress: &impl Fn(Progress)) -> Result<usize, StoreError> {
         let (mut count, now) = (0, (self.clock)());
         for source in person.sources() {
@@ -313,12 +313,12 @@ impl Eraser {
             let mut start = None;
             loop {
                 let (items, next) = self.reader.page(&source, start).await?;
-                let twins: Vec<_> = items.iter().filter_map(|item| self.twin(&source, item)).collect();
-                for twins in twins.chunks(MAX_TRANSACTION_ITEMS) {
-                    let put = |twin: &Item| {
+                let tombstones: Vec<_> = items.iter().filter_map(|item| self.tombstone(&source, item)).collect();
+                for tombstones in tombstones.chunks(MAX_TRANSACTION_ITEMS) {
+                    let put = |tombstone: &Item| {
                         let update = Update::builder()
                             .table_name(&table)
-                            .set_key(Some(twin.clone()))
+                            .set_key(Some(tombstone.clone()))
                             .update_expression("SET #created = if_not_exists(#created, :now)")
                             .expression_attribute_names("#created", CREATED)
                             .expression_attribute_values(":now", s(now));
@@ -326,7 +326,7 @@ impl Eraser {
                     };
                     let mut retries = Self::retries();
                     loop {
-                        let writes = twins.iter().map(put).collect::<Result<Vec<_>, BuildError>>();
+                        let writes = tombstones.iter().map(put).collect::<Result<Vec<_>, BuildError>>();
                         match transact(&self.writes, ERASE, writes.map_err(invalid)?).await {
                             Ok(Transacted::Done) => break,
                             Ok(Transacted::ConditionFailed(..)) => return Err(unexpected()),
@@ -334,8 +334,8 @@ impl Eraser {
                         }
                     }
                 }
-                count += twins.len();
-                progress(Progress::Prepared(twins.len()));
+                count += tombstones.len();
+                progress(Progress::Prepared(tombstones.len()));
                 start = next;
                 if start.is_none() {
                     break;
@@ -345,12 +345,12 @@ impl Eraser {
         Ok(count)
     }
 
-    /// Returns the key of a record's twin. `None` for an item without a key, which no read returns.
-    fn twin(&self, source: &Source, item: &Item) -> Option<Item> {
+    /// Returns the key of a record's tombstone. `None` for an item without a key, which no read returns.
+    fn tombstone(&self, source: &Source, item: &Item) -> Option<Item> {
         Some(match source {
-            Source::ClientEvents(customer) => client_event_twin(&self.key, customer, item.text("clientEventId")?),
-            Source::Activities(_) => activity_twin(&self.key, item.text("activityId")?),
-            Source::PlayerEvents(player) => request_twin(&self.key, player, item.text("recordId")?),
+            Source::ClientEvents(customer) => client_event_tombstone(&self.key, customer, item.text("clientEventId")?),
+            Source::Activities(_) => activity_tombstone(&self.key, item.text("activityId")?),
+            Source::PlayerEvents(player) => request_tombstone(&self.key, player, item.text("recordId")?),
         })
     }
 
@@ -382,7 +382,7 @@ impl Eraser {
     }
 
     async fn moved(&self, person: &Person, source: &Source, item: Item) -> Result<Option<Moved>, StoreError> {
-        let Some(twin) = self.twin(source, &item) else { return Ok(None) };
+        let Some(tombstone) = self.tombstone(source, &item) else { return Ok(None) };
         let effects = match source {
             Source::ClientEvents(_) => None,
             Source::Activities(member) => Some(self.effects_of_activity(member, &item).await?),
@@ -391,12 +391,12 @@ impl Eraser {
         let day = item.text("receivedAt").filter(|at| Timestamp::from_text(at).is_some() && at.is_char_boundary(10));
         let day = day.map_or_else(|| UNKNOWN_DAY.to_owned(), |at| format!("{}{}", &at[..10], &UNKNOWN_DAY[10..]));
         let bytes = size_bytes(&item);
-        let key = twin.keys().filter_map(|name| item.get_key_value(name));
+        let key = tombstone.keys().filter_map(|name| item.get_key_value(name));
         Ok(Some(Moved {
             table: source.table(),
             key: key.map(|(name, value)| (name.clone(), value.clone())).collect(),
             write_id: item.get("writeId").cloned(),
-            twin,
+            tombstone,
             is_prepared: true,
             day,
             effects,
@@ -441,8 +441,8 @@ impl Eraser {
         Ok(MovedEffects { member, amounts, is_partial })
     }
 
-    /// Replaces records of one member by their twins. Returns the number of replaced records: one that changed since it
-    /// was read, or has no twin yet, is left to the next search.
+    /// Replaces records of one member by their tombstones. Returns the number of replaced records: one that changed since it
+    /// was read, or has no tombstone yet, is left to the next search.
     async fn move_batch(&self, member: Option<&str>, mut batch: Vec<Moved>) -> Result<usize, StoreError> {
         // Without its item, what the member's records added is moved or lost already.
         let member = match member {
@@ -465,11 +465,11 @@ impl Eraser {
                 }
             };
             match part {
-                Part::Twin(index) if found.contains_key(DAY) && batch[index].is_prepared => {
+                Part::Tombstone(index) if found.contains_key(DAY) && batch[index].is_prepared => {
                     // An earlier erasure completed it, and a function that did not know of it recorded the same again.
-                    batch[index].use_another_twin(&self.key);
+                    batch[index].use_another_tombstone(&self.key);
                 }
-                Part::Record(index) | Part::Twin(index) => _ = batch.remove(index),
+                Part::Record(index) | Part::Tombstone(index) => _ = batch.remove(index),
                 Part::Member(key) => {
                     if known.insert(key, found).is_some() {
                         retries.pause().await?;
@@ -491,7 +491,7 @@ impl Eraser {
         let mut changes = BTreeMap::<String, i64>::new();
         for (index, moved) in batch.iter().enumerate() {
             writes.push((Part::Record(index), moved.delete(&self.store.table(moved.table))?));
-            writes.push((Part::Twin(index), moved.complete(&self.store.table(moved.table), &self.key)?));
+            writes.push((Part::Tombstone(index), moved.complete(&self.store.table(moved.table), &self.key)?));
             for (name, amount) in moved.effects.iter().flat_map(|effects| &effects.amounts) {
                 add_change(&mut changes, name, signed(*amount));
             }
@@ -556,7 +556,7 @@ impl Eraser {
                         }
                     }
                     Part::Record(_) => return Ok(false),
-                    Part::Twin(_) | Part::Log => return Err(unexpected()),
+                    Part::Tombstone(_) | Part::Log => return Err(unexpected()),
                 },
                 Err(failed) => retries.after(failed).await?,
             }
@@ -694,7 +694,7 @@ impl Moved {
         let condition = if self.is_prepared { "attribute_exists(#created) AND " } else { "" };
         let mut update = Update::builder()
             .table_name(table)
-            .set_key(Some(self.twin.clone()))
+            .set_key(Some(self.tombstone.clone()))
             .condition_expression(format!("{condition}attribute_not_exists(#day)"))
             .expression_attribute_names("#day", DAY)
             .expression_attribute_names("#created", CREATED)
@@ -717,8 +717,8 @@ impl Moved {
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 
-    /// Replaces the twin by one of this very write.
-    fn use_another_twin(&mut self, key: &ErasureKey) {
+    /// Replaces the tombstone by one of this very write.
+    fn use_another_tombstone(&mut self, key: &ErasureKey) {
         self.is_prepared = false;
         let (name, kind) = match self.table {
             "ClientEvents" => ("clientEventId", IdKind::ClientEvent),
@@ -727,7 +727,7 @@ impl Moved {
         };
         let write_id = self.write_id.as_ref().and_then(|id| id.as_b().ok()).map_or(&[][..], AsRef::as_ref);
         let id = format!("{}\0{write_id:?}", self.key.text(name).unwrap_or_default());
-        self.twin.insert(name.into(), s(key.digest(kind, &id)));
+        self.tombstone.insert(name.into(), s(key.digest(kind, &id)));
     }
 }
 

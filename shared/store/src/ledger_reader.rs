@@ -22,7 +22,7 @@ use crate::{
     ledger::{CUSTOMER, USED},
     player_records::PlayerRecord,
     read_items::{MAX_READ_ITEMS, read_items},
-    twins::{activity_twin, request_twin},
+    tombstones::{activity_tombstone, request_tombstone},
 };
 
 const READ: &str = "read all records";
@@ -245,7 +245,7 @@ impl LedgerReader {
     /// The store call failed.
     pub async fn is_erased(&self, id: &ActivityId) -> Result<bool, StoreError> {
         let Some(key) = self.erasure_key().await? else { return Ok(false) };
-        self.exists(&self.activities, activity_twin(&key, id)).await
+        self.exists(&self.activities, activity_tombstone(&key, id)).await
     }
 
     /// Returns true if the player's request or refund was erased, or will be.
@@ -254,7 +254,7 @@ impl LedgerReader {
     /// The store call failed.
     pub async fn is_request_erased(&self, player: &PlayerId, record_id: &str) -> Result<bool, StoreError> {
         let Some(key) = self.erasure_key().await? else { return Ok(false) };
-        self.exists(&self.player_events, request_twin(&key, player, record_id)).await
+        self.exists(&self.player_events, request_tombstone(&key, player, record_id)).await
     }
 
     async fn erasure_key(&self) -> Result<Option<ErasureKey>, StoreError> {

@@ -133,3 +133,22 @@ pub(crate) fn points_of(name: &str, value: &AttributeValue) -> Option<(String, S
     let (unit, points_type) = name.strip_prefix(POINTS)?.split_once('#')?;
     Some((unit.to_owned(), points_type.to_owned(), value.as_n().ok()?.parse().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_was_deleted_is_put_as_a_new_one() {
+        let target =
+            Target { member: "acct#A".to_owned(), expect: Expect::Anything, first: Item::new(), others: Vec::new() };
+        let adds = || (0..=MAX_NAMED_ATTRIBUTES).map(|number| (format!("use#{number}"), 1)).collect();
+        // A failed condition returns no attributes of an item that does not exist.
+        for known in [None, Some(&Item::new())] {
+            let write = MemberWrite { target: &target, known, adds: adds(), floors: Vec::new() };
+            let put = write.write("Members", &[]).expect("a write").put.expect("a put");
+            assert_eq!(put.item.text("memberId"), Some("acct#A"));
+            assert_eq!(put.condition_expression.as_deref(), Some("attribute_not_exists(memberId)"));
+        }
+    }
+}

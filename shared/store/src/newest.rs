@@ -17,7 +17,7 @@ use crate::{
     error::StoreError,
     item::{Attributes as _, Item, s},
     player_records::PlayerRecord,
-    twins::is_twin,
+    tombstones::is_tombstone,
 };
 
 const READ: &str = "read the newest records";
@@ -165,7 +165,7 @@ impl NewestReader {
         let mut newest = BinaryHeap::with_capacity(limit + 2);
         while let Some(item) = items.next().await {
             let item = item.map_err(|error| StoreError::read(READ, &error))?;
-            if is_twin(&item, id) {
+            if is_tombstone(&item, id) {
                 continue;
             }
             let (position, record) = read(&item).ok_or(StoreError::corrupt(READ, "a stored record"))?;

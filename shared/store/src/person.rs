@@ -29,7 +29,7 @@ use crate::{
     players::player_key,
     read_items::{MAX_READ_ITEMS, read_items},
     sessions::pointer,
-    twins::is_twin,
+    tombstones::is_tombstone,
 };
 
 const READ: &str = "read a person";
@@ -382,7 +382,7 @@ impl PersonReader {
             Source::Activities(_) => "activityId",
             Source::PlayerEvents(_) => "recordId",
         };
-        items.retain(|item| !is_twin(item, sort));
+        items.retain(|item| !is_tombstone(item, sort));
         Ok((items, page.last_evaluated_key))
     }
 

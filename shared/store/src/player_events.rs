@@ -24,7 +24,7 @@ use crate::{
     players::{EVENTS, POINTS, PlayerResolver, player_key},
     refunds::OrderRefunds,
     retry::Retries,
-    twins::Twins,
+    tombstones::Tombstones,
 };
 
 const RECORD: &str = "record player events";
@@ -96,7 +96,7 @@ pub enum PlayerEventsRecorded {
 pub struct PlayerEventWriter {
     ledger: Ledger,
     players: PlayerResolver,
-    twins: Twins,
+    tombstones: Tombstones,
     table: String,
 }
 
@@ -108,7 +108,7 @@ impl PlayerEventWriter {
         PlayerEventWriter {
             ledger,
             players,
-            twins: Twins::new(store, "PlayerEvents"),
+            tombstones: Tombstones::new(store, "PlayerEvents"),
             table: store.table("PlayerEvents"),
         }
     }
@@ -133,7 +133,7 @@ impl PlayerEventWriter {
         };
         // A generated id was never used.
         let erasure = new.erasure.as_ref().filter(|_| !matches!(new.id, RequestId::None));
-        if self.twins.has_request(RECORD, erasure, &new.request.player.id, &record_id).await? {
+        if self.tombstones.has_request(RECORD, erasure, &new.request.player.id, &record_id).await? {
             return Ok(PlayerEventsRecorded::KeyReused);
         }
         let write_id = Uuid::new_v4();

@@ -5,7 +5,7 @@ use crate::{
     item::Item,
     player_events::StoredPlayerEvents,
     refunds::StoredRefund,
-    twins::{ErasedRecord, is_twin},
+    tombstones::{ErasedRecord, is_tombstone},
 };
 
 /// A record of table `PlayerEvents`.
@@ -21,7 +21,7 @@ pub enum PlayerRecord {
 
 impl PlayerRecord {
     pub(crate) fn read(item: &Item) -> Option<Self> {
-        if is_twin(item, "recordId") {
+        if is_tombstone(item, "recordId") {
             return ErasedRecord::of_request(item).map(PlayerRecord::Erased);
         }
         if item.contains_key(KIND) {

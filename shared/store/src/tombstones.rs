@@ -1,8 +1,8 @@
-//! Twins: what is kept of an erased record.
+//! Tombstones: the rest of an erased record.
 //!
-//! A twin has the digest of the record's key, so that a repeated request is recognised, and the amounts that the record
+//! A tombstone has the digest of the record's key, so that a repeated request is recognised, and the amounts that the record
 //! added, so that all sums still hold. It is put before its record is deleted, and is pending until then. A request that
-//! meets a twin is a duplicate, whether the twin is pending or not: the record may be deleted before the request's write.
+//! meets a tombstone is a duplicate, whether the tombstone is pending or not: the record may be deleted before the request's write.
 
 use std::collections::BTreeMap;
 
@@ -23,13 +23,13 @@ use crate::{
     read_items::read_items,
 };
 
-/// The attribute of a complete twin with the day on which the record arrived. Pending twins have none.
+/// The attribute of a complete tombstone with the day on which the record arrived. Pending tombstones have none.
 pub(crate) const DAY: &str = "receivedAt";
-/// The attribute of a twin with the time at which the twin was put. Complete twins have none.
+/// The attribute of a tombstone with the time at which the tombstone was put. Complete tombstones have none.
 pub(crate) const CREATED: &str = "createdAt";
 /// The attribute with the amounts that the record added, by name.
 pub(crate) const AMOUNTS: &str = "amounts";
-/// The attribute of a twin of which not all amounts are known.
+/// The attribute of a tombstone of which not all amounts are known.
 pub(crate) const PARTIAL: &str = "partial";
 
 /// The rest of an erased activity, correction or player request.
@@ -81,12 +81,12 @@ pub(crate) fn is_of_total(name: &str) -> bool {
 }
 
 impl ErasedRecord {
-    /// Reads the twin of an activity or correction. Returns `None` for an item that is none.
+    /// Reads the tombstone of an activity or correction. Returns `None` for an item that is none.
     pub(crate) fn of_activity(item: &Item) -> Option<Self> {
         Self::read(item.text("activityId")?.parse().ok()?, None, item)
     }
 
-    /// Reads the twin of a player request. Returns `None` for an item that is none.
+    /// Reads the tombstone of a player request. Returns `None` for an item that is none.
     pub(crate) fn of_request(item: &Item) -> Option<Self> {
         let player = item.text("playerId")?.parse().ok()?;
         Self::read(item.text("recordId")?.parse().ok()?, Some(player), item)
@@ -105,8 +105,8 @@ impl ErasedRecord {
     }
 }
 
-/// Returns true if an item is a twin.
-pub(crate) fn is_twin(item: &Item, key: &str) -> bool {
+/// Returns true if an item is a tombstone.
+pub(crate) fn is_tombstone(item: &Item, key: &str) -> bool {
     item.text(key).is_some_and(|id| id.parse::<ErasedId>().is_ok())
 }
 
@@ -114,40 +114,40 @@ pub(crate) fn amounts_item(amounts: &BTreeMap<String, u64>) -> AttributeValue {
     AttributeValue::M(amounts.iter().map(|(name, amount)| (name.clone(), n(amount))).collect())
 }
 
-/// Returns the key of an activity's or correction's twin.
-pub(crate) fn activity_twin(key: &ErasureKey, id: &str) -> Item {
+/// Returns the key of an activity's or correction's tombstone.
+pub(crate) fn activity_tombstone(key: &ErasureKey, id: &str) -> Item {
     Item::from([("activityId".into(), s(key.digest(IdKind::Activity, id)))])
 }
 
-/// Returns the key of the twin of a player's request.
-pub(crate) fn request_twin(key: &ErasureKey, player: &PlayerId, record_id: &str) -> Item {
+/// Returns the key of the tombstone of a player's request.
+pub(crate) fn request_tombstone(key: &ErasureKey, player: &PlayerId, record_id: &str) -> Item {
     Item::from([
         ("playerId".into(), s(key.digest(IdKind::Member, &player_key(player)))),
         ("recordId".into(), s(key.digest(IdKind::PlayerRequest, record_id))),
     ])
 }
 
-/// Returns the key of a client event's twin.
-pub(crate) fn client_event_twin(key: &ErasureKey, customer: &CustomerId, id: &str) -> Item {
+/// Returns the key of a client event's tombstone.
+pub(crate) fn client_event_tombstone(key: &ErasureKey, customer: &CustomerId, id: &str) -> Item {
     Item::from([
         ("customerId".into(), s(key.digest(IdKind::Customer, customer))),
         ("clientEventId".into(), s(key.digest(IdKind::ClientEvent, id))),
     ])
 }
 
-/// Finds the twins of records, before they are written again.
+/// Finds the tombstones of records, before they are written again.
 #[derive(Debug, Clone)]
-pub(crate) struct Twins {
+pub(crate) struct Tombstones {
     client: Client,
     table: String,
 }
 
-impl Twins {
+impl Tombstones {
     pub(crate) fn new(store: &Store, table: &str) -> Self {
-        Twins { client: store.reads.clone(), table: store.table(table) }
+        Tombstones { client: store.reads.clone(), table: store.table(table) }
     }
 
-    /// Returns true if the activity or correction was erased. A store without a key has no twins.
+    /// Returns true if the activity or correction was erased. A store without a key has no tombstones.
     pub(crate) async fn has_activity(
         &self,
         operation: &'static str,
@@ -155,7 +155,7 @@ impl Twins {
         id: &ActivityId,
     ) -> Result<bool, StoreError> {
         match key {
-            Some(key) => self.has(operation, activity_twin(key, id)).await,
+            Some(key) => self.has(operation, activity_tombstone(key, id)).await,
             None => Ok(false),
         }
     }
@@ -169,13 +169,13 @@ impl Twins {
         record_id: &str,
     ) -> Result<bool, StoreError> {
         match key {
-            Some(key) => self.has(operation, request_twin(key, player, record_id)).await,
+            Some(key) => self.has(operation, request_tombstone(key, player, record_id)).await,
             None => Ok(false),
         }
     }
 
-    async fn has(&self, operation: &'static str, twin: Item) -> Result<bool, StoreError> {
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(twin)).consistent_read(true);
+    async fn has(&self, operation: &'static str, tombstone: Item) -> Result<bool, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(tombstone)).consistent_read(true);
         Ok(get.send().await.map_err(|error| StoreError::read(operation, &error))?.item.is_some())
     }
 
@@ -189,10 +189,11 @@ impl Twins {
         deadline: Instant,
     ) -> Result<Vec<bool>, StoreError> {
         let Some(key) = key else { return Ok(ids.map(|_| false).collect()) };
-        let twins: Vec<_> = ids.map(|id| client_event_twin(key, customer, &id.to_string())).collect();
-        let found = read_items(&self.client, operation, &self.table, twins.clone(), deadline).await?;
-        let is_found = |twin: &Item| found.iter().any(|item| item.get("clientEventId") == twin.get("clientEventId"));
-        Ok(twins.iter().map(is_found).collect())
+        let tombstones: Vec<_> = ids.map(|id| client_event_tombstone(key, customer, &id.to_string())).collect();
+        let found = read_items(&self.client, operation, &self.table, tombstones.clone(), deadline).await?;
+        let is_found =
+            |tombstone: &Item| found.iter().any(|item| item.get("clientEventId") == tombstone.get("clientEventId"));
+        Ok(tombstones.iter().map(is_found).collect())
     }
 }
 
@@ -211,24 +212,24 @@ mod tests {
     }
 
     #[test]
-    fn a_twin_is_pending_until_it_has_the_day_of_its_record() {
-        let mut item = activity_twin(&key(), "a-1");
+    fn a_tombstone_is_pending_until_it_has_the_day_of_its_record() {
+        let mut item = activity_tombstone(&key(), "a-1");
         item.insert(CREATED.into(), s("2026-01-01T00:00:00.000Z"));
-        assert!(ErasedRecord::of_activity(&item).is_some_and(|twin| twin.effects.is_none()));
+        assert!(ErasedRecord::of_activity(&item).is_some_and(|tombstone| tombstone.effects.is_none()));
         let amounts = BTreeMap::from([("pts#U#T".to_owned(), 5), ("cap#R".to_owned(), 1), ("out#cap#R".to_owned(), 1)]);
         item.insert(DAY.into(), s("2026-01-01T00:00:00.000Z"));
         item.insert("memberId".into(), s(erased_member(&key(), "acct#A-1")));
         item.insert(AMOUNTS.into(), amounts_item(&amounts));
-        let effects = ErasedRecord::of_activity(&item).and_then(|twin| twin.effects).expect("effects");
+        let effects = ErasedRecord::of_activity(&item).and_then(|tombstone| tombstone.effects).expect("effects");
         assert_eq!(effects.amounts, amounts);
         assert_eq!((effects.adds().len(), effects.totals().len()), (1, 2));
     }
 
     #[test]
-    fn a_record_is_no_twin() {
+    fn a_record_is_no_tombstone() {
         for id in ["a-1", "erased", "erased:0a"] {
             let item = Item::from([("activityId".to_owned(), s(id))]);
-            assert!(ErasedRecord::of_activity(&item).is_none() && !is_twin(&item, "activityId"), "{id}");
+            assert!(ErasedRecord::of_activity(&item).is_none() && !is_tombstone(&item, "activityId"), "{id}");
         }
     }
 }

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{activities::activities_token, app::App, customers::erase_somebody, proxy::Proxy};
+use crate::support::{activities::activities_token, app::App, customers::erase_unknown_customer, proxy::Proxy};
 
 /// The API behind a proxy that knows what each call took.
 struct Metered {
@@ -151,9 +151,9 @@ async fn an_activity_that_earns_nothing_takes_the_record_and_its_index_entry() {
 }
 
 #[tokio::test]
-async fn a_store_that_erased_somebody_reads_before_it_writes() {
+async fn a_store_with_an_erasure_reads_before_it_writes() {
     let mut metered = Metered::start().await;
-    erase_somebody(&metered.app).await;
+    erase_unknown_customer(&metered.app).await;
     metered.app.restart().await;
     let session = metered.app.session("customer-1").await;
     let events = |numbers: std::ops::Range<usize>| numbers.map(event).collect::<Vec<_>>();

@@ -11,7 +11,7 @@ use crate::{
         partition_keys,
         policies::{Use, statements},
     },
-    support::{app::App, customers::erase_somebody, lambda::Function, players::limited, proxy::Proxy},
+    support::{app::App, customers::erase_unknown_customer, lambda::Function, players::limited, proxy::Proxy},
 };
 
 /// A sample event, changed at one place and sent under a catalog: for requests that no sample leads to as it is.
@@ -219,7 +219,7 @@ async fn a_function_asks_the_store_for_what_its_policy_allows_and_for_no_less() 
             None => App::start().await,
         };
         // So that it looks for what was erased.
-        erase_somebody(&app).await;
+        erase_unknown_customer(&app).await;
         match before {
             Before::Nothing => {}
             Before::Activity => record_activity(&app).await,

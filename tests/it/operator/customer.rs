@@ -116,7 +116,7 @@ async fn an_id_counts_in_every_role_or_in_the_one_that_is_named() {
     assert_eq!(found(&["--account", &ada.id("account")]).await, account);
     assert_eq!(found(&["--player", &ada.id("merged")]).await, ["players"]);
     assert_eq!(found(&[&ada.id("customer")]).await, ["customers"]);
-    for unknown in [&[ada.id("account")][..], &["nobody".to_owned(), "no id of a path".to_owned()]] {
+    for unknown in [&[ada.id("account")][..], &["unknown".to_owned(), "no id of a path".to_owned()]] {
         let role = if unknown.len() == 1 { "--player" } else { "--" };
         let arguments: Vec<_> =
             ["customer", "export", role].into_iter().chain(unknown.iter().map(|id| &**id)).collect();
@@ -309,12 +309,12 @@ async fn a_customer_who_sends_while_it_is_erased_is_credited_once_and_audited_me
         {"id": "BASE", "unit": "U", "kind": "base", "reward": {"flat": 10}, "limits": {"usesInTotal": 100000}}]}"#;
     let mut programme = Programme::with(catalog).await;
     // Functions know the key: another customer was erased before.
-    programme.tie("somebody", "c-0").await;
+    programme.tie("account-0", "c-0").await;
     let one = |account: &str| {
         let accounts = BTreeSet::from([account.parse().expect("an id")]);
         PersonIds { accounts, ..PersonIds::default() }
     };
-    erase(&programme.app.store, &one("somebody"), Pauses::NONE).await.expect("erased");
+    erase(&programme.app.store, &one("account-0"), Pauses::NONE).await.expect("erased");
     programme.app.restart().await;
 
     let programme = &programme;

@@ -186,10 +186,10 @@ pub fn reasons(answer: &Answer) -> Vec<Value> {
     body["rejected"].as_array().expect("rejected events").iter().map(|event| event["reason"].clone()).collect()
 }
 
-/// Erases somebody who is not there, so that the store has a key and requests look for what was erased.
-pub async fn erase_somebody(app: &App) {
-    let (nobody, person) = (PersonIds::default(), Person::default());
+/// Erases a customer without data, so that the store has a key and requests look for what was erased.
+pub async fn erase_unknown_customer(app: &App) {
+    let (ids, person) = (PersonIds::default(), Person::default());
     let now = punchcard_runtime::now;
-    let begun = Eraser::begin(&app.store, &nobody, &person, None, [7; 32], Pauses::NONE, now).await;
+    let begun = Eraser::begin(&app.store, &ids, &person, None, [7; 32], Pauses::NONE, now).await;
     begun.expect("begun").run(false, |_| {}).await.expect("erased");
 }

@@ -166,6 +166,21 @@ async fn only_an_order_of_the_customer_can_be_refunded() {
 }
 
 #[tokio::test]
+async fn a_recorded_refund_is_answered_as_before_even_if_its_order_is_gone() {
+    let app = App::start().await;
+    place(&app, "O-1").await;
+    let first = send(&app, &refund("R-1", 30)).await;
+    app.remove("PlayerEvents", [("playerId", "player123"), ("recordId", "order#O-1")]).await;
+    let again = send(&app, &refund("R-1", 30)).await;
+    assert_eq!((again.status.as_u16(), &again.body), (200, &first.body));
+    assert_eq!(again.header("idempotent-replayed"), Some("true"));
+    let (status, code, _) = fault_v4(&send(&app, &refund("R-1", 31)).await);
+    assert_eq!((status, code), (422, 9004));
+    let (status, code, _) = fault_v4(&send(&app, &refund("R-2", 30)).await);
+    assert_eq!((status, code), (404, 9005));
+}
+
+#[tokio::test]
 async fn the_secret_key_of_the_api_key_is_needed() {
     let mut app = App::start().await;
     place(&app, "O-1").await;
@@ -185,7 +200,7 @@ async fn the_secret_key_of_the_api_key_is_needed() {
     }
     assert_eq!(points(&app, "player123").await, 70);
     assert_eq!(sent(key, Some(secret)).await.status, 200);
-    // Elsewhere nobody looks at it.
+    // Other routes ignore it.
     let headers = [API_KEY, JSON, ("secretkey", "wrong")];
     let tracked =
         app.send(Method::POST, "/integrations/event", &headers, r#"{"playerUniqueId":"p","events":{}}"#).await;

@@ -105,12 +105,18 @@ async fn an_activity_is_reversed_once_whatever_the_reference() {
     let reversed = (400, "INVALID_REQUEST".to_owned(), format!("The activity is already reversed, by {id}"));
     assert_eq!(error(&void(&programme, "c-1", &body("a-1", "r-2")).await), reversed);
     assert_eq!(error(&void(&programme, "c-1", &json!({"originalTransactionId": "a-1"})).await), reversed);
-    // The reference is used up.
-    let (status, code, _) = error(&void(&programme, "c-1", &body("a-2", "r-1")).await);
-    assert_eq!((status, code.as_str()), (409, "CONFLICT"));
+    // The reference is used up, whether the other activity exists or not.
+    for other in ["a-2", "unknown"] {
+        let (status, code, _) = error(&void(&programme, "c-1", &body(other, "r-1")).await);
+        assert_eq!((status, code.as_str()), (409, "CONFLICT"), "{other}");
+    }
     // A retry of the activity itself is still a duplicate.
     assert_eq!(programme.send("c-1", "a-1", &activity("APP_CHECKIN")).await.status, 400);
     assert_eq!(balances(&programme).await["XYZ"]["loyalty"], 10);
+    // The reversal is answered as before even if its activity is gone.
+    programme.app.remove("Activities", [("activityId", "a-1")]).await;
+    let again = void(&programme, "c-1", &body("a-1", "r-1")).await;
+    assert_eq!((again.body, again.headers.contains_key("idempotent-replayed")), (first.body, true));
 }
 
 #[tokio::test]
