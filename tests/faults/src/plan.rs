@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use fastrand::Rng;
 
-use crate::fault::Kind;
+use crate::{fault::Kind, variant::Variant};
 
 /// The course of a run as far as it is settled before.
 #[derive(Debug, Clone)]
@@ -80,5 +80,21 @@ impl Plan {
             // The catalog's alone.
             outage_of: rng.bool().then_some("Query"),
         }
+    }
+    /// Makes sure that what a broken system does wrong can happen at all: few seeds have it by chance.
+    pub(crate) fn for_variant(mut self, variant: Option<Variant>) -> Self {
+        match variant {
+            Some(Variant::KeptCatalog) => {
+                // Catalogs change, and what is kept of them gets older than what may be kept.
+                self.pause = Duration::from_secs(20);
+                self.changes = 12;
+            }
+            Some(Variant::ThrottleAsDuplicate) => {
+                self.faults = 200;
+                self.kinds = vec![Kind::Throttled];
+            }
+            _ => {}
+        }
+        self
     }
 }

@@ -74,7 +74,7 @@ impl World {
     pub(crate) fn new(seed: u64, steps: usize, variant: Option<Variant>, database: Database) -> Self {
         let mut rng = Rng::with_seed(seed);
         World {
-            plan: Plan::new(&mut rng, steps),
+            plan: Plan::new(&mut rng, steps).for_variant(variant),
             variant,
             database,
             tokens: Mutex::default(),
