@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand, builder::RangedU64ValueParser};
 use punchcard_models::{fault::Faults, json};
 use punchcard_rewards::{
-    Catalog,
+    Catalog, Rule,
     yaml::{self, Source},
 };
 use punchcard_store::{Annotation, AppliedRules, AppliedVersion};
@@ -50,11 +50,15 @@ enum Command {
     },
     /// Print a catalog as JSON, which is valid YAML
     #[command(after_help = "Examples:\n  punchcard catalog show --stack loyalty > catalog.yaml\n  \
-        punchcard catalog show --stack loyalty --version 7")]
+        punchcard catalog show --stack loyalty --version 7\n  \
+        punchcard catalog show --stack loyalty --usage")]
     Show {
         /// Version to print [default: the current one]
         #[arg(long, value_name = "N")]
         version: Option<u64>,
+        /// Print the uses of total limits instead, added up over their shards
+        #[arg(long)]
+        usage: bool,
     },
     /// List the applied catalogs, newest first: when, by whom, and the note
     #[command(after_help = "Example:\n  punchcard catalog history --stack loyalty --limit 5")]
@@ -115,7 +119,10 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             let new = Document { catalog: source.catalog(), json: source.to_json() };
             target.run(async |operator| apply(new, how, operator, in_json).await).await
         }
-        Command::Show { version } => target.run(async |operator| show(version, operator).await).await,
+        Command::Show { version, usage: false } => target.run(async |operator| show(version, operator).await).await,
+        Command::Show { version, usage: true } => {
+            target.run(async |operator| show_usage(version, operator, in_json).await).await
+        }
         Command::History { limit } => target.run(async |operator| history(limit, operator, in_json).await).await,
         Command::Diff { from, to } => target.run(async |operator| diff(from, to, operator, in_json).await).await,
         Command::Rollback { version, how } => {
@@ -142,11 +149,11 @@ fn check(file: &Path, in_json: bool) -> Result<(), Failure> {
 
 async fn apply(new: Document<'_>, how: Applying, operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let applied = with_spinner("reading the catalog", operator.admin.rules()).await?;
-    let (seen, json) = applied.map_or((0, None), |rules| (rules.version, Some(rules.json)));
-    let before = json.as_deref().map(parse).transpose()?.unwrap_or_default();
-    let difference = Difference::of(Document { catalog: &before, json: json.as_deref().unwrap_or("{}") }, new);
+    let before = applied.as_ref().map(|applied| parse(&applied.json)).transpose()?.unwrap_or_default();
+    let json = applied.as_ref().map_or_else(|| "{}".to_owned(), |applied| yaml::source_of(&applied.json).0);
+    let difference = Difference::of(Document { catalog: &before, json: &json }, new);
     // If no catalog was applied yet, an empty one is applied too, to create version 1.
-    let changed = !difference.is_empty() || json.is_none();
+    let changed = !difference.is_empty() || applied.is_none();
     if !in_json {
         output::write(format_args!("{difference}"));
     }
@@ -160,10 +167,10 @@ async fn apply(new: Document<'_>, how: Applying, operator: &Operator, in_json: b
     }
     let version = if changed {
         let annotation = Annotation { note: how.note, applied_by: operator.identity().await };
-        let applying = operator.admin.apply_rules(new.json, seen, &annotation, now);
-        with_spinner("applying the catalog", applying).await.map_err(|error| Failure::of_admin(error, ""))?
+        let applying = set_up::write(&operator.admin, new, applied.as_ref(), &annotation, now);
+        with_spinner("applying the catalog", applying).await?
     } else {
-        seen
+        applied.map_or(0, |applied| applied.version)
     };
     match (in_json, changed) {
         // Formatted as text, because `json!` would convert numbers to doubles.
@@ -177,15 +184,19 @@ async fn apply(new: Document<'_>, how: Applying, operator: &Operator, in_json: b
 async fn rollback(version: u64, how: Applying, operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let rules = version_of(operator, version).await?;
     let catalog = parse(&rules.json)?;
+    let (json, _) = yaml::source_of(&rules.json);
     let note = how.note.or_else(|| Some(format!("rollback to version {version}")));
-    apply(Document { catalog: &catalog, json: &rules.json }, Applying { note, ..how }, operator, in_json).await
+    apply(Document { catalog: &catalog, json: &json }, Applying { note, ..how }, operator, in_json).await
 }
 
 async fn diff(from: u64, to: u64, operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let (from, to) = (version_of(operator, from).await?, version_of(operator, to).await?);
     let (before, after) = (parse(&from.json)?, parse(&to.json)?);
-    let difference =
-        Difference::of(Document { catalog: &before, json: &from.json }, Document { catalog: &after, json: &to.json });
+    let [(before_json, _), (after_json, _)] = [&from.json, &to.json].map(|json| yaml::source_of(json));
+    let difference = Difference::of(
+        Document { catalog: &before, json: &before_json },
+        Document { catalog: &after, json: &after_json },
+    );
     if in_json {
         say!(r#"{{"from":{},"to":{},"changes":{}}}"#, from.version, to.version, difference.to_json());
     } else if difference.is_empty() {
@@ -242,7 +253,43 @@ async fn show(version: Option<u64>, operator: &Operator) -> Result<(), Failure> 
         Some(version) => Some(version_of(operator, version).await?.json),
         None => with_spinner("reading the catalog", operator.admin.rules_json()).await?,
     };
-    output::write(format_args!("{}", rules.map_or_else(|| "{}\n".to_owned(), |json| pretty(&json))));
+    output::write(format_args!(
+        "{}",
+        rules.map_or_else(|| "{}\n".to_owned(), |json| pretty(&yaml::source_of(&json).0))
+    ));
+    Ok(())
+}
+
+/// Prints the uses of each total limit.
+async fn show_usage(version: Option<u64>, operator: &Operator, in_json: bool) -> Result<(), Failure> {
+    let rules = match version {
+        Some(version) => Some(version_of(operator, version).await?.json),
+        None => with_spinner("reading the catalog", operator.admin.rules_json()).await?,
+    };
+    let catalog = rules.as_deref().map(parse).transpose()?.unwrap_or_default();
+    let names: Vec<_> = catalog.rules().flat_map(Rule::total_names).collect();
+    let totals = with_spinner("reading total limits", operator.admin.totals(&names)).await?;
+    let used = |name: &String| totals.get(name).map_or(0, |total| total.used);
+    let limited = catalog.rules().filter_map(|rule| {
+        let names = rule.total_names();
+        Some((rule, rule.total_limit()?, names.iter().map(used).sum::<u64>(), names.len()))
+    });
+    let limited: Vec<_> = limited.collect();
+    if in_json {
+        let limits = limited.iter().map(|(rule, limit, used, shards)| {
+            json!({"rule": &**rule.id(), "limit": limit, "used": used, "left": limit.saturating_sub(*used), "shards": shards})
+        });
+        say!("{}", limits.collect::<serde_json::Value>());
+        return Ok(());
+    }
+    if limited.is_empty() {
+        say!("No rule has a total limit.");
+    }
+    for (rule, limit, used, shards) in limited {
+        let left = limit.saturating_sub(used);
+        let shards = if shards == 1 { "1 item".to_owned() } else { format!("{shards} shards") };
+        say!("{:<40}  {used} of {limit} uses, {left} left, in {shards}", &**rule.id());
+    }
     Ok(())
 }
 

@@ -224,6 +224,17 @@ impl Section {
     }
 }
 
+/// The change of a time zone whose offsets are others now.
+fn offsets(before: &Catalog, after: &Catalog) -> Option<Edit> {
+    let is_changed = before.timezone() == after.timezone() && !before.has_zone_of(after);
+    let to = || string(&format!("{}, with other offsets", after.timezone()));
+    is_changed.then(|| Edit::Value {
+        name: "timezone".to_owned(),
+        from: Some(string(before.timezone())),
+        to: Some(to()),
+    })
+}
+
 fn settings(before: &Catalog, after: &Catalog) -> Vec<Edit> {
     let rewards = |catalog: &Catalog| string(if catalog.rewards_enabled() { "enabled" } else { "disabled" });
     let merging = |catalog: &Catalog| {
@@ -240,6 +251,7 @@ fn settings(before: &Catalog, after: &Catalog) -> Vec<Edit> {
         })
     };
     let channel = |catalog: &Catalog| catalog.default_channel().map(string);
+    let timezone = |catalog: &Catalog| string(catalog.timezone());
     let sections = |catalog: &Catalog| list(catalog.sections().iter().map(String::as_str));
     let actions = |catalog: &Catalog| list(catalog.actions().iter().map(String::as_str));
     let mut edits = vec![
@@ -247,6 +259,8 @@ fn settings(before: &Catalog, after: &Catalog) -> Vec<Edit> {
         Edit::between("defaultChannel", channel(before).as_ref(), channel(after).as_ref()),
         Edit::between("channelMerging", Some(&merging(before)), Some(&merging(after))),
         Edit::between("negativeBalances", Some(&negative(before)), Some(&negative(after))),
+        Edit::between("timezone", Some(&timezone(before)), Some(&timezone(after))),
+        offsets(before, after),
         Edit::between("sections", Some(&sections(before)), Some(&sections(after))),
         Edit::between("actions", Some(&actions(before)), Some(&actions(after))),
     ];
@@ -270,6 +284,8 @@ fn rule_changes(before: Document<'_>, after: Document<'_>) -> Vec<RuleChange> {
     let (old, new) = (rules(before.json), rules(after.json));
     let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
     let parsed = |catalog: &Catalog| -> BTreeMap<String, _> {
+        // Shares are no part of the document.
+        let catalog = catalog.without_shares();
         catalog.rules().map(|rule| (rule.id().to_string(), rule.clone())).collect()
     };
     let (parsed_old, parsed_new) = (parsed(before.catalog), parsed(after.catalog));

@@ -39,6 +39,9 @@ pub enum Failure {
     /// The stored catalog was applied by an incompatible version.
     #[error("this version of punchcard cannot read the current catalog: {0}")]
     AppliedCatalog(String),
+    /// The shares of a total limit changed faster than they could be set.
+    #[error("the limit usesInTotal of {0} is in heavy use, and its change could not be completed; try again")]
+    LimitInUse(String),
     /// The embedded template does not define the tables as expected.
     #[error("template.yaml: {0}")]
     Template(String),

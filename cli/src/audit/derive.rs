@@ -9,7 +9,7 @@ use punchcard_models::{decimal::Decimal, ids::PlayerId, refund::Refunded};
 use punchcard_rewards::{Award, Counter};
 use punchcard_store::{
     ActivityRecord, CorrectionContent, ErasedRecord, Evaluation, LedgerReader, OrderAward, PlayerRecord, StoreError,
-    StoredActivity, StoredCorrection, StoredPlayerEvents, StoredRefund, taken_json,
+    StoredActivity, StoredCorrection, StoredPlayerEvents, StoredRefund, is_given_back, taken_json,
 };
 use tokio::time::Instant;
 
@@ -170,7 +170,8 @@ impl Derived {
             // The activity has a difference of its own, and nothing to compare with.
             return Ok(derived);
         }
-        let expected: BTreeMap<_, _> = expected.adds.into_iter().chain(expected.totals).collect();
+        let expected = expected.adds.into_iter().chain(expected.totals);
+        let expected: BTreeMap<_, _> = expected.filter(|(name, _)| is_given_back(name)).collect();
         if expected != *taken {
             derived.difference = Some(Difference::Award {
                 record: format!("reversal {}", correction.id),

@@ -1,9 +1,12 @@
 //! The comparison of members and total limits with the sums of the records.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use punchcard_models::{erasure::ErasedId, member::MemberId};
-use punchcard_rewards::Counter;
+use punchcard_rewards::{Counter, slot_of};
 use punchcard_store::{LedgerReader, OUT, StoreError, StoredMember};
 use tokio::time::Instant;
 
@@ -126,7 +129,7 @@ impl Members<'_> {
                 reads += 1;
             }
             if reads == READS {
-                break remaining;
+                break self.to_believe(id, remaining).await?;
             }
             tokio::time::sleep(PAUSE).await;
         };
@@ -135,6 +138,17 @@ impl Members<'_> {
             found(difference);
         }
         Ok(())
+    }
+
+    /// Returns the differences that have to be believed. Counters of periods stay where they are until their member is
+    /// erased, whereas its records are erased one after the other.
+    async fn to_believe(&self, id: &MemberId, mut differences: Vec<Difference>) -> Result<Vec<Difference>, StoreError> {
+        let is_of_period =
+            |found: &Difference| matches!(found, Difference::Member { name, .. } if slot_of(name).is_some());
+        if differences.iter().any(is_of_period) && self.reader.is_being_erased(id).await? {
+            differences.retain(|found| !is_of_period(found));
+        }
+        Ok(differences)
     }
 
     async fn member(&self, id: &MemberId) -> Result<StoredMember, StoreError> {
@@ -237,13 +251,48 @@ fn lie_between(before: &StoredMember, sums: &MemberSums, after: &StoredMember) -
 
 /// Returns the attributes of a member that are not the sums of its records.
 fn differences(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
+    let mut differences = differences_of_sums(member, sums);
+    differences.extend(differences_of_periods(member, sums));
+    differences
+}
+
+/// Compares the counters of periods. A slot holds that of the latest period, less what was given back to it. Earlier periods
+/// left no trace.
+fn differences_of_periods(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
+    let mut latest = BTreeMap::<String, (u64, &str, i64)>::new();
+    let derived = sums.sums.keys().map(|name| {
+        let sum = |name: &str| sums.sums.get(name).copied().unwrap_or(0).cast_signed();
+        (name.as_str(), sum(name) - sum(&format!("{OUT}{name}")))
+    });
+    let stored = |name: &str| member.numbers.get(name).copied();
+    // A stored counter that no record adds to differs as well.
+    let unknown = member.numbers.keys().filter(|name| !sums.sums.contains_key(*name)).map(|name| (name.as_str(), 0));
+    for (name, derived) in derived.chain(unknown) {
+        let Some((slot, period)) = slot_of(name) else { continue };
+        let held = latest.entry(slot).or_insert((period.number, name, derived));
+        if held.0 < period.number {
+            *held = (period.number, name, derived);
+        }
+    }
+    let difference = |(_, name, derived): (u64, &str, i64)| {
+        let found = stored(name).unwrap_or(0);
+        let agrees = found == derived || (sums.is_partial && found > derived);
+        let (member, name) = (member.key.clone(), name.to_owned());
+        (!agrees).then_some(Difference::Member { member, name, stored: found, derived })
+    };
+    latest.into_values().filter_map(difference).collect()
+}
+
+fn differences_of_sums(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
     // Corrections count what they took from a number beside it.
     let counter = |name: &str| Counter::of_name(name.strip_prefix(OUT).unwrap_or(name));
     let is_counted = |name: &&String| {
         let number = name.strip_prefix(OUT).unwrap_or(name);
-        number.starts_with(POINTS) || counter(name).is_some() || COUNTED_OF_PLAYERS.contains(&number)
+        slot_of(number).is_none()
+            && (number.starts_with(POINTS) || counter(name).is_some() || COUNTED_OF_PLAYERS.contains(&number))
     };
-    let names: BTreeSet<_> = member.numbers.keys().filter(is_counted).chain(sums.sums.keys()).collect();
+    let derived = sums.sums.keys().filter(|name| slot_of(name.strip_prefix(OUT).unwrap_or(name)).is_none());
+    let names: BTreeSet<_> = member.numbers.keys().filter(is_counted).chain(derived).collect();
     let difference = |name: &String| {
         let stored = member.numbers.get(name).copied().unwrap_or(0);
         let derived = sums.sums.get(name).copied().unwrap_or(0).cast_signed();
@@ -255,8 +304,6 @@ fn differences(member: &StoredMember, sums: &MemberSums) -> Vec<Difference> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     #[test]

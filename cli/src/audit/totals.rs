@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use punchcard_rewards::{Catalog, Counter};
+use punchcard_rewards::{Catalog, Rule};
 use punchcard_store::{Admin, LedgerReader, OUT, Store, StoreError};
 use tokio::time::Instant;
 
@@ -24,8 +24,7 @@ pub(super) struct Totals {
 impl Totals {
     /// Notes the total limits of a catalog. One that was not noted before is unused so far.
     pub fn note(&mut self, catalog: &Catalog) {
-        for rule in catalog.rules().filter(|rule| rule.has_total_limit()) {
-            let name = Counter::TotalUses.name(rule.id());
+        for name in catalog.rules().flat_map(Rule::total_names) {
             self.before.entry(format!("{OUT}{name}")).or_default();
             self.before.entry(name).or_default();
         }

@@ -60,7 +60,7 @@ fn event_body(name: &str, award: &Award<'_>) -> Value {
 fn campaign_body(line: &Line<'_>) -> Option<Value> {
     let (eligible, reason) = match line.verdict {
         Verdict::Paid { .. } => (true, "Rewarded"),
-        Verdict::NotPaid(Reason::ConditionNotMet { .. }) => (false, "NoMatchingConditions"),
+        Verdict::NotPaid(Reason::ConditionNotMet(_)) => (false, "NoMatchingConditions"),
         Verdict::NotPaid(
             Reason::RewardsDisabled
             | Reason::UnitDisabled
@@ -71,6 +71,7 @@ fn campaign_body(line: &Line<'_>) -> Option<Value> {
             | Reason::AfterWindow
             | Reason::NoBasePoints
             | Reason::LessThanOnePoint { .. }
+            | Reason::PeriodClosed { .. }
             | Reason::LimitReached { .. },
         ) => return None,
     };

@@ -69,6 +69,7 @@ impl Handler for SendActivity {
             channel: Some(&activity.channel),
             business_unit: activity.business_unit.as_deref(),
             at: activity.when,
+            received_at: call.now,
             data: &activity.extended_data,
         };
         let member = Member {

@@ -22,7 +22,7 @@ impl Timestamp {
 
     /// Creates a timestamp from milliseconds since 1970-01-01T00:00:00Z.
     #[must_use]
-    pub fn from_millis(millis: i64) -> Self {
+    pub const fn from_millis(millis: i64) -> Self {
         Timestamp(millis)
     }
 

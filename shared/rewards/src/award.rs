@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    condition::Test,
+    condition::Unmet,
     counter::{Counter, Spend},
     offer::OfferKind,
+    period::Period,
     rule::{Rule, RuleBody},
 };
 
@@ -33,8 +34,10 @@ pub enum Verdict<'c> {
     Paid {
         /// The points paid, at least one.
         points: u64,
-        /// The points that it would pay without its points limit.
+        /// The points that it would pay without its points limits.
         due: u64,
+        /// The points limit that left only a part of what is due.
+        reduced_by: Option<Limit>,
     },
     /// The rule pays nothing.
     NotPaid(Reason<'c>),
@@ -57,13 +60,8 @@ pub enum Reason<'c> {
     BeforeWindow,
     /// The rule's window has ended.
     AfterWindow,
-    /// A condition is not met.
-    ConditionNotMet {
-        /// The field that the condition tests.
-        field: &'c str,
-        /// The first test that the field does not meet.
-        test: &'c Test,
-    },
+    /// A condition is not met: the first one.
+    ConditionNotMet(Unmet<'c>),
     /// The reward is a share of base points, and no base points were paid.
     NoBasePoints,
     /// The share of the base points is less than one point.
@@ -71,7 +69,15 @@ pub enum Reason<'c> {
         /// The base points.
         base: u64,
     },
-    /// A limit is reached: the first in the order of uses per member, uses in total, points per member.
+    /// The rule has a limit per period, and the period in which the occurrence lies is not open.
+    PeriodClosed {
+        /// The period.
+        period: Period,
+        /// The points that the rule would have paid.
+        due: u64,
+    },
+    /// A limit is reached: the first in the order of uses per member, uses in total, points per member; each for ever
+    /// before each period.
     LimitReached {
         /// The limit.
         limit: Limit,
@@ -85,6 +91,8 @@ pub enum Reason<'c> {
 pub struct Limit {
     /// The counter.
     pub counter: Counter,
+    /// The period to which the limit applies. `None`: for ever.
+    pub period: Option<Period>,
     /// The highest value that the counter may reach.
     pub limit: u64,
     /// The value that the evaluation assumed.
@@ -117,7 +125,8 @@ impl<'c> Award<'c> {
         &self.trace
     }
 
-    /// The amounts that paying rules add to their counters. Each counter appears once, and only for a rule that pays.
+    /// The amounts that rules add to their counters. Each counter appears once. Counters of limits appear only for a rule
+    /// that pays.
     #[must_use]
     pub fn spends(&self) -> &[Spend<'c>] {
         &self.spends

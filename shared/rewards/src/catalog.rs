@@ -9,9 +9,14 @@ use punchcard_models::{
 };
 
 use crate::{
-    parse::{Known, MAX_ITEMS, NAME_RULE, channel, is_name, one_of, only, read, set, trimmed_id},
+    applied::{APPLIED, Applied},
+    parse::{Known, MAX_ITEMS, NAME_RULE, channel, is_name, one_of, only_or, read, set, trimmed_id},
     rule::{Rule, RuleBody, Trigger},
+    zone::Zone,
 };
+
+/// The time zone of a catalog that names none.
+const UTC: &str = "UTC";
 
 /// The actions that every catalog has.
 pub const BUILT_IN_ACTIONS: [&str; 3] = ["SURVEY_RESPONSE", "APP_DOWNLOAD", "APP_CHECKIN"];
@@ -26,6 +31,8 @@ pub struct Catalog {
     default_channel: Option<String>,
     channel_merging: ChannelMerging,
     negative_balances: NegativeBalances,
+    timezone: String,
+    zone: Zone,
     sections: HashSet<String>,
     actions: BTreeSet<String>,
     business_units: BTreeMap<String, UnitStatus>,
@@ -48,6 +55,8 @@ impl Default for Catalog {
             default_channel: None,
             channel_merging: ChannelMerging::None,
             negative_balances: NegativeBalances::Allowed,
+            timezone: UTC.to_owned(),
+            zone: Zone::utc(),
             sections: HashSet::new(),
             actions: BUILT_IN_ACTIONS.map(str::to_owned).into(),
             business_units: BTreeMap::new(),
@@ -65,16 +74,41 @@ impl Catalog {
         read(text, Catalog::parse)
     }
 
-    /// Parses a catalog and notes every fault, not just the first.
+    /// Parses the stored form of a catalog.
+    ///
+    /// # Errors
+    /// The catalog has a fault, or what was added when it was applied does not fit it.
+    pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
+        let applied = at.object()?.optional(APPLIED, Applied::parse)?.unwrap_or_default();
+        let zone = applied.zone;
+        let mut catalog = Catalog::parse_source(at, &[APPLIED], |_| zone)?;
+        for rule in &mut catalog.rules.all {
+            let limit = rule.limits.uses_in_total();
+            let shares = applied.shares.get(&*rule.id).filter(|shares| limit.is_some() && shares.len() > 1);
+            rule.shares = shares.cloned().unwrap_or_default();
+            if !rule.shares.is_empty() && Some(rule.shares.iter().sum()) != limit {
+                return Err(at.invalid("must have shares that add up to the total limit"));
+            }
+        }
+        Ok(catalog)
+    }
+
+    /// Parses a catalog and notes every fault, not just the first. `others` are members that are not read here, and `zone`
+    /// finds a time zone other than UTC by its name.
     ///
     /// # Errors
     /// The catalog has a fault. Unknown members are faults too: a typo must not change what is paid.
-    pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
-        const MEMBERS: [&str; 9] = [
+    pub(crate) fn parse_source(
+        at: At<'_, '_>,
+        others: &[&str],
+        zone: impl FnOnce(&str) -> Option<Zone>,
+    ) -> Result<Self, Noted> {
+        const MEMBERS: [&str; 10] = [
             "rewards",
             "defaultChannel",
             "channelMerging",
             "negativeBalances",
+            "timezone",
             "sections",
             "actions",
             "businessUnits",
@@ -87,11 +121,17 @@ impl Catalog {
             [("allowed", NegativeBalances::Allowed), ("refused", NegativeBalances::Refused)];
         let mut known = Known { actions: BUILT_IN_ACTIONS.map(str::to_owned).into(), ..Known::default() };
         let root = at.object()?;
-        let only = only(&root, &MEMBERS);
+        let only = only_or(&root, &MEMBERS, others);
         let rewards_enabled = root.optional("rewards", |at| one_of(at, &[("enabled", true), ("disabled", false)]));
         let default_channel = root.optional("defaultChannel", channel);
         let channel_merging = root.optional("channelMerging", |at| one_of(at, &MERGING));
         let negative_balances = root.optional("negativeBalances", |at| one_of(at, &NEGATIVE));
+        let zone = root.optional("timezone", |at| match at.string()? {
+            UTC => Ok((UTC.to_owned(), Zone::utc())),
+            name => zone(name)
+                .map(|zone| (name.to_owned(), zone))
+                .ok_or_else(|| at.invalid("must be the name of a time zone, such as UTC or Europe/Berlin")),
+        });
         let sections = root.optional("sections", |at| set(at, 0, trimmed_id));
         let actions = root.optional("actions", |at| {
             set(at, 0, |action| {
@@ -107,17 +147,35 @@ impl Catalog {
             .optional("campaigns", |at| at.items(0..=MAX_ITEMS, |campaign| Rule::parse_campaign(campaign, &mut known)));
         only?;
         actions?;
+        let (timezone, zone) = zone?.unwrap_or_else(|| (UTC.to_owned(), Zone::utc()));
         let rules = offers?.into_iter().chain(campaigns?).flatten().collect();
         Ok(Catalog {
             rewards_enabled: rewards_enabled?.unwrap_or(true),
             default_channel: default_channel?,
             channel_merging: channel_merging?.unwrap_or(ChannelMerging::None),
             negative_balances: negative_balances?.unwrap_or(NegativeBalances::Allowed),
+            timezone,
+            zone,
             sections: sections?.unwrap_or_default().into_iter().collect(),
             business_units: business_units?.unwrap_or_default(),
             rules: Rules::new(rules, &known.actions),
             actions: known.actions,
         })
+    }
+
+    /// The same catalog as it was before it was applied: without the shares of its total limits.
+    #[cfg(feature = "yaml")]
+    #[must_use]
+    pub fn without_shares(&self) -> Self {
+        let rules = self.rules().cloned().map(|rule| Rule { shares: Vec::new(), ..rule }).collect();
+        Catalog { rules: Rules::new(rules, &self.actions), ..self.clone() }
+    }
+
+    /// True if both catalogs have the same time zone with the same offsets.
+    #[cfg(feature = "yaml")]
+    #[must_use]
+    pub fn has_zone_of(&self, other: &Catalog) -> bool {
+        self.timezone == other.timezone && self.zone == other.zone
     }
 
     /// The same catalog with only those rules that `keep` accepts.
@@ -149,6 +207,16 @@ impl Catalog {
     #[must_use]
     pub fn negative_balances(&self) -> NegativeBalances {
         self.negative_balances
+    }
+
+    /// The time zone of periods and of times of day: an IANA name.
+    #[must_use]
+    pub fn timezone(&self) -> &str {
+        &self.timezone
+    }
+
+    pub(crate) fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// The sections that the catalog adds to the built-in ones.

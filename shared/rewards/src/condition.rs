@@ -9,14 +9,60 @@ use punchcard_models::{
     json::{At, MAX_TEXT, Value},
 };
 
-use crate::parse::{MAX_ITEMS, only};
+use crate::{
+    parse::{MAX_ITEMS, only},
+    schedule::Schedule,
+    zone::LocalTime,
+};
+
+/// A condition on an occurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// Tests of a field, all of which must be met.
+    Field(FieldCondition),
+    /// A test of the local time.
+    Schedule(Schedule),
+    /// One of several conditions must be met.
+    Any(Vec<Condition>),
+    /// All of several conditions must be met.
+    All(Vec<Condition>),
+}
 
 /// One or more tests of a field, all of which must be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Condition {
+pub(crate) struct FieldCondition {
     pub field: String,
     pub tests: Vec<Test>,
 }
+
+/// A condition that is not met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmet<'c> {
+    /// A field does not meet a test.
+    Field {
+        /// The field.
+        field: &'c str,
+        /// The first test that it does not meet.
+        test: &'c Test,
+    },
+    /// The local time does not meet a test.
+    Schedule(&'c Schedule),
+    /// None of several conditions is met.
+    Any(Alternatives<'c>),
+    /// It is not the member's first occurrence with the rule's trigger.
+    First,
+    /// It is not an n-th occurrence.
+    Every {
+        /// The n.
+        every: u64,
+        /// The number of this occurrence among the n.
+        counted: u64,
+    },
+}
+
+/// Conditions of which one must be met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Alternatives<'c>(pub(crate) &'c [Condition]);
 
 /// One test of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,11 +88,64 @@ pub enum Test {
 }
 
 impl Condition {
+    /// Parses `{field: name, ge: 100}`, `{any: […]}`, `{all: […]}`, `{weekday: […]}` or `{timeOfDay: {…}}`.
+    pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
+        let condition = at.object()?;
+        let list = |at: At<'_, '_>| at.items(1..=MAX_ITEMS, Condition::parse);
+        let others = condition.each(|name, at| match name {
+            "any" => list(at).map(|conditions| Some(Condition::Any(conditions))),
+            "all" => list(at).map(|conditions| Some(Condition::All(conditions))),
+            "weekday" => Schedule::parse_weekdays(at).map(|schedule| Some(Condition::Schedule(schedule))),
+            "timeOfDay" => Schedule::parse_time_of_day(at).map(|schedule| Some(Condition::Schedule(schedule))),
+            _ => Ok(None),
+        })?;
+        let mut found: Vec<_> = others.iter().flatten().cloned().collect();
+        match (found.pop(), others.len()) {
+            (None, _) => FieldCondition::parse(at).map(Condition::Field),
+            (Some(only), 1) => Ok(only),
+            (Some(_), _) => Err(at.invalid("must have nothing beside any, all, weekday or timeOfDay")),
+        }
+    }
+
+    /// Returns what is not met, or `None` if the condition is met.
+    pub fn unmet_by<'c>(&'c self, data: &OpenData, local: LocalTime) -> Option<Unmet<'c>> {
+        match self {
+            Condition::Field(condition) => {
+                condition.unmet_by(data).map(|test| Unmet::Field { field: &condition.field, test })
+            }
+            Condition::Schedule(schedule) => (!schedule.is_met_at(local)).then_some(Unmet::Schedule(schedule)),
+            Condition::All(conditions) => conditions.iter().find_map(|condition| condition.unmet_by(data, local)),
+            Condition::Any(conditions) => {
+                let mut unmet = Vec::new();
+                for condition in conditions {
+                    unmet.push(condition.unmet_by(data, local)?);
+                }
+                match unmet[..] {
+                    [only] => Some(only),
+                    _ => Some(Unmet::Any(Alternatives(conditions))),
+                }
+            }
+        }
+    }
+
+    /// Returns true if the condition, or a part of it, is one that `is_wanted` accepts.
+    pub fn contains(&self, is_wanted: &impl Fn(&Condition) -> bool) -> bool {
+        let parts = match self {
+            Condition::Field(_) | Condition::Schedule(_) => &[][..],
+            Condition::Any(parts) | Condition::All(parts) => parts,
+        };
+        is_wanted(self) || parts.iter().any(|part| part.contains(is_wanted))
+    }
+}
+
+impl FieldCondition {
     /// Parses an object such as `{field: name, ge: 100}`.
     pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
-        const MEMBERS: [&str; 10] = ["field", "eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "exists"];
+        const TESTS: [&str; 9] = ["eq", "ne", "lt", "le", "gt", "ge", "in", "contains", "exists"];
+        // The others are conditions of their own, which have no field.
+        const OTHERS: [&str; 5] = ["field", "any", "all", "weekday", "timeOfDay"];
         let condition = at.object()?;
-        only(&condition, &MEMBERS)?;
+        only(&condition, &[&OTHERS[..1], &TESTS[..], &OTHERS[1..]].concat())?;
         let field = condition.required("field", |at| {
             let text = at.string_up_to(MAX_TEXT)?;
             if text.is_empty() { Err(at.invalid("must not be empty")) } else { Ok(text.to_owned()) }
@@ -57,9 +156,9 @@ impl Condition {
         })?;
         let tests: Vec<_> = tests.into_iter().flatten().collect();
         if tests.is_empty() {
-            return Err(at.invalid(format!("must have at least one test: {}", MEMBERS[1..].join(", "))));
+            return Err(at.invalid(format!("must have at least one test: {}", TESTS.join(", "))));
         }
-        Ok(Condition { field: field?, tests })
+        Ok(FieldCondition { field: field?, tests })
     }
 
     /// Returns the first test that the data does not meet. An absent field meets only `exists: false`.
@@ -173,8 +272,8 @@ mod tests {
     use super::*;
     use crate::parse::read;
 
-    fn condition(text: &str) -> Result<Condition, Vec<String>> {
-        read(text, Condition::parse)
+    fn condition(text: &str) -> Result<FieldCondition, Vec<String>> {
+        read(text, FieldCondition::parse)
             .map_err(|faults| faults.into_iter().map(|fault| format!("{} {}", fault.pointer, fault.message)).collect())
     }
 

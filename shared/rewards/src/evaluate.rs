@@ -5,13 +5,17 @@ use std::collections::{BTreeSet, HashMap};
 use crate::{
     award::{Award, Limit, Line, Reason, Verdict},
     catalog::Catalog,
-    condition::Condition,
-    counter::{Counter, Spend},
+    condition::Unmet,
+    counter::{Counter, InPeriod, Spend, in_period},
+    frequency::Frequency,
+    limits::Cap,
     occurrence::{Member, Occurrence},
     offer::OfferKind,
+    period::Period,
     reward::Reward,
     rule::{Rule, RuleBody},
-    usage::Usage,
+    usage::{ShardChoice, Usage},
+    zone::LocalTime,
 };
 
 /// The base points paid for one occurrence, by unit and points type.
@@ -43,6 +47,8 @@ pub(crate) struct Evaluation<'c, 'i> {
     occurrence: &'i Occurrence<'i>,
     member: Member<'i>,
     usage: &'i Usage,
+    /// The time of the occurrence in the catalog's zone.
+    local: LocalTime,
     base: BasePoints<'c>,
     /// The award without its trace.
     award: Award<'c>,
@@ -51,16 +57,19 @@ pub(crate) struct Evaluation<'c, 'i> {
 impl<'c, 'i> Evaluation<'c, 'i> {
     pub fn new(catalog: &'c Catalog, occurrence: &'i Occurrence<'i>, member: Member<'i>, usage: &'i Usage) -> Self {
         let (base, award) = (BasePoints::new(), Award::default());
-        Evaluation { catalog, occurrence, member, usage, base, award }
+        let local = catalog.zone().local(occurrence.at);
+        Evaluation { catalog, occurrence, member, usage, local, base, award }
     }
 
     /// Returns the outcome for a rule.
     pub fn judge(&mut self, rule: &'c Rule) -> Line<'c> {
         let verdict = self
             .applies(rule)
+            .and_then(|()| self.is_counted(rule))
             .and_then(|()| due(rule, &self.base))
-            .and_then(|due| pay(rule, due, self.usage, &mut self.award))
+            .and_then(|due| self.pay(rule, due))
             .unwrap_or_else(Verdict::NotPaid);
+        self.count_first(rule);
         let line = Line { rule, verdict };
         if let RuleBody::Offer(offer) = &rule.body
             && rule.is_base()
@@ -88,11 +97,146 @@ impl<'c, 'i> Evaluation<'c, 'i> {
         }
         check(rule.window.from.is_none_or(|from| from <= occurrence.at), Reason::BeforeWindow)?;
         check(rule.window.until.is_none_or(|until| occurrence.at < until), Reason::AfterWindow)?;
-        let unmet = |condition: &'c Condition| Some((condition, condition.unmet_by(occurrence.data)?));
-        match rule.conditions.iter().find_map(unmet) {
-            Some((condition, test)) => Err(Reason::ConditionNotMet { field: &condition.field, test }),
+        let mut conditions = rule.conditions.iter();
+        match conditions.find_map(|condition| condition.unmet_by(occurrence.data, self.local)) {
+            Some(unmet) => Err(Reason::ConditionNotMet(unmet)),
             None => Ok(()),
         }
+    }
+
+    /// Checks whether the rule pays for this one of the member's occurrences, and counts those to which it applies.
+    fn is_counted(&mut self, rule: &'c Rule) -> Result<(), Reason<'c>> {
+        match rule.frequency {
+            None => Ok(()),
+            Some(Frequency::First) if self.seen(&Counter::FirstTrigger.name(&rule.id)) == 0 => Ok(()),
+            Some(Frequency::First) => Err(Reason::ConditionNotMet(Unmet::First)),
+            Some(Frequency::Every(every)) => {
+                let before = self.seen(&Counter::Occurrences.name(&rule.id));
+                self.award.spends.push(one_exactly(rule, Counter::Occurrences, before));
+                match (before % every) + 1 {
+                    counted if counted == every => Ok(()),
+                    counted => Err(Reason::ConditionNotMet(Unmet::Every { every, counted })),
+                }
+            }
+        }
+    }
+
+    /// Counts the member's first occurrence with the rule's trigger, whether or not the rule applies to it.
+    fn count_first(&mut self, rule: &'c Rule) {
+        if rule.frequency == Some(Frequency::First)
+            && self.catalog.rewards_enabled()
+            && self.seen(&Counter::FirstTrigger.name(&rule.id)) == 0
+        {
+            self.award.spends.push(one_exactly(rule, Counter::FirstTrigger, 0));
+        }
+    }
+
+    /// Returns a counter, which the award then depends on.
+    fn seen(&mut self, name: &str) -> u64 {
+        let seen = self.usage.used(name);
+        if seen > 0 {
+            self.award.assumed.insert(name.to_owned(), seen);
+        }
+        seen
+    }
+
+    /// Pays what is due, as far as the rule's limits permit. If any limit is exhausted, nothing is paid and no counter of a
+    /// limit is increased.
+    fn pay(&mut self, rule: &'c Rule, due: u64) -> Result<Verdict<'c>, Reason<'c>> {
+        let mut spends = Vec::new();
+        let mut points = due;
+        for cap in rule.limits.iter() {
+            let spend = self.spend(rule, cap, due)?;
+            if cap.counter == Counter::MemberPoints {
+                points = points.min(spend.limit - spend.seen);
+            }
+            spends.push(spend);
+        }
+        let mut reduced_by = None;
+        for spend in spends.iter_mut().filter(|spend| spend.counter == Counter::MemberPoints) {
+            spend.amount = points;
+            // Less of what is left would pay less, and more would pay more.
+            if points < due && spend.limit - spend.seen == points {
+                spend.exact = true;
+                let Spend { counter, period, limit, seen, .. } = *spend;
+                reduced_by.get_or_insert(Limit { counter, period, limit, used: seen });
+            }
+        }
+        self.award.spends.append(&mut spends);
+        Ok(Verdict::Paid { points, due, reduced_by })
+    }
+
+    /// Returns the spend of one limit, if anything is left of it.
+    fn spend(&mut self, rule: &'c Rule, Cap { counter, per, limit }: Cap, due: u64) -> Result<Spend<'c>, Reason<'c>> {
+        let mut spend = Spend {
+            rule: &rule.id,
+            counter,
+            period: None,
+            shard: None,
+            amount: 1,
+            limit,
+            seen: 0,
+            exact: false,
+            starts_period: false,
+        };
+        if let Some(unit) = per {
+            let period = Period::of(unit, self.local);
+            let open = Period::of(unit, self.catalog.zone().local(self.occurrence.received_at));
+            let closed = Reason::PeriodClosed { period, due };
+            if period.number != open.number && period.number + 1 != open.number {
+                return Err(closed);
+            }
+            spend.period = Some(period);
+            let slot = spend.attribute();
+            match in_period(self.usage.used(&slot), period) {
+                InPeriod::Unused => spend.starts_period = true,
+                InPeriod::Used(used) => {
+                    self.seen(&slot);
+                    spend.seen = used;
+                }
+                InPeriod::Closed => {
+                    self.seen(&slot);
+                    return Err(closed);
+                }
+            }
+        } else if counter == Counter::TotalUses && !rule.shares.is_empty() {
+            match self.usage.shard(&rule.id, &rule.shares) {
+                ShardChoice::Open(shard) => {
+                    spend.shard = Some(shard);
+                    spend.limit = rule.shares.get(shard.index).copied().unwrap_or(0);
+                    let stored = u64::try_from(shard.index + 1).unwrap_or(u64::MAX);
+                    self.award.assumed.insert(Counter::shard_name(&rule.id), stored);
+                    spend.seen = self.seen(&spend.name());
+                }
+                ShardChoice::Exhausted(used) => {
+                    self.award.assumed.insert(spend.name(), used);
+                    let limit = Limit { counter, period: None, limit, used };
+                    return Err(Reason::LimitReached { limit, due });
+                }
+            }
+        } else {
+            spend.seen = self.seen(&spend.name());
+        }
+        if spend.seen >= spend.limit {
+            let limit = Limit { counter, period: spend.period, limit, used: spend.seen };
+            return Err(Reason::LimitReached { limit, due });
+        }
+        Ok(spend)
+    }
+}
+
+/// The spend of a counter without a limit, whose value decides what is paid.
+fn one_exactly(rule: &Rule, counter: Counter, seen: u64) -> Spend<'_> {
+    Spend {
+        rule: &rule.id,
+        counter,
+        period: None,
+        shard: None,
+        amount: 1,
+        limit: u64::MAX,
+        seen,
+        exact: true,
+        starts_period: false,
     }
 }
 
@@ -113,37 +257,6 @@ fn due<'c>(rule: &Rule, base: &BasePoints<'_>) -> Result<u64, Reason<'c>> {
     }
 }
 
-/// Pays what is due, as far as the rule's limits permit. If any limit is exhausted, nothing is paid and no counter is
-/// increased.
-fn pay<'c>(rule: &'c Rule, due: u64, usage: &Usage, award: &mut Award<'c>) -> Result<Verdict<'c>, Reason<'c>> {
-    let limits = [
-        (Counter::MemberUses, rule.limits.uses_per_member, 1),
-        (Counter::TotalUses, rule.limits.uses_in_total, 1),
-        (Counter::MemberPoints, rule.limits.points_per_member, due),
-    ];
-    let mut points = due;
-    let mut spent = Vec::new();
-    for (counter, limit, wanted) in limits {
-        let Some(limit) = limit else { continue };
-        let name = counter.name(&rule.id);
-        let seen = usage.used(&name);
-        if seen > 0 {
-            award.assumed.insert(name, seen);
-        }
-        let left = limit.saturating_sub(seen);
-        if left == 0 {
-            return Err(Reason::LimitReached { limit: Limit { counter, limit, used: seen }, due });
-        }
-        let amount = wanted.min(left);
-        if counter == Counter::MemberPoints {
-            points = amount;
-        }
-        spent.push(Spend { rule: &rule.id, counter, amount, limit, seen, exact: amount < wanted });
-    }
-    award.spends.append(&mut spent);
-    Ok(Verdict::Paid { points, due })
-}
-
 #[cfg(test)]
 mod tests {
     use punchcard_models::{
@@ -154,6 +267,8 @@ mod tests {
 
     use super::*;
     use crate::rule::Trigger;
+
+    const EPOCH: Timestamp = Timestamp::from_millis(0);
 
     fn name(reason: Reason<'_>) -> String {
         match reason {
@@ -169,13 +284,13 @@ mod tests {
         let data = OpenData::new();
         let trigger = Trigger::Action("APP_CHECKIN");
         let occurrence =
-            Occurrence { trigger, channel: None, business_unit: None, at: Timestamp::from_millis(0), data: &data };
+            Occurrence { trigger, channel: None, business_unit: None, at: EPOCH, received_at: EPOCH, data: &data };
         let mut usage = Usage::default();
         [(); 2].map(|()| {
             let award = catalog.evaluate(&occurrence, Member::default(), &usage);
             usage.add(&award);
             let said = |line: &Line<'_>| match line.verdict {
-                Verdict::Paid { points, due } => format!("{} {points}/{due}", line.rule.id()),
+                Verdict::Paid { points, due, .. } => format!("{} {points}/{due}", line.rule.id()),
                 Verdict::NotPaid(reason) => format!("{} {}", line.rule.id(), name(reason)),
             };
             award.trace().iter().map(said).collect()
@@ -229,7 +344,7 @@ mod tests {
         ))
         .unwrap_or_else(|faults| panic!("{:?}", faults.into_iter().collect::<Vec<_>>()));
         let (trigger, at, data) = (Trigger::Event("e"), Timestamp::from_millis(0), OpenData::new());
-        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, received_at: at, data: &data };
         let mut usage = Usage::default();
         for (name, value) in used {
             usage.set(*name, *value);
@@ -237,7 +352,7 @@ mod tests {
         let award = catalog.evaluate(&occurrence, Member::default(), &usage);
         let spends = award.spends().iter().map(|spend| (spend.name(), spend.amount, spend.exact)).collect();
         let verdict = match award.trace()[0].verdict {
-            Verdict::Paid { points, due } => format!("{points}/{due}"),
+            Verdict::Paid { points, due, .. } => format!("{points}/{due}"),
             Verdict::NotPaid(reason) => name(reason),
         };
         (verdict, spends)
@@ -298,7 +413,7 @@ mod tests {
         )
         .expect("a catalog");
         let (trigger, at, data) = (Trigger::Action("APP_CHECKIN"), Timestamp::from_millis(0), OpenData::new());
-        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, received_at: at, data: &data };
         for (id, points) in [("L-1", 7), ("L-2", 0), ("A-1", 0)] {
             let loyalty = id.parse::<LoyaltyId>().expect("an id");
             let member = Member { account: None, loyalty: Some(&loyalty) };
@@ -317,11 +432,12 @@ mod tests {
             let one = || Datum::One(Scalar::String("1".to_owned()));
             let data: OpenData = fields.iter().map(|name| ((*name).to_owned(), one())).collect();
             let (trigger, at) = (Trigger::Event("e"), Timestamp::from_millis(0));
-            let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+            let occurrence =
+                Occurrence { trigger, channel: None, business_unit: None, at, received_at: at, data: &data };
             let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
             let field = match award.trace()[0].verdict {
-                Verdict::NotPaid(Reason::ConditionNotMet { field, .. }) => Some(field),
-                Verdict::Paid { points: 5, due: 5 } => None,
+                Verdict::NotPaid(Reason::ConditionNotMet(Unmet::Field { field, .. })) => Some(field),
+                Verdict::Paid { points: 5, due: 5, reduced_by: None } => None,
                 other => panic!("{other:?}"),
             };
             assert_eq!(field, unmet, "{fields:?}");
@@ -340,7 +456,7 @@ mod tests {
         )
         .expect("a catalog");
         let (trigger, at, data) = (Trigger::Action("APP_CHECKIN"), Timestamp::from_millis(0), OpenData::new());
-        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, received_at: at, data: &data };
         let mut usage = Usage::default();
         for (name, used) in [("sum#BASE", 20), ("use#ONCE", 1), ("cap#TEN", 0), ("cap#ELSEWHERE", 3), ("pts#U", 7)] {
             usage.set(name, used);
@@ -367,7 +483,8 @@ mod tests {
         let (at, data) = (Timestamp::from_millis(0), OpenData::new());
         let award = ["a", "b"].map(|name| {
             let trigger = Trigger::Event(name);
-            let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+            let occurrence =
+                Occurrence { trigger, channel: None, business_unit: None, at, received_at: at, data: &data };
             catalog.evaluate(&occurrence, Member::default(), &Usage::default())
         });
         let award: Award<'_> = award.into_iter().collect();

@@ -20,17 +20,21 @@ pub use change::{Change, Edit};
 use crate::{
     award::{Limit, Line, Reason, Verdict},
     catalog::Catalog,
-    condition::datum,
-    counter::Counter,
+    condition::{Alternatives, Unmet, datum},
+    limits::Cap,
     occurrence::{Member, Occurrence},
     offer::{Offer, OfferKind},
+    period::PeriodUnit,
     reward::Reward,
     rule::{Rule, RuleBody},
     usage::Usage,
+    zone::LocalTime,
 };
 
 /// Maximum length of the JSON of a value that an explanation shows, in characters.
 const MAX_SHOWN_CHARS: usize = 256;
+/// Maximum number of unmet alternatives that an explanation shows.
+const MAX_SHOWN_ALTERNATIVES: usize = 20;
 
 /// The outcome for one rule, with everything that it followed from.
 #[derive(Debug, Clone)]
@@ -38,6 +42,8 @@ pub struct Explanation<'a> {
     rule: &'a Rule,
     verdict: Verdict<'a>,
     occurrence: Occurrence<'a>,
+    /// The time of the occurrence in the catalog's zone.
+    local: LocalTime,
     change: Option<Change<'a>>,
 }
 
@@ -57,6 +63,7 @@ impl Catalog {
             rule: line.rule,
             verdict: line.verdict,
             occurrence: *occurrence,
+            local: self.zone().local(occurrence.at),
             change: search.smallest(line),
         };
         award.trace().iter().map(explanation).collect()
@@ -87,7 +94,8 @@ impl<'a> Explanation<'a> {
     #[must_use]
     pub fn due(&self) -> u64 {
         match self.verdict {
-            Verdict::Paid { due, .. } | Verdict::NotPaid(Reason::LimitReached { due, .. }) => due,
+            Verdict::Paid { due, .. }
+            | Verdict::NotPaid(Reason::LimitReached { due, .. } | Reason::PeriodClosed { due, .. }) => due,
             Verdict::NotPaid(_) => 0,
         }
     }
@@ -96,7 +104,7 @@ impl<'a> Explanation<'a> {
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self.verdict {
-            Verdict::Paid { points, due } if points < due => "PAID_IN_PART",
+            Verdict::Paid { reduced_by: Some(_), .. } => "PAID_IN_PART",
             Verdict::Paid { .. } => "PAID",
             Verdict::NotPaid(reason) => match reason {
                 Reason::RewardsDisabled => "REWARDS_DISABLED",
@@ -106,9 +114,10 @@ impl<'a> Explanation<'a> {
                 Reason::NotTargeted => "NOT_TARGETED",
                 Reason::BeforeWindow => "BEFORE_WINDOW",
                 Reason::AfterWindow => "AFTER_WINDOW",
-                Reason::ConditionNotMet { .. } => "CONDITION_NOT_MET",
+                Reason::ConditionNotMet(_) => "CONDITION_NOT_MET",
                 Reason::NoBasePoints => "NO_BASE_POINTS",
                 Reason::LessThanOnePoint { .. } => "LESS_THAN_ONE_POINT",
+                Reason::PeriodClosed { .. } => "PERIOD_CLOSED",
                 Reason::LimitReached { .. } => "LIMIT_REACHED",
             },
         }
@@ -140,8 +149,7 @@ impl<'a> Explanation<'a> {
         if let Some(change) = &self.change {
             members.push(("change", change.to_json()));
             if !change.within.is_empty() {
-                let within = change.within.iter().map(|(counter, limit)| (counter.limit_name(), whole_number(*limit)));
-                members.push(("within", object(within.collect())));
+                members.push(("within", within(&change.within)));
             }
         }
         object(members)
@@ -150,7 +158,7 @@ impl<'a> Explanation<'a> {
     /// The values that were compared.
     fn detail(&self) -> Vec<(&'static str, Value<'_>)> {
         let reason = match self.verdict {
-            Verdict::Paid { .. } => return self.reduced_by().map_or_else(Vec::new, Limit::detail),
+            Verdict::Paid { reduced_by, .. } => return reduced_by.map_or_else(Vec::new, Limit::detail),
             Verdict::NotPaid(reason) => reason,
         };
         let offer = self.rule.offer();
@@ -169,7 +177,20 @@ impl<'a> Explanation<'a> {
             }
             Reason::BeforeWindow => self.window_detail(self.rule.window.from.map(|from| ("from", from))),
             Reason::AfterWindow => self.window_detail(self.rule.window.until.map(|until| ("until", until))),
-            Reason::ConditionNotMet { field, test } => {
+            Reason::ConditionNotMet(unmet) => self.unmet_detail(unmet),
+            Reason::NoBasePoints => self.share_detail(0),
+            Reason::LessThanOnePoint { base } => self.share_detail(base),
+            Reason::PeriodClosed { period, .. } => {
+                let moments = [("found", self.occurrence.at), ("receivedAt", self.occurrence.received_at)];
+                [("per", text(period.unit.name()))].into_iter().chain(moments.map(moment)).collect()
+            }
+            Reason::LimitReached { limit, .. } => limit.detail(),
+        }
+    }
+
+    fn unmet_detail(&self, unmet: Unmet<'a>) -> Vec<(&'static str, Value<'_>)> {
+        match unmet {
+            Unmet::Field { field, test } => {
                 let mut members = vec![("field", text(field)), ("test", text(test.name())), ("wanted", test.wanted())];
                 match datum(self.occurrence.data, field) {
                     Some(found) => members.push(("found", shown(found.to_json()))),
@@ -177,14 +198,29 @@ impl<'a> Explanation<'a> {
                 }
                 members
             }
-            Reason::NoBasePoints => self.share_detail(0),
-            Reason::LessThanOnePoint { base } => self.share_detail(base),
-            Reason::LimitReached { limit, .. } => limit.detail(),
+            Unmet::Schedule(schedule) => {
+                let found = Value::String(schedule.found(self.local).into());
+                vec![("test", text(schedule.name())), ("wanted", schedule.wanted()), ("found", found)]
+            }
+            Unmet::Any(alternatives) => {
+                let details = self.unmet_alternatives(alternatives).map(|unmet| object(self.unmet_detail(unmet)));
+                vec![("test", text("any")), ("unmet", Value::Array(details.take(MAX_SHOWN_ALTERNATIVES).collect()))]
+            }
+            Unmet::First => {
+                vec![("test", text("first")), ("wanted", Value::Bool(true)), ("found", Value::Bool(false))]
+            }
+            Unmet::Every { every, counted } => {
+                vec![("test", text("every")), ("wanted", whole_number(every)), ("found", whole_number(counted))]
+            }
         }
     }
 
+    /// What is not met of each alternative.
+    fn unmet_alternatives(&self, Alternatives(alternatives): Alternatives<'a>) -> impl Iterator<Item = Unmet<'a>> {
+        alternatives.iter().filter_map(|condition| condition.unmet_by(self.occurrence.data, self.local))
+    }
+
     fn window_detail(&self, bound: Option<(&'static str, Timestamp)>) -> Vec<(&'static str, Value<'_>)> {
-        let moment = |(name, at): (&'static str, Timestamp)| (name, Value::String(at.to_string().into()));
         bound.into_iter().chain([("found", self.occurrence.at)]).map(moment).collect()
     }
 
@@ -193,23 +229,13 @@ impl<'a> Explanation<'a> {
         let share = share.map(|share| ("share", Value::Number(share)));
         [("basePoints", whole_number(base_points))].into_iter().chain(share).collect()
     }
-
-    /// The points limit that left only a part of the reward. What was left has been paid, so the rest was used.
-    fn reduced_by(&self) -> Option<Limit> {
-        let (Verdict::Paid { points, due }, Some(limit)) = (self.verdict, self.rule.limits.points_per_member) else {
-            return None;
-        };
-        (points < due).then(|| Limit { counter: Counter::MemberPoints, limit, used: limit - points })
-    }
 }
 
 impl Limit {
     fn detail(self) -> Vec<(&'static str, Value<'static>)> {
-        vec![
-            ("which", text(self.counter.limit_name())),
-            ("limit", whole_number(self.limit)),
-            ("used", whole_number(self.used)),
-        ]
+        let per = self.period.map(|period| ("per", text(period.unit.name())));
+        let numbers = [("limit", whole_number(self.limit)), ("used", whole_number(self.used))];
+        [("which", text(self.counter.limit_name()))].into_iter().chain(per).chain(numbers).collect()
     }
 }
 
@@ -231,6 +257,30 @@ impl OfferKind {
             OfferKind::Base(_) | OfferKind::Bonus(Reward::Flat(_)) | OfferKind::Targeted(Reward::Flat(_), _) => None,
         }
     }
+}
+
+/// The limits within which a change pays, as the catalog has them.
+fn within(caps: &[Cap]) -> Value<'_> {
+    let mut limits = Vec::<(&'static str, Value<'_>)>::new();
+    for cap in caps {
+        let name = cap.counter.limit_name();
+        let spans: Vec<_> = caps.iter().filter(|other| other.counter == cap.counter).collect();
+        if limits.iter().any(|(known, _)| *known == name) {
+            continue;
+        }
+        let limit = if let [Cap { per: None, limit, .. }] = spans[..] {
+            whole_number(*limit)
+        } else {
+            let span = |cap: &&Cap| (cap.per.map_or("ever", PeriodUnit::name), whole_number(cap.limit));
+            object(spans.iter().map(span).collect())
+        };
+        limits.push((name, limit));
+    }
+    object(limits)
+}
+
+fn moment((name, at): (&'static str, Timestamp)) -> (&'static str, Value<'static>) {
+    (name, Value::String(at.to_string().into()))
 }
 
 fn text(text: &str) -> Value<'_> {

@@ -28,6 +28,7 @@
 //!     channel: Some("APP"),
 //!     business_unit: None,
 //!     at: Timestamp::from_text("2026-06-01T12:00:00Z").expect("a timestamp"),
+//!     received_at: Timestamp::from_text("2026-06-01T12:00:01Z").expect("a timestamp"),
 //!     data: &OpenData::new(),
 //! };
 //! let mut usage = Usage::default();
@@ -39,35 +40,44 @@
 //! assert_eq!(catalog.evaluate(&checkin, Member::default(), &usage).points(), 10);
 //! ```
 
+mod applied;
 mod award;
 mod catalog;
 mod condition;
 mod counter;
 mod evaluate;
 mod explain;
+mod frequency;
 mod limits;
 mod occurrence;
 mod offer;
 mod parse;
+mod period;
 mod reward;
 mod rule;
 mod rule_id;
+mod schedule;
+mod shares;
 mod usage;
 mod window;
 #[cfg(feature = "yaml")]
 pub mod yaml;
+mod zone;
 
 pub use award::{Award, Earned, Limit, Line, Reason, Verdict};
 pub use catalog::{BUILT_IN_ACTIONS, Catalog};
-pub use condition::Test;
-pub use counter::{Counter, Spend};
+pub use condition::{Alternatives, Test, Unmet};
+pub use counter::{Counter, Shard, SlotChange, Spend};
 pub use explain::{Change, Edit, Explanation};
 pub use limits::MAX_LIMIT;
 pub use occurrence::{Member, Occurrence};
 pub use parse::MAX_ITEMS;
+pub use period::{MAX_PERIOD_LIMIT, Period, PeriodUnit, counter_of_slot, slot_of};
 // Settings of the catalog whose types live in `models`, because parsing requests depends on them.
 pub use punchcard_models::settings::{ChannelMerging, UnitStatus};
 pub use reward::MAX_POINTS;
 pub use rule::{Rule, Trigger};
 pub use rule_id::RuleId;
+pub use schedule::Schedule;
+pub use shares::{MAX_SHARDS, Shares, changed_shares, equal_shares, new_shares};
 pub use usage::Usage;

@@ -17,8 +17,10 @@ pub struct Occurrence<'a> {
     pub channel: Option<&'a str>,
     /// The only unit whose offers count. `None`: the offers of all enabled units count.
     pub business_unit: Option<&'a str>,
-    /// The time to which windows apply: an activity's `when`, an event's arrival.
+    /// The time to which windows and periods apply: an activity's `when`, an event's arrival.
     pub at: Timestamp,
+    /// The arrival time. It decides which periods are open.
+    pub received_at: Timestamp,
     /// The fields to which conditions apply.
     pub data: &'a OpenData,
 }

@@ -33,8 +33,13 @@ pub(crate) fn read<T>(text: &str, parse: impl FnOnce(At<'_, '_>) -> Result<T, No
 
 /// Rejects unknown members: a typo must not change what is paid.
 pub(crate) fn only(object: &Members<'_, '_>, names: &[&str]) -> Result<(), Noted> {
+    only_or(object, names, &[])
+}
+
+/// Rejects unknown members like [`only`], and accepts others of which its message says nothing.
+pub(crate) fn only_or(object: &Members<'_, '_>, names: &[&str], others: &[&str]) -> Result<(), Noted> {
     let known = object.each(|name, member| {
-        if names.contains(&name) {
+        if names.contains(&name) || others.contains(&name) {
             return Ok(());
         }
         Err(member.invalid(format!("is not a known member; allowed are {}", names.join(", "))))

@@ -9,6 +9,8 @@ use punchcard_models::{
 
 use crate::{
     condition::Condition,
+    counter::Counter,
+    frequency::Frequency,
     limits::Limits,
     offer::{Audience, Offer, OfferKind},
     parse::{Known, MAX_ITEMS, only, trimmed_id},
@@ -23,7 +25,10 @@ pub struct Rule {
     pub(crate) id: RuleId,
     pub(crate) window: Window,
     pub(crate) conditions: Vec<Condition>,
+    pub(crate) frequency: Option<Frequency>,
     pub(crate) limits: Limits,
+    /// The shares of the total limit, if it has more than one shard.
+    pub(crate) shares: Vec<u64>,
     pub(crate) body: RuleBody,
 }
 
@@ -81,7 +86,24 @@ impl Rule {
     /// Returns true for a rule with a limit that all members share.
     #[must_use]
     pub fn has_total_limit(&self) -> bool {
-        self.limits.uses_in_total.is_some()
+        self.limits.uses_in_total().is_some()
+    }
+
+    /// Returns the names of the items that count the uses of the rule by all members: one for each shard. Empty if they
+    /// are not limited.
+    #[must_use]
+    pub fn total_names(&self) -> Vec<String> {
+        match (self.limits.uses_in_total(), self.shares.len()) {
+            (None, _) => Vec::new(),
+            (Some(_), 0) => vec![Counter::TotalUses.name(&self.id)],
+            (Some(_), shards) => (0..shards).map(|index| Counter::TotalUses.name_of_shard(&self.id, index)).collect(),
+        }
+    }
+
+    /// Returns the number of times that the rule may pay all members together.
+    #[must_use]
+    pub fn total_limit(&self) -> Option<u64> {
+        self.limits.uses_in_total()
     }
 
     /// Returns true for an offer that names this account among those it is meant for.
@@ -121,7 +143,7 @@ impl Rule {
     }
 
     pub(crate) fn parse_offer(at: At<'_, '_>, known: &mut Known) -> Result<Self, Noted> {
-        const MEMBERS: [&str; 12] = [
+        const MEMBERS: [&str; 14] = [
             "id",
             "unit",
             "kind",
@@ -131,6 +153,8 @@ impl Rule {
             "loyaltyIds",
             "window",
             "conditions",
+            "first",
+            "every",
             "reward",
             "pointsType",
             "limits",
@@ -139,7 +163,7 @@ impl Rule {
     }
 
     pub(crate) fn parse_campaign(at: At<'_, '_>, known: &mut Known) -> Result<Self, Noted> {
-        const MEMBERS: [&str; 6] = ["id", "event", "window", "conditions", "points", "limits"];
+        const MEMBERS: [&str; 8] = ["id", "event", "window", "conditions", "first", "every", "points", "limits"];
         Rule::parse(at, &MEMBERS, known, |campaign, _| {
             let event = campaign.required("event", trimmed_id);
             let points = campaign.required("points", points);
@@ -166,13 +190,16 @@ impl Rule {
         let body = body(&rule, known);
         let window = rule.optional("window", Window::parse);
         let conditions = rule.optional("conditions", |at| at.items(0..=MAX_ITEMS, Condition::parse));
+        let frequency = Frequency::parse(&rule);
         let limits = rule.optional("limits", Limits::parse);
         only?;
         Ok(Rule {
             id: id?,
             window: window?.unwrap_or_default(),
             conditions: conditions?.unwrap_or_default(),
+            frequency: frequency?,
             limits: limits?.unwrap_or_default(),
+            shares: Vec::new(),
             body: body?,
         })
     }

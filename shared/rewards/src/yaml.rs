@@ -9,15 +9,23 @@
 //! assert_eq!(problems[0].to_string(), "line 1: /rewards must be enabled or disabled");
 //! ```
 
+mod iana;
 mod reader;
 mod storable;
 
 use std::{error::Error, fmt};
 
-use punchcard_models::{fault::Faults, json::At};
+use punchcard_models::{
+    fault::Faults,
+    json::{self, At, Value},
+};
 
 use self::reader::Document;
-use crate::catalog::Catalog;
+use crate::{
+    applied::{APPLIED, Applied},
+    catalog::Catalog,
+    shares::{self, Shares},
+};
 
 /// The demo catalog. Its comments document the format.
 pub const DEMO: &str = include_str!("../demo.yaml");
@@ -46,11 +54,49 @@ impl Source {
         self.catalog
     }
 
-    /// The catalog as canonical JSON, which [`Catalog::from_json`] reads.
+    /// The catalog as canonical JSON, without what is added when it is applied.
     #[must_use]
     pub fn to_json(&self) -> &str {
         &self.json
     }
+
+    /// The catalog as it is stored, which [`Catalog::from_json`] reads: with the offsets of its time zone, and these shares
+    /// of total limits.
+    #[must_use]
+    pub fn to_applied_json(&self, shares: &Shares) -> String {
+        applied(&self.json, &self.catalog, shares)
+    }
+}
+
+/// Adds to a catalog what a stored one has beside its source.
+#[must_use]
+pub fn applied(source: &str, catalog: &Catalog, shares: &Shares) -> String {
+    let zone = format!(r#""timezone":{}"#, catalog.zone().to_json());
+    let shares = format!(r#""shares":{}"#, shares::to_json(shares));
+    let is_needed = |part: &&String| !part.ends_with("[]") && !part.ends_with("{}");
+    let parts: Vec<_> = [zone, shares].iter().filter(is_needed).cloned().collect();
+    match source.strip_suffix('}') {
+        Some(members) if !parts.is_empty() => {
+            let comma = if members == "{" { "" } else { "," };
+            format!(r#"{members}{comma}"{APPLIED}":{{{}}}}}"#, parts.join(","))
+        }
+        _ => source.to_owned(),
+    }
+}
+
+/// Splits a stored catalog into its source and the shares of its total limits. Text that cannot be read is a source.
+#[must_use]
+pub fn source_of(stored: &str) -> (String, Shares) {
+    let faults = Faults::default();
+    let Some(Value::Object(mut members)) = json::read(stored.as_bytes(), &faults) else {
+        return (stored.to_owned(), Shares::new());
+    };
+    let Some(index) = members.iter().position(|(name, _)| name == APPLIED) else {
+        return (stored.to_owned(), Shares::new());
+    };
+    let (_, value) = members.remove(index);
+    let applied = Applied::parse(At::root(&value, &faults)).unwrap_or_default();
+    (Value::Object(members).to_string(), applied.shares.into_iter().collect())
 }
 
 /// A problem of a catalog and its place in the file.
@@ -84,7 +130,7 @@ impl Error for Problem {}
 pub fn read(text: &str) -> Result<Source, Vec<Problem>> {
     let Document { tree, lines, mut problems } = reader::document(text)?;
     let faults = Faults::default();
-    let catalog = Catalog::parse(At::root(&tree, &faults));
+    let catalog = Catalog::parse_source(At::root(&tree, &faults), &[], iana::zone);
     for fault in faults {
         // A value that the reader rejected was replaced by `null`. One problem per place is enough.
         if !problems.iter().any(|problem| problem.pointer == fault.pointer) {

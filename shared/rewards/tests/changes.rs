@@ -20,7 +20,8 @@ const EVENT: Trigger<'static> = Trigger::Event("e");
 /// The change for the last rule of a catalog, on 2024-10-01 on the web.
 fn change(catalog: &Value, trigger: Trigger<'_>, sent: &Value) -> Value {
     let (catalog, data, at) = (read(catalog), data(sent), moment("2024-10-01T07:00:00Z"));
-    let occurrence = Occurrence { trigger, channel: Some("WEB"), business_unit: None, at, data: &data };
+    let occurrence =
+        Occurrence { trigger, channel: Some("WEB"), business_unit: None, at, received_at: at, data: &data };
     let explanations = catalog.explain(&occurrence, Member::default(), &Usage::default());
     as_json(explanations.last().expect("an explanation")).get("change").cloned().unwrap_or_default()
 }
@@ -161,7 +162,8 @@ fn changes_of_many_rules_are_found_within_seconds() {
     };
     let catalog = read(&offers(&(0..10_000).map(offer).collect()));
     let (data, at) = (OpenData::new(), Timestamp::from_millis(0));
-    let occurrence = Occurrence { trigger: CHECK_IN, channel: Some("WEB"), business_unit: None, at, data: &data };
+    let occurrence =
+        Occurrence { trigger: CHECK_IN, channel: Some("WEB"), business_unit: None, at, received_at: at, data: &data };
     let start = Instant::now();
     let explanations = catalog.explain(&occurrence, Member::default(), &Usage::default());
     assert!(explanations.iter().all(|explanation| explanation.change().is_some()));
@@ -281,6 +283,7 @@ impl Sent {
             channel: (!self.is_event).then_some(&self.channel),
             business_unit: self.unit,
             at: self.at,
+            received_at: self.at,
             data,
         }
     }
@@ -338,6 +341,7 @@ impl Sent {
                 values.map(|value| self.with(|sent| sent.data[*field] = value)).collect()
             }
             Edit::Absent { field } => vec![self.without(field)],
+            Edit::Schedule(_) => unreachable!("no catalog here has a schedule"),
         }
     }
 

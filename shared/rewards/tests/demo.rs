@@ -8,7 +8,7 @@ use punchcard_models::{
     timestamp::Timestamp,
 };
 use punchcard_rewards::{
-    BUILT_IN_ACTIONS, Catalog, Counter, Earned, Limit, Member, Occurrence, Reason, Spend, Trigger, Usage, Verdict,
+    BUILT_IN_ACTIONS, Catalog, Counter, Earned, Limit, Member, Occurrence, Reason, Trigger, Usage, Verdict,
     yaml::{self, DEMO},
 };
 
@@ -48,6 +48,7 @@ impl<'a> Activity<'a> {
             channel: Some(self.channel),
             business_unit: self.unit,
             at: moment(self.when),
+            received_at: moment(self.when),
             data: &OpenData::new(),
         };
         let award = catalog.evaluate(&occurrence, member, usage);
@@ -74,12 +75,12 @@ fn loyalty(unit: &str, base: u64, bonus: u64, targeted: u64) -> (String, Earned)
 }
 
 const fn paid(points: u64) -> Verdict<'static> {
-    Verdict::Paid { points, due: points }
+    Verdict::Paid { points, due: points, reduced_by: None }
 }
 
 /// The verdict of a rule that has used its limit up.
 const fn reached(counter: Counter, limit: u64, due: u64) -> Verdict<'static> {
-    Verdict::NotPaid(Reason::LimitReached { limit: Limit { counter, limit, used: limit }, due })
+    Verdict::NotPaid(Reason::LimitReached { limit: Limit { counter, period: None, limit, used: limit }, due })
 }
 
 #[test]
@@ -122,7 +123,7 @@ fn the_examples_in_its_comments_are_right() {
     assert!(catalog.actions().contains("STORE_VISIT"));
     let added =
         catalog.rules().map(|rule| rule.id().to_string()).filter(|id| !DEMO.contains(&format!("  - id: {id}\n")));
-    assert_eq!(added.collect::<Vec<_>>(), ["SUMMER_RANGE", "XYZ_TIERED"]);
+    assert_eq!(added.collect::<Vec<_>>(), ["SUMMER_RANGE", "XYZ_HAPPY_HOUR", "XYZ_TIERED"]);
 }
 
 #[test]
@@ -192,6 +193,7 @@ fn what_is_left_of_a_points_limit_is_paid_only_if_exactly_that_is_left() {
         channel: None,
         business_unit: Some("XYZ"),
         at: moment("2026-06-01T12:00:00Z"),
+        received_at: moment("2026-06-01T12:00:00Z"),
         data: &OpenData::new(),
     };
     let member = Member { account: Some(&account), loyalty: None };
@@ -200,8 +202,9 @@ fn what_is_left_of_a_points_limit_is_paid_only_if_exactly_that_is_left() {
         usage.set("sum#XYZ_VIP", seen);
         let award = demo.evaluate(&occurrence, member, &usage);
         let rule = demo.rules().find(|rule| **rule.id() == *"XYZ_VIP").expect("the offer").id();
-        let spend = Spend { rule, counter: Counter::MemberPoints, amount, limit: 8, seen, exact };
-        assert_eq!(award.spends(), [spend]);
+        let [spend] = award.spends() else { panic!("{:?}", award.spends()) };
+        assert_eq!((spend.rule, spend.counter, spend.limit), (rule, Counter::MemberPoints, 8));
+        assert_eq!((spend.amount, spend.seen, spend.exact), (amount, seen, exact));
         assert_eq!(spend.most_before(), 8 - amount);
     }
 }
@@ -215,6 +218,7 @@ fn a_loyalty_id_that_reads_like_the_account_is_not_the_account() {
             channel: None,
             business_unit: None,
             at: moment("2026-06-01T12:00:00Z"),
+            received_at: moment("2026-06-01T12:00:00Z"),
             data: &OpenData::new(),
         },
         Member { account: None, loyalty: Some(&loyalty) },
@@ -280,6 +284,7 @@ fn event(name: &str, data: &OpenData, usage: &mut Usage) -> (u64, Vec<String>) {
         channel: None,
         business_unit: None,
         at: moment("2026-06-01T12:00:00Z"),
+        received_at: moment("2026-06-01T12:00:00Z"),
         data,
     };
     let award = demo.evaluate(&occurrence, Member::default(), usage);

@@ -39,8 +39,14 @@ fn explained(case: &Case<'_>) -> Vec<(Value, String)> {
         usage.set(*counter, *used);
     }
     let at = moment(case.at);
-    let occurrence =
-        Occurrence { trigger: case.trigger, channel: Some(case.channel), business_unit: case.unit, at, data: &data };
+    let occurrence = Occurrence {
+        trigger: case.trigger,
+        channel: Some(case.channel),
+        business_unit: case.unit,
+        at,
+        received_at: at,
+        data: &data,
+    };
     let explanations = catalog.explain(&occurrence, Member { account: Some(&account), loyalty: None }, &usage);
     explanations.iter().map(|explanation| (as_json(explanation), explanation.to_string())).collect()
 }
@@ -193,7 +199,8 @@ fn people_read_sentences() {
 /// The JSON and the sentence of the last rule of a catalog.
 fn last(catalog: &Value, trigger: Trigger<'_>, channel: &str, sent: &Value) -> (Value, String) {
     let (catalog, data, at) = (read(catalog), data(sent), moment("2024-10-01T07:00:00Z"));
-    let occurrence = Occurrence { trigger, channel: Some(channel), business_unit: None, at, data: &data };
+    let occurrence =
+        Occurrence { trigger, channel: Some(channel), business_unit: None, at, received_at: at, data: &data };
     let explanations = catalog.explain(&occurrence, Member::default(), &Usage::default());
     let last = explanations.last().expect("an explanation");
     (as_json(last), last.to_string())

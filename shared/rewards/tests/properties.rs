@@ -15,8 +15,8 @@ use punchcard_models::{
     timestamp::Timestamp,
 };
 use punchcard_rewards::{
-    Award, Catalog, Counter, Earned, Line, MAX_LIMIT, MAX_POINTS, Member, Occurrence, Spend, Trigger, Usage, Verdict,
-    yaml,
+    Award, Catalog, Counter, Earned, Line, MAX_LIMIT, MAX_PERIOD_LIMIT, MAX_POINTS, Member, Occurrence, Shares,
+    SlotChange, Spend, Trigger, Usage, Verdict, equal_shares, yaml,
 };
 use serde_json::{Value, json};
 
@@ -44,10 +44,28 @@ fn up_to(most: u64) -> impl Strategy<Value = u64> {
     prop_oneof![9 => 1..=20u64, 1 => select(vec![most - 1, most])]
 }
 
+/// For ever, or for ever and in periods.
+fn per_member() -> impl Strategy<Value = Option<Value>> {
+    let spans = [0; 3].map(|_| option::weighted(0.3, up_to(MAX_PERIOD_LIMIT)));
+    (option::of(up_to(MAX_LIMIT)), spans).prop_map(|(ever, [day, week, month])| match (ever, day.or(week).or(month)) {
+        (ever, None) => ever.map(Value::from),
+        (ever, Some(_)) => Some(object(json!({"ever": ever, "day": day, "week": week, "month": month}))),
+    })
+}
+
 fn limits() -> impl Strategy<Value = Value> {
-    [option::of(up_to(MAX_LIMIT)), option::of(up_to(MAX_LIMIT)), option::of(up_to(MAX_LIMIT))].prop_map(
-        |[uses, total, points]| object(json!({"usesPerMember": uses, "usesInTotal": total, "pointsPerMember": points})),
-    )
+    (per_member(), option::of(up_to(MAX_LIMIT)), per_member()).prop_map(|(uses, total, points)| {
+        object(json!({"usesPerMember": uses, "usesInTotal": total, "pointsPerMember": points}))
+    })
+}
+
+/// `first` and `every`, at most one of them.
+fn frequency() -> impl Strategy<Value = (Option<bool>, Option<u64>)> {
+    prop_oneof![
+        6 => Just((None, None)),
+        1 => Just((Some(true), None)),
+        1 => (2..4u64).prop_map(|every| (None, Some(every))),
+    ]
 }
 
 fn window() -> impl Strategy<Value = Value> {
@@ -57,7 +75,12 @@ fn window() -> impl Strategy<Value = Value> {
 }
 
 fn conditions() -> impl Strategy<Value = Option<Value>> {
-    option::weighted(0.3, (0..20u32).prop_map(|least| json!([{"field": "amount", "ge": least}])))
+    let amount = || (0..20u32).prop_map(|least| json!([{"field": "amount", "ge": least}]));
+    let others = (0..20u32, 0..20u32).prop_map(|(least, most)| {
+        let all = json!({"all": [{"field": "amount", "ge": least}, {"weekday": ["monday", "sunday"]}]});
+        json!([{"any": [all, {"field": "amount", "lt": most}, {"timeOfDay": {"from": "22:00", "until": "02:00"}}]}])
+    });
+    option::weighted(0.3, prop_oneof![amount(), others])
 }
 
 fn share() -> impl Strategy<Value = Value> {
@@ -83,8 +106,8 @@ fn offer() -> impl Strategy<Value = Value> {
         1 => (Just("targeted"), prop_oneof![flat(), share()].boxed(), select(IDS.map(Some).to_vec())),
     ];
     let scope = (select(UNITS.to_vec()), some_of(&ACTIONS), some_of(&CHANNELS), select(vec!["loyalty", "status"]));
-    (kind, scope, window(), conditions(), limits()).prop_map(
-        |((kind, reward, account), (unit, actions, channels, points_type), window, conditions, limits)| {
+    (kind, scope, window(), conditions(), frequency(), limits()).prop_map(
+        |((kind, reward, account), (unit, actions, channels, points_type), window, conditions, often, limits)| {
             object(json!({
                 "kind": kind,
                 "reward": reward,
@@ -95,6 +118,8 @@ fn offer() -> impl Strategy<Value = Value> {
                 "pointsType": points_type,
                 "window": window,
                 "conditions": conditions,
+                "first": often.0,
+                "every": often.1,
                 "limits": limits,
             }))
         },
@@ -102,10 +127,11 @@ fn offer() -> impl Strategy<Value = Value> {
 }
 
 fn campaign() -> impl Strategy<Value = Value> {
-    (select(EVENTS.to_vec()), up_to(MAX_POINTS), window(), conditions(), limits()).prop_map(
-        |(event, points, window, conditions, limits)| {
+    (select(EVENTS.to_vec()), up_to(MAX_POINTS), window(), conditions(), frequency(), limits()).prop_map(
+        |(event, points, window, conditions, often, limits)| {
             object(json!({
                 "event": event, "points": points, "window": window, "conditions": conditions, "limits": limits,
+                "first": often.0, "every": often.1,
             }))
         },
     )
@@ -123,11 +149,20 @@ fn named(prefix: &'static str, rules: impl Strategy<Value = Value>) -> impl Stra
 
 fn text(offers: &[Value], campaigns: &[Value]) -> String {
     let units = json!({"ABC": "enabled", "XYZ": "enabled", "OLD": "disabled"});
-    json!({"businessUnits": units, "offers": offers, "campaigns": campaigns}).to_string()
+    json!({"businessUnits": units, "offers": offers, "campaigns": campaigns, "timezone": "Europe/Berlin"}).to_string()
+}
+
+/// The catalog as it is applied, with up to 3 shards for each total limit.
+fn applied(text: &str) -> String {
+    let source = yaml::read(text).unwrap_or_else(|problems| panic!("{problems:?} in {text}"));
+    let limited = source.catalog().rules().filter_map(|rule| Some((rule.id().to_string(), rule.total_limit()?)));
+    let shares = limited.enumerate().map(|(index, (rule, limit))| (rule, equal_shares(limit, index % 3 + 1)));
+    source.to_applied_json(&shares.collect())
 }
 
 fn read(text: &str) -> Catalog {
-    Catalog::from_json(text).unwrap_or_else(|faults| panic!("{:?} in {text}", faults.into_iter().collect::<Vec<_>>()))
+    Catalog::from_json(&applied(text))
+        .unwrap_or_else(|faults| panic!("{:?} in {text}", faults.into_iter().collect::<Vec<_>>()))
 }
 
 fn rules() -> impl Strategy<Value = (Vec<Value>, Vec<Value>)> {
@@ -141,6 +176,7 @@ struct Happening {
     channel: &'static str,
     unit: Option<&'static str>,
     at: Timestamp,
+    received_at: Timestamp,
     data: OpenData,
     who: usize,
 }
@@ -151,13 +187,20 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => select(EVENTS.to_vec()).prop_map(Trigger::Event),
     ];
     let scope = (select(CHANNELS.to_vec()), option::weighted(0.2, select(UNITS.to_vec())));
-    (trigger, scope, 1..20u32, 0..20u32, 0..2usize).prop_map(|(trigger, (channel, unit), day, amount, who)| Happening {
-        trigger,
-        channel,
-        unit,
-        at: Timestamp::from_text(&format!("2024-01-{day:02}T00:00:00Z")).expect("a moment"),
-        data: vec![("amount".to_owned(), Datum::One(Scalar::String(amount.to_string())))],
-        who,
+    // It arrives up to two days later, or earlier than it says.
+    let time = (1..20u32, 0..24u32, prop_oneof![3 => Just(0), 1 => -24..48i64]);
+    (trigger, scope, time, 0..20u32, 0..2usize).prop_map(|(trigger, (channel, unit), time, amount, who)| {
+        let (day, hour, later) = time;
+        let at = Timestamp::from_text(&format!("2024-01-{day:02}T{hour:02}:00:00Z")).expect("a moment");
+        Happening {
+            trigger,
+            channel,
+            unit,
+            at,
+            received_at: Timestamp::from_millis(at.as_millis() + later * 3_600_000),
+            data: vec![("amount".to_owned(), Datum::One(Scalar::String(amount.to_string())))],
+            who,
+        }
     })
 }
 
@@ -168,24 +211,38 @@ impl Happening {
             channel: Some(self.channel),
             business_unit: self.unit,
             at: self.at,
+            received_at: self.received_at,
             data: &self.data,
         };
         let account = IDS[self.who].parse::<AccountId>().expect("an id");
         let loyalty = "L-1".parse::<LoyaltyId>().expect("an id");
         catalog.evaluate(&occurrence, Member { account: Some(&account), loyalty: Some(&loyalty) }, usage)
     }
+
+    /// The spans of limits in which it lies, in Berlin's winter.
+    fn spans(&self) -> [String; 4] {
+        let day = (self.at.as_millis() + 3_600_000).div_euclid(86_400_000);
+        ["ever".to_owned(), format!("day {day}"), format!("week {}", (day + 3) / 7), "month".to_owned()]
+    }
 }
 
 /// The store's condition: the counters still permit the award.
 fn holds(spend: &Spend<'_>, usage: &Usage) -> bool {
-    let used = usage.used(&spend.name());
+    let used = usage.used(&spend.attribute());
+    match spend.slot_change() {
+        Some(SlotChange::Start { before, .. }) => return used == 0 || used < before,
+        Some(SlotChange::Add { least, most }) => return (least..=most).contains(&used),
+        None => {}
+    }
     if spend.exact { used == spend.seen } else { used <= spend.most_before() }
 }
 
-/// The limit of a rule in the catalog's text.
-fn limit(rules: &[Value], id: &str, name: &str) -> u64 {
+/// The limit of a rule in the catalog's text, for ever or in a period.
+fn limit(rules: &[Value], id: &str, name: &str, span: &str) -> u64 {
     let rule = rules.iter().find(|rule| rule["id"] == id).expect("the rule");
-    rule["limits"][name].as_u64().unwrap_or(u64::MAX)
+    let limit = &rule["limits"][name];
+    let limit = if span == "ever" && limit.is_u64() { limit } else { &limit[span] };
+    limit.as_u64().unwrap_or(u64::MAX)
 }
 
 proptest! {
@@ -260,7 +317,7 @@ proptest! {
         let rules = [offers, campaigns].concat();
         // The history of each member's counters. Totals are shared by all members.
         let mut moments = [vec![Usage::default()], vec![Usage::default()]];
-        let mut paid = BTreeMap::<(usize, String), (u64, u64)>::new();
+        let mut paid = BTreeMap::<(usize, String, String), (u64, u64)>::new();
         for (happening, remembered) in history {
             let known = &moments[happening.who];
             let now = known.last().expect("a moment").clone();
@@ -273,11 +330,13 @@ proptest! {
                 prop_assert_eq!(paid(&optimistic), paid(&award));
             }
             for line in award.trace() {
-                if let Verdict::Paid { points, due } = line.verdict {
+                if let Verdict::Paid { points, due, .. } = line.verdict {
                     prop_assert!(points > 0 && points <= due && due <= MAX_POINTS);
-                    let (uses, sum) = paid.entry((happening.who, line.rule.id().to_string())).or_default();
-                    *uses += 1;
-                    *sum += points;
+                    for span in happening.spans() {
+                        let (uses, sum) = paid.entry((happening.who, line.rule.id().to_string(), span)).or_default();
+                        *uses += 1;
+                        *sum += points;
+                    }
                 }
             }
             moments[happening.who].push({ let mut next = now; next.add(&award); next });
@@ -285,15 +344,18 @@ proptest! {
             let other = 1 - happening.who;
             let mut next = moments[other].last().expect("a moment").clone();
             for spend in award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses) {
-                next.set(spend.name(), next.used(&spend.name()) + spend.amount);
+                let name = spend.attribute();
+                next.set(name.as_str(), next.used(&name) + spend.amount);
             }
             moments[other].push(next);
         }
-        for ((_, id), (uses, sum)) in &paid {
-            prop_assert!(*uses <= limit(&rules, id, "usesPerMember"), "{} was used {} times", id, uses);
-            prop_assert!(*sum <= limit(&rules, id, "pointsPerMember"), "{} paid {}", id, sum);
-            let total: u64 = (0..2).filter_map(|who| paid.get(&(who, id.clone()))).map(|(uses, _)| uses).sum();
-            prop_assert!(total <= limit(&rules, id, "usesInTotal"), "{} was used {} times in all", id, total);
+        for ((_, id, span), (uses, sum)) in &paid {
+            let name = span.split_once(' ').map_or(span.as_str(), |(name, _)| name);
+            prop_assert!(*uses <= limit(&rules, id, "usesPerMember", name), "{} was used {} times, {}", id, uses, span);
+            prop_assert!(*sum <= limit(&rules, id, "pointsPerMember", name), "{} paid {}, {}", id, sum, span);
+            let of = |who| paid.get(&(who, id.clone(), "ever".to_owned()));
+            let total: u64 = (0..2).filter_map(of).map(|(uses, _)| uses).sum();
+            prop_assert!(total <= limit(&rules, id, "usesInTotal", "ever"), "{} was used {} times in all", id, total);
         }
     }
 
@@ -322,13 +384,16 @@ proptest! {
         for line in award.trace().iter().filter(|line| line.points() > 0) {
             for (counter, limit) in counters {
                 let rule = rules.iter().find(|rule| rule["id"] == **line.rule.id()).expect("the rule");
-                if rule["limits"][limit].is_u64() {
-                    let amount = if counter == Counter::MemberPoints { line.points() } else { 1 };
-                    expected.push((counter.name(line.rule.id()), amount));
-                }
+                let amount = if counter == Counter::MemberPoints { line.points() } else { 1 };
+                let spans = match &rule["limits"][limit] {
+                    Value::Object(spans) => spans.len(),
+                    limit => usize::from(limit.is_u64()),
+                };
+                expected.extend(std::iter::repeat_n((counter.name(line.rule.id()), amount), spans));
             }
         }
-        let mut spent: Vec<_> = award.spends().iter().map(|spend| (spend.name(), spend.amount)).collect();
+        let limited = award.spends().iter().filter(|spend| counters.iter().any(|(counter, _)| *counter == spend.counter));
+        let mut spent: Vec<_> = limited.map(|spend| (spend.counter.name(spend.rule), spend.amount)).collect();
         expected.sort();
         spent.sort();
         prop_assert_eq!(spent, expected);
@@ -345,7 +410,7 @@ proptest! {
         }
         let award = happening.award(&catalog, &usage);
         for spend in award.spends() {
-            prop_assert!(spend.amount > 0 && used.checked_add(spend.amount).is_some_and(|sum| sum <= spend.limit));
+            prop_assert!(spend.amount > 0 && spend.seen.checked_add(spend.amount).is_some_and(|sum| sum <= spend.limit));
         }
     }
 
@@ -360,7 +425,7 @@ proptest! {
         let data = OpenData::new();
         let at = Timestamp::from_millis(0);
         let occurrence =
-            Occurrence { trigger: Trigger::Action("APP_CHECKIN"), channel: None, business_unit: None, at, data: &data };
+            Occurrence { trigger: Trigger::Action("APP_CHECKIN"), channel: None, business_unit: None, at, received_at: at, data: &data };
         let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
         let bonus = award.earned()["ABC"]["loyalty"].bonus;
         let product = u128::from(base) * u128::from(millionths);
@@ -372,8 +437,11 @@ proptest! {
     fn yaml_and_json_say_the_same((offers, campaigns) in rules()) {
         let text = text(&offers, &campaigns);
         let source = yaml::read(&text).expect("JSON is YAML");
-        prop_assert_eq!(&read(source.to_json()), source.catalog());
-        prop_assert_eq!(read(&text), source.into_catalog());
+        prop_assert_eq!(&Catalog::from_json(&source.to_applied_json(&Shares::new())).expect("valid"), source.catalog());
+        let (again, shares) = yaml::source_of(&applied(&text));
+        prop_assert_eq!(again.as_str(), source.to_json());
+        let limited = source.catalog().rules().filter(|rule| rule.has_total_limit()).count();
+        prop_assert_eq!(shares.len(), limited);
     }
 
     #[test]
@@ -381,7 +449,7 @@ proptest! {
         let campaign = format!("campaigns: [{{id: ONE, event: e, points: 1, conditions: [{{field: x, eq: {text}}}]}}]");
         if let Ok(source) = yaml::read(&campaign) {
             prop_assert!(Decimal::parse(&text).is_some());
-            prop_assert_eq!(&read(source.to_json()), source.catalog());
+            prop_assert_eq!(&Catalog::from_json(source.to_json()).expect("valid"), source.catalog());
         }
     }
 

@@ -118,6 +118,7 @@ pub fn awards<'c>(rules: &'c Catalog, request: &PlayerEvents, call: &Call<'_>, u
             channel: None,
             business_unit: None,
             at: call.now,
+            received_at: call.now,
             data: &event.metadata,
         };
         rules.evaluate(&occurrence, Member::default(), usage)

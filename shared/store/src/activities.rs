@@ -267,6 +267,7 @@ impl StoredActivity {
                 channel: Some(self.channel.clone()),
                 business_unit: self.business_unit.clone(),
                 at: Timestamp::from_text(&self.when)?,
+                received_at: Timestamp::from_text(&self.received_at)?,
                 data: data.unwrap_or(Some(OpenData::new()))?,
             };
             Some(Evaluation {

@@ -1,10 +1,10 @@
 //! Operator access to table `Catalog`. Functions only read it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client as Dynamo,
-    types::{AttributeValue, Put, TransactWriteItem},
+    types::{AttributeValue, Put, TransactWriteItem, Update},
 };
 use punchcard_models::{
     access::{Scope, SecretDigest, SigningKey},
@@ -24,13 +24,18 @@ use crate::{
     error::{FailedAttempt, StoreError},
     history::{self, Annotation, AppliedVersion, read_version, read_versions},
     item::{Attributes as _, Item, b, n, s},
+    ledger::{SHARE, USED},
+    read_items::{MAX_READ_ITEMS, read_items},
     retry::Retries,
 };
 
 const WRITE: &str = "write the catalog";
+const READ_USES: &str = "read total limits";
 
 /// Time limit of one write, including retries.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
+/// Time limit of one batch read.
+const READ_LIMIT: Duration = Duration::from_secs(30);
 
 /// Operator access to the catalog.
 #[derive(Debug, Clone)]
@@ -38,6 +43,7 @@ pub struct Admin {
     reads: Dynamo,
     writes: Dynamo,
     table: String,
+    members: String,
 }
 
 /// The outcome of adding an item.
@@ -47,6 +53,15 @@ pub enum AddOutcome {
     Created,
     /// The item existed and is unchanged.
     Existed,
+}
+
+/// The item of a total limit, or of one of its shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredTotal {
+    /// The uses.
+    pub used: u64,
+    /// The share of the limit, if a catalog has changed it since the first one.
+    pub share: Option<u64>,
 }
 
 /// Applied settings and rules.
@@ -79,7 +94,55 @@ impl Admin {
     /// Creates operator access to the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        Admin { reads: store.reads.clone(), writes: store.writes.clone(), table: store.table("Catalog") }
+        Admin {
+            reads: store.reads.clone(),
+            writes: store.writes.clone(),
+            table: store.table("Catalog"),
+            members: store.table("Members"),
+        }
+    }
+
+    /// Returns total limits and shards by the names of their items. An item that does not exist is left out.
+    ///
+    /// # Errors
+    /// The store call failed, or an item cannot be read.
+    pub async fn totals(&self, names: &[String]) -> Result<BTreeMap<String, StoredTotal>, StoreError> {
+        let mut totals = BTreeMap::new();
+        for names in names.chunks(MAX_READ_ITEMS) {
+            let keys = names.iter().map(|name| Item::from([("memberId".into(), s(name))])).collect();
+            let items = read_items(&self.reads, READ_USES, &self.members, keys, Instant::now() + READ_LIMIT).await?;
+            for item in &items {
+                let total = || Some(StoredTotal { used: item.number(USED)?, share: item.number(SHARE) });
+                let read = || Some((item.text("memberId")?.to_owned(), total()?));
+                totals.extend([read().ok_or(StoreError::corrupt(READ_USES, "a total limit"))?]);
+            }
+        }
+        Ok(totals)
+    }
+
+    /// Sets the share of a shard, given the name of its item. With `most_used`, only if it was not used more often. Returns false if it was.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn set_share(&self, name: &str, share: u64, most_used: Option<u64>) -> Result<bool, StoreError> {
+        let outcome = self.transact(|| {
+            let mut update = Update::builder()
+                .table_name(&self.members)
+                .key("memberId", s(name))
+                .update_expression("SET #share = :share, #used = if_not_exists(#used, :none)")
+                .expression_attribute_names("#share", SHARE)
+                .expression_attribute_names("#used", USED)
+                .expression_attribute_values(":share", n(share))
+                .expression_attribute_values(":none", n(0));
+            if let Some(most) = most_used {
+                update = update
+                    .condition_expression("attribute_not_exists(#used) OR #used <= :most")
+                    .expression_attribute_values(":most", n(most));
+            }
+            let update = update.build().map_err(|error| StoreError::internal(WRITE, error))?;
+            Ok(vec![TransactWriteItem::builder().update(update).build()])
+        });
+        Ok(matches!(outcome.await?, Transacted::Done))
     }
 
     /// Returns the whole catalog.

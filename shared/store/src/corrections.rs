@@ -156,12 +156,28 @@ pub(crate) fn counted(taken: &BTreeMap<String, u64>, is_wanted: impl Fn(&str) ->
     wanted.map(|(name, amount)| (format!("{OUT}{name}"), *amount)).collect()
 }
 
+/// Returns what a reversal of an activity takes back.
+///
+/// # Errors
+/// The store call failed, or the activity or its catalog cannot be read.
+pub(crate) async fn taken_by(
+    activity: &StoredActivity,
+    history: &HistoryReader,
+) -> Result<BTreeMap<String, u64>, StoreError> {
+    let mut added = added_by_activity(activity, history).await?;
+    added.retain(|name, _| is_given_back(name));
+    Ok(added)
+}
+
 /// Returns what an activity added to balances, counters and total limits, derived with the catalog of its version. Of an
 /// activity that version 0.1.0 recorded, only the balances are known.
 ///
 /// # Errors
 /// The store call failed, or the activity or its catalog cannot be read.
-pub async fn taken_by(activity: &StoredActivity, history: &HistoryReader) -> Result<BTreeMap<String, u64>, StoreError> {
+pub(crate) async fn added_by_activity(
+    activity: &StoredActivity,
+    history: &HistoryReader,
+) -> Result<BTreeMap<String, u64>, StoreError> {
     let Some(evaluation) = activity.evaluation()? else {
         let balances = activity.balances().ok_or(StoreError::corrupt(DERIVE, "a stored award"))?;
         return Ok(balances.into_iter().collect());
@@ -170,6 +186,12 @@ pub async fn taken_by(activity: &StoredActivity, history: &HistoryReader) -> Res
     let award: Award<'_> = evaluation.awards(&catalog).into_iter().collect();
     let spent = award.spends().iter().map(|spend| (spend.name(), spend.amount));
     Ok(StoredActivity::balances_of(&award).into_iter().chain(spent).collect())
+}
+
+/// Returns true if a reversal takes back what a record added to the number with this name.
+#[must_use]
+pub fn is_given_back(name: &str) -> bool {
+    Counter::of_name(name).is_none_or(Counter::is_given_back)
 }
 
 /// Formats what was taken away as JSON.

@@ -27,7 +27,7 @@ use punchcard_models::{
     member::MemberId,
     timestamp::Timestamp,
 };
-use punchcard_rewards::Award;
+use punchcard_rewards::{Award, counter_of_slot, slot_of};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ use crate::{
     activities::ActivityRecord,
     catalog::{ERASURE, ERASURES, OPEN, part_item},
     conditional_write::{Transacted, put_new, transact},
-    corrections::{OUT, taken_by},
+    corrections::{OUT, added_by_activity},
     erasures::{COMPLETED, IDS, MEMBERS, REMAINS, begun, ids_item, read_erasures},
     error::StoreError,
     history::HistoryReader,
@@ -406,7 +406,7 @@ impl Eraser {
 
     async fn effects_of_activity(&self, member: &str, item: &Item) -> Result<MovedEffects, StoreError> {
         let (amounts, is_partial) = match ActivityRecord::read(item) {
-            Some(ActivityRecord::Activity(activity)) => match taken_by(&activity, &self.history).await {
+            Some(ActivityRecord::Activity(activity)) => match added_by_activity(&activity, &self.history).await {
                 Ok(amounts) => (amounts, activity.basis.is_none()),
                 // Its catalog is missing or damaged: what it claims is known.
                 Err(StoreError::Corrupt { .. }) => (claimed(activity.balances()), true),
@@ -417,15 +417,15 @@ impl Eraser {
             }
             Some(ActivityRecord::Erased(_)) | None => (BTreeMap::new(), true),
         };
-        Ok(MovedEffects { member: member.to_owned(), amounts, is_partial })
+        Ok(MovedEffects { member: member.to_owned(), amounts: movable(amounts), is_partial })
     }
 
     async fn effects_of_request(&self, customer: &str, item: &Item) -> Result<MovedEffects, StoreError> {
         let request = match PlayerRecord::read(item) {
             Some(PlayerRecord::Request(request)) => request,
             Some(PlayerRecord::Refund(refund)) => {
-                let amounts = refund.adds().into_iter().chain(refund.totals()).collect();
-                return Ok(MovedEffects { member: refund.member_id, amounts, is_partial: false });
+                let amounts = refund.adds().into_iter().chain(refund.totals());
+                return Ok(MovedEffects { member: refund.member_id, amounts: movable(amounts), is_partial: false });
             }
             Some(PlayerRecord::Erased(_)) | None => {
                 return Ok(MovedEffects { member: customer.to_owned(), amounts: BTreeMap::new(), is_partial: true });
@@ -433,12 +433,12 @@ impl Eraser {
         };
         // Version 0.1.0 did not store the customer of a merged player.
         let member = if request.basis.is_some() { request.member_id.clone() } else { customer.to_owned() };
-        let (amounts, is_partial) = match added_by(&request, &self.history).await {
+        let (amounts, is_partial) = match added_by_request(&request, &self.history).await {
             Ok(amounts) => (amounts, request.basis.is_none()),
             Err(StoreError::Corrupt { .. }) => (claimed(request.totals()), true),
             Err(error) => return Err(error),
         };
-        Ok(MovedEffects { member, amounts, is_partial })
+        Ok(MovedEffects { member, amounts: movable(amounts), is_partial })
     }
 
     /// Replaces records of one member by their tombstones. Returns the number of replaced records: one that changed since it
@@ -524,7 +524,8 @@ impl Eraser {
         let (expect, first, others) = (Expect::Anything, Item::new(), Vec::new());
         let target = Target { member: member.to_owned(), expect, first, others };
         let adds = changes.into_iter().collect();
-        let write = MemberWrite { target: &target, known: known.get(member), adds, floors: Vec::new() };
+        let (floors, given_back) = (Vec::new(), Vec::new());
+        let write = MemberWrite { target: &target, known: known.get(member), adds, floors, given_back };
         Ok(Some((Part::Member(member.to_owned()), write.write(&self.store.table("Members"), &[])?)))
     }
 
@@ -782,7 +783,18 @@ fn id_of(member: &Item) -> Option<MemberId> {
 fn numbers(member: &Item) -> impl Iterator<Item = (String, i64)> {
     let numbers = member.iter().filter(|(name, _)| *name != VERSION);
     let numbers = numbers.filter_map(|(name, value)| Some((name.clone(), value.as_n().ok()?.parse().ok()?)));
-    numbers.filter(|(_, number)| *number != 0)
+    numbers.filter(|(name, number)| *number != 0 && !is_slot(name))
+}
+
+/// Returns true for the slot of a period's counter. Such a counter is not moved: it limits nobody any more.
+fn is_slot(name: &str) -> bool {
+    counter_of_slot(name, 0).is_some()
+}
+
+/// Returns the amounts that are moved from a member to the erased one.
+fn movable(amounts: impl IntoIterator<Item = (String, u64)>) -> BTreeMap<String, u64> {
+    let is_of_period = |name: &str| slot_of(name.strip_prefix(OUT).unwrap_or(name)).is_some();
+    amounts.into_iter().filter(|(name, _)| !is_of_period(name)).collect()
 }
 
 fn holds_numbers(member: &Item) -> bool {
@@ -795,7 +807,10 @@ fn claimed(amounts: Option<Vec<(String, u64)>>) -> BTreeMap<String, u64> {
 
 /// Returns what a player's request added to totals, counters and total limits, derived with the catalog of its version.
 /// Of a request that version 0.1.0 recorded, only the totals are known.
-async fn added_by(request: &StoredPlayerEvents, history: &HistoryReader) -> Result<BTreeMap<String, u64>, StoreError> {
+async fn added_by_request(
+    request: &StoredPlayerEvents,
+    history: &HistoryReader,
+) -> Result<BTreeMap<String, u64>, StoreError> {
     let Some(evaluation) = request.evaluation()? else {
         return request.totals().map(|totals| totals.into_iter().collect()).ok_or_else(unexpected);
     };

@@ -55,8 +55,10 @@ pub struct StoredOccurrence {
     pub channel: Option<String>,
     /// The activity's business unit.
     pub business_unit: Option<String>,
-    /// The time to which windows apply.
+    /// The time to which windows and periods apply.
     pub at: Timestamp,
+    /// The arrival time.
+    pub received_at: Timestamp,
     /// The fields to which conditions apply.
     pub data: OpenData,
 }
@@ -125,6 +127,7 @@ impl StoredOccurrence {
             channel: self.channel.as_deref(),
             business_unit: self.business_unit.as_deref(),
             at: self.at,
+            received_at: self.received_at,
             data: &self.data,
         }
     }

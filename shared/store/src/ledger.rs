@@ -36,6 +36,8 @@ pub(crate) const MAX_TRANSACTION_ITEMS: usize = 100;
 pub(crate) const CUSTOMER: &str = "customer";
 /// The attribute that counts the uses of a total limit.
 pub(crate) const USED: &str = "used";
+/// The attribute of a shard with its share, if a catalog has changed it. It holds whatever catalog a function still has.
+pub(crate) const SHARE: &str = "share";
 
 /// Writes records together with members.
 #[derive(Debug)]
@@ -43,9 +45,9 @@ pub(crate) struct Ledger {
     reads: Client,
     writes: Client,
     members: String,
-    /// The last known uses of total limits, and when they became known. An exhausted limit is detected before the
-    /// write, for a while: a reversal may give uses back.
-    totals: Mutex<HashMap<String, (u64, Instant)>>,
+    /// The last known total limits, and when they became known. An exhausted limit is detected before the write, for a
+    /// while: a reversal may give uses back.
+    totals: Mutex<HashMap<String, (Total, Instant)>>,
 }
 
 /// A record to write. Its key must be new.
@@ -119,7 +121,8 @@ enum Attempt {
     Done,
     RecordExists(Item),
     MemberMoved(Item),
-    TotalMoved(String, Item),
+    /// A total limit has more uses than the evaluation assumed. Carries the names of its shards, and the item that says so.
+    TotalMoved(Vec<String>, Item),
     OtherExists(Item),
 }
 
@@ -157,7 +160,8 @@ impl Ledger {
         evaluate: impl Fn(&Usage) -> Entry<'c>,
     ) -> Result<Written, StoreError> {
         let operation = retries.operation();
-        let mut usage = self.known_totals();
+        // Drawn from the generator whose seed makes a simulation deterministic.
+        let mut usage = self.known_totals(fastrand::u64(..));
         let mut known_member = None;
         let mut at_once = true;
         loop {
@@ -173,7 +177,8 @@ impl Ledger {
                 put.map(|exists| exists.map_or(Attempt::Done, Attempt::RecordExists))
             } else {
                 let adds = adds.into_iter().map(|(name, amount)| (name, signed(amount))).collect();
-                let member = MemberWrite { target, known: known_member.as_ref(), adds, floors: Vec::new() };
+                let (floors, given_back) = (Vec::new(), Vec::new());
+                let member = MemberWrite { target, known: known_member.as_ref(), adds, floors, given_back };
                 self.transact(operation, record, item, member, award.spends()).await
             };
             match attempt {
@@ -193,10 +198,18 @@ impl Ledger {
                     set_counters(&mut usage, &item);
                     known_member = Some(item);
                 }
-                Ok(Attempt::TotalMoved(name, item)) => {
-                    let used = item.number(USED).ok_or(StoreError::corrupt(operation, "a total limit"))?;
-                    self.totals().insert(name.clone(), (used, Instant::now()));
-                    usage.set(name, used);
+                Ok(Attempt::TotalMoved(names, item)) => {
+                    // One shard is exhausted, so others may be.
+                    let items = if names.len() > 1 {
+                        let read = self.read(operation, names, retries.deadline()).await;
+                        read.map_err(|error| retries.outcome_of(error))?
+                    } else {
+                        vec![item]
+                    };
+                    for (name, total) in read_totals(operation, &items)? {
+                        self.totals().insert(name.to_owned(), (total, Instant::now()));
+                        total.set(&mut usage, name);
+                    }
                 }
                 Err(failed) => {
                     retries.after(failed).await?;
@@ -243,24 +256,24 @@ impl Ledger {
             }
             set_counters(&mut usage, &item);
         }
-        let mut read_totals = BTreeSet::new();
+        let mut known_totals = BTreeSet::new();
         loop {
             let Entry { earned, award, .. } = evaluate(&usage);
-            let totals = award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses).map(Spend::name);
-            let unknown: Vec<_> = totals.filter(|name| !read_totals.contains(name)).collect();
+            let totals = award.spends().iter().filter(|spend| spend.counter == Counter::TotalUses);
+            let names = totals.flat_map(Spend::shard_names);
+            let unknown: Vec<_> = names.filter(|name| !known_totals.contains(name)).collect();
             if unknown.is_empty() {
                 item.extend(earned.clone());
                 let too_large = is_too_large(&item, target, &award);
                 return Ok(if too_large { Written::TooLarge } else { Written::New(earned) });
             }
             for names in unknown.chunks(MAX_READ_ITEMS) {
-                for total in self.read(operation, names.to_vec(), deadline).await? {
-                    let name = total.text("memberId").ok_or(StoreError::corrupt(operation, "a total limit"))?;
-                    let used = total.number(USED).ok_or(StoreError::corrupt(operation, "a total limit"))?;
-                    usage.set(name, used);
+                let items = self.read(operation, names.to_vec(), deadline).await?;
+                for (name, total) in read_totals(operation, &items)? {
+                    total.set(&mut usage, name);
                 }
             }
-            read_totals.extend(unknown);
+            known_totals.extend(unknown);
         }
     }
 
@@ -274,17 +287,17 @@ impl Ledger {
         read_items(&self.reads, operation, &self.members, keys, deadline).await
     }
 
-    fn known_totals(&self) -> Usage {
-        let mut usage = Usage::default();
+    fn known_totals(&self, seed: u64) -> Usage {
+        let mut usage = Usage::with_seed(seed);
         let mut totals = self.totals();
         totals.retain(|_, (_, known)| known.elapsed() < REMEMBERED_FOR);
-        for (name, (used, _)) in &*totals {
-            usage.set(name.as_str(), *used);
+        for (name, (total, _)) in &*totals {
+            total.set(&mut usage, name);
         }
         usage
     }
 
-    fn totals(&self) -> MutexGuard<'_, HashMap<String, (u64, Instant)>> {
+    fn totals(&self) -> MutexGuard<'_, HashMap<String, (Total, Instant)>> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -316,23 +329,58 @@ impl Ledger {
             Transacted::ConditionFailed(0, item) => Attempt::RecordExists(item),
             Transacted::ConditionFailed(1, item) => Attempt::MemberMoved(item),
             Transacted::ConditionFailed(other, item) if other < first_total => Attempt::OtherExists(item),
-            Transacted::ConditionFailed(total, item) => Attempt::TotalMoved(totals[total - first_total].name(), item),
+            Transacted::ConditionFailed(total, item) => {
+                Attempt::TotalMoved(totals[total - first_total].shard_names(), item)
+            }
         })
     }
 
     /// Builds the update of a total limit, which is a separate item.
     fn spend_total(&self, spend: &Spend<'_>) -> Result<TransactWriteItem, BuildError> {
-        let update = Update::builder()
+        let mut update = Update::builder()
             .table_name(&self.members)
             .key("memberId", s(spend.name()))
             .update_expression("ADD #used :amount")
-            .condition_expression("attribute_not_exists(#used) OR #used <= :most")
             .expression_attribute_names("#used", USED)
             .expression_attribute_values(":amount", n(spend.amount))
             .expression_attribute_values(":most", n(spend.most_before()))
             .return_values_on_condition_check_failure(OnFailure::AllOld);
+        update = match spend.shard {
+            None => update.condition_expression("attribute_not_exists(#used) OR #used <= :most"),
+            // An item with a share has uses.
+            Some(_) => update.expression_attribute_names("#share", SHARE).condition_expression(
+                "attribute_not_exists(#used) OR (#used <= :most AND (attribute_not_exists(#share) OR #used < #share))",
+            ),
+        };
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
+}
+
+/// The item of a total limit, or of one of its shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Total {
+    used: u64,
+    /// True if its share, as a catalog that was applied last has made it, is used up.
+    is_exhausted: bool,
+}
+
+impl Total {
+    fn set(self, usage: &mut Usage, name: &str) {
+        usage.set(name, self.used);
+        if self.is_exhausted {
+            usage.set_exhausted(name);
+        }
+    }
+}
+
+/// Reads total limits, by name.
+fn read_totals<'i>(operation: &'static str, items: &'i [Item]) -> Result<Vec<(&'i str, Total)>, StoreError> {
+    let read = |item: &'i Item| {
+        let used = item.number(USED)?;
+        let is_exhausted = item.number(SHARE).is_some_and(|share: u64| used >= share);
+        Some((item.text("memberId")?, Total { used, is_exhausted }))
+    };
+    items.iter().map(|item| read(item).ok_or(StoreError::corrupt(operation, "a total limit"))).collect()
 }
 
 /// Sets the counters of a member's item.
@@ -358,10 +406,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_uses_of_a_total_limit_are_remembered_for_30_seconds() {
         let ledger = Ledger::new(&Store::local("http://127.0.0.1:1", "test-"));
-        ledger.totals().insert("cap#RULE".to_owned(), (5, Instant::now()));
+        ledger.totals().insert("cap#RULE".to_owned(), (Total { used: 5, is_exhausted: false }, Instant::now()));
         tokio::time::advance(Duration::from_secs(29)).await;
-        assert_eq!(ledger.known_totals().used("cap#RULE"), 5);
+        assert_eq!(ledger.known_totals(0).used("cap#RULE"), 5);
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(ledger.known_totals().used("cap#RULE"), 0);
+        assert_eq!(ledger.known_totals(0).used("cap#RULE"), 0);
     }
 }

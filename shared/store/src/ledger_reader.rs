@@ -8,6 +8,7 @@ use punchcard_models::{
     ids::{ActivityId, PlayerId},
     member::MemberId,
 };
+use punchcard_rewards::counter_of_slot;
 use tokio::time::Instant;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     corrections::OUT,
     erasures::{Erasure, read_erasures},
     error::StoreError,
-    item::{Attributes as _, Item, s},
+    item::{Attributes as _, Item, s, signed},
     ledger::{CUSTOMER, USED},
     player_records::PlayerRecord,
     read_items::{MAX_READ_ITEMS, read_items},
@@ -64,8 +65,8 @@ pub struct StoredMember {
     /// The customer, if the item is a pointer to one.
     pub customer: Option<String>,
     /// Sums of all amounts that were added to balances and counters, by attribute name, and of all that were taken away,
-    /// by [`OUT`] and the name. Both only grow: a balance is their difference. Those of a total limit are under the item's own key. A
-    /// negative number can only be a tampered one.
+    /// by [`OUT`] and the name. Both only grow: a balance is their difference. Those of a total limit are under the item's own
+    /// key. A counter of a period is its present value, under the counter's name. A negative number can only be a tampered one.
     pub numbers: BTreeMap<String, i64>,
     /// The number of writes.
     pub version: u64,
@@ -257,6 +258,17 @@ impl LedgerReader {
         self.exists(&self.player_events, request_tombstone(&key, player, record_id)).await
     }
 
+    /// Returns true if an erasure of the member is under way.
+    ///
+    /// # Errors
+    /// The store call failed, or an erasure cannot be read.
+    pub async fn is_being_erased(&self, member: &MemberId) -> Result<bool, StoreError> {
+        let Some(key) = self.erasure_key().await? else { return Ok(false) };
+        let erased = member.erased(&key);
+        let erasures = self.erasures().await?;
+        Ok(erasures.iter().any(|erasure| erasure.completed_at.is_none() && erasure.members.contains(&erased)))
+    }
+
     async fn erasure_key(&self) -> Result<Option<ErasureKey>, StoreError> {
         Ok(read_callers(&self.client, &self.catalog).await?.erasure)
     }
@@ -305,6 +317,11 @@ fn stored_member(item: &Item) -> Option<StoredMember> {
     let mut stored = BTreeMap::<String, i64>::new();
     for (name, value) in item {
         if let Some(number) = value.as_n().ok().and_then(|number| number.parse().ok()) {
+            let slot = u64::try_from(number).ok().and_then(|value| counter_of_slot(name, value));
+            if let Some((counter, used)) = slot {
+                stored.insert(counter, signed(used));
+                continue;
+            }
             let name = match name.as_str() {
                 USED => key.clone(),
                 name if name.strip_prefix(OUT) == Some(USED) => format!("{OUT}{key}"),

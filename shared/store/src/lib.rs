@@ -63,7 +63,7 @@ mod tombstones;
 
 pub use activities::{ActivityReader, ActivityRecord, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
 pub use activity_pages::{ActivityPage, ActivityPages, InvalidPosition, Position};
-pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller};
+pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller, StoredTotal};
 pub use balances::{BalanceReader, Balances};
 pub use catalog::{Callers, CatalogVersion, Snapshot};
 pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
@@ -71,7 +71,7 @@ pub use client::Store;
 pub use client_events::{ClientEventWriter, Recorded};
 pub use config::ConfigError;
 pub use correction_writer::{Corrected, CorrectionWriter, NewAdjustment, NewReversal, Reversed};
-pub use corrections::{CorrectionContent, OUT, StoredCorrection, taken_json};
+pub use corrections::{CorrectionContent, OUT, StoredCorrection, is_given_back, taken_json};
 pub use digest_key::DigestKeyReader;
 pub use eraser::{EraseError, Eraser, Pauses, Progress};
 pub use erasures::Erasure;

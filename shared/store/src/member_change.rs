@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::{
     types::{TransactWriteItem, Update},
 };
 use punchcard_models::settings::NegativeBalances;
+use punchcard_rewards::slot_of;
 
 use crate::{
     corrections::{OUT, is_total},
@@ -22,6 +23,8 @@ pub(crate) struct MemberChange {
     pub member: String,
     /// Balances and counters of the member, and the amounts to add to them. Negative amounts are taken away.
     changes: Vec<(String, i64)>,
+    /// Counters of periods, and the amounts to give back.
+    given_back: Vec<(String, u64)>,
     /// Total limits, and the uses to give back.
     totals: Vec<(String, u64)>,
     negative: NegativeBalances,
@@ -30,16 +33,20 @@ pub(crate) struct MemberChange {
 impl MemberChange {
     /// Adds a number of points to a balance. A negative number takes them away.
     pub(crate) fn of_balance(member: String, balance: String, points: i64, negative: NegativeBalances) -> Self {
-        MemberChange { member, changes: vec![(balance, points)], totals: Vec::new(), negative }
+        MemberChange { member, changes: vec![(balance, points)], given_back: Vec::new(), totals: Vec::new(), negative }
     }
 
     /// Takes back amounts that a record added.
     pub(crate) fn taking(member: String, taken: &BTreeMap<String, u64>, negative: NegativeBalances) -> Self {
         let (totals, own): (Vec<_>, Vec<_>) = taken.iter().partition(|(name, _)| is_total(name));
+        let (periods, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|(name, _)| slot_of(name).is_some());
+        let owned =
+            |numbers: Vec<(&String, &u64)>| numbers.into_iter().map(|(name, amount)| (name.clone(), *amount)).collect();
         MemberChange {
             member,
             changes: own.into_iter().map(|(name, amount)| (name.clone(), -signed(*amount))).collect(),
-            totals: totals.into_iter().map(|(name, uses)| (name.clone(), *uses)).collect(),
+            given_back: owned(periods),
+            totals: owned(totals),
             negative,
         }
     }
@@ -50,12 +57,13 @@ impl MemberChange {
         members: &str,
         known: Option<&Item>,
     ) -> Result<Option<TransactWriteItem>, BuildError> {
-        if self.changes.is_empty() {
+        if self.changes.is_empty() && self.given_back.is_empty() {
             return Ok(None);
         }
         let (expect, first, others) = (Expect::Anything, Item::new(), Vec::new());
         let target = Target { member: self.member.clone(), expect, first, others };
-        let write = MemberWrite { target: &target, known, adds: self.adds(), floors: self.floors() };
+        let (adds, floors, given_back) = (self.adds(), self.floors(), self.given_back.clone());
+        let write = MemberWrite { target: &target, known, adds, floors, given_back };
         write.write(members, &[]).map(Some)
     }
 

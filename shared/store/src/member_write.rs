@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::{
     error::BuildError,
     types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
 };
-use punchcard_rewards::Spend;
+use punchcard_rewards::{MAX_PERIOD_LIMIT, Period, SlotChange, Spend, slot_of};
 
 use crate::{
     item::{Attributes as _, Item, n, s, signed},
@@ -25,12 +25,22 @@ pub(crate) struct MemberWrite<'a> {
     pub adds: Vec<(String, i64)>,
     /// Attribute names and the least values that they must have before.
     pub floors: Vec<(String, u64)>,
+    /// Counters of periods and the amounts to give back.
+    pub given_back: Vec<(String, u64)>,
+}
+
+/// An amount that is given back to the counter of a period.
+struct SlotReturn {
+    attribute: String,
+    period: Period,
+    amount: u64,
 }
 
 impl MemberWrite<'_> {
     /// Builds the write, on condition of the counter values that `spends` were evaluated with.
     pub(crate) fn write(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
-        if self.adds.len() + self.floors.len() + spends.len() > MAX_NAMED_ATTRIBUTES {
+        let given_back = self.slot_returns();
+        if self.adds.len() + self.floors.len() + given_back.len() + spends.len() > MAX_NAMED_ATTRIBUTES {
             return self.replace(table, spends);
         }
         let mut update = Update::builder()
@@ -64,10 +74,38 @@ impl MemberWrite<'_> {
                 .expression_attribute_values(format!(":l{index}"), n(least));
             conditions.push(format!("#l{index} >= :l{index}"));
         }
-        for (index, spend) in spends.iter().enumerate() {
+        for (index, SlotReturn { attribute, period, amount }) in given_back.iter().enumerate() {
             update = update
-                .expression_attribute_names(format!("#s{index}"), spend.name())
-                .expression_attribute_values(format!(":s{index}"), n(spend.amount));
+                .expression_attribute_names(format!("#g{index}"), attribute)
+                .expression_attribute_values(format!(":g{index}"), n(-signed(*amount)))
+                .expression_attribute_values(format!(":gl{index}"), n(period.slot_value(*amount)))
+                .expression_attribute_values(format!(":gm{index}"), n(period.slot_value(MAX_PERIOD_LIMIT)));
+            adds.push(format!("#g{index} :g{index}"));
+            conditions.push(format!("#g{index} BETWEEN :gl{index} AND :gm{index}"));
+        }
+        for (index, spend) in spends.iter().enumerate() {
+            update = update.expression_attribute_names(format!("#s{index}"), spend.attribute());
+            match spend.slot_change() {
+                Some(SlotChange::Start { value, before }) => {
+                    sets.push(format!("#s{index} = :s{index}"));
+                    conditions.push(format!("(attribute_not_exists(#s{index}) OR #s{index} < :m{index})"));
+                    update = update
+                        .expression_attribute_values(format!(":s{index}"), n(value))
+                        .expression_attribute_values(format!(":m{index}"), n(before));
+                    continue;
+                }
+                Some(SlotChange::Add { least, most }) => {
+                    adds.push(format!("#s{index} :s{index}"));
+                    conditions.push(format!("#s{index} BETWEEN :l{index} AND :m{index}"));
+                    update = update
+                        .expression_attribute_values(format!(":s{index}"), n(spend.amount))
+                        .expression_attribute_values(format!(":l{index}"), n(least))
+                        .expression_attribute_values(format!(":m{index}"), n(most));
+                    continue;
+                }
+                None => {}
+            }
+            update = update.expression_attribute_values(format!(":s{index}"), n(spend.amount));
             adds.push(format!("#s{index} :s{index}"));
             let (condition, value) = match (spend.exact, spend.seen) {
                 // Uses that were given back leave a 0.
@@ -88,6 +126,21 @@ impl MemberWrite<'_> {
         Ok(TransactWriteItem::builder().update(update.build()?).build())
     }
 
+    /// Returns what can be given back to the counters of periods: all, as long as the item is not known. A slot that a
+    /// later period has replaced has nothing to give back to.
+    fn slot_returns(&self) -> Vec<SlotReturn> {
+        let holds = |attribute: &str, period: Period, amount: u64| {
+            let Some(known) = self.known else { return true };
+            let value: u64 = known.number(attribute).unwrap_or(0);
+            (period.slot_value(amount)..=period.slot_value(MAX_PERIOD_LIMIT)).contains(&value)
+        };
+        let returns = self.given_back.iter().filter_map(|(counter, amount)| {
+            let (attribute, period) = slot_of(counter)?;
+            holds(&attribute, period, *amount).then_some(SlotReturn { attribute, period, amount: *amount })
+        });
+        returns.collect()
+    }
+
     /// Builds a put that replaces the whole member, on condition that its version is unchanged.
     fn replace(self, table: &str, spends: &[&Spend<'_>]) -> Result<TransactWriteItem, BuildError> {
         // A member that was deleted meanwhile has no attributes.
@@ -96,8 +149,17 @@ impl MemberWrite<'_> {
         for (name, value) in &self.target.first {
             item.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        let spent = spends.iter().map(|spend| (spend.name(), signed(spend.amount)));
-        for (name, amount) in self.adds.iter().cloned().chain(spent).chain([(VERSION.to_owned(), 1)]) {
+        let returns = self.slot_returns();
+        let returned = returns.iter().map(|slot| (slot.attribute.clone(), -signed(slot.amount)));
+        for spend in spends {
+            if let Some(SlotChange::Start { value, .. }) = spend.slot_change() {
+                item.insert(spend.attribute(), n(value));
+            }
+        }
+        let added = spends.iter().filter(|spend| !spend.starts_period);
+        let spent = added.map(|spend| (spend.attribute(), signed(spend.amount)));
+        let changes = self.adds.iter().cloned().chain(returned).chain(spent);
+        for (name, amount) in changes.chain([(VERSION.to_owned(), 1)]) {
             let before: i64 = item.number(&name).unwrap_or(0);
             item.insert(name, n(before.saturating_add(amount)));
         }
@@ -145,7 +207,8 @@ mod tests {
         let adds = || (0..=MAX_NAMED_ATTRIBUTES).map(|number| (format!("use#{number}"), 1)).collect();
         // A failed condition returns no attributes of an item that does not exist.
         for known in [None, Some(&Item::new())] {
-            let write = MemberWrite { target: &target, known, adds: adds(), floors: Vec::new() };
+            let write =
+                MemberWrite { target: &target, known, adds: adds(), floors: Vec::new(), given_back: Vec::new() };
             let put = write.write("Members", &[]).expect("a write").put.expect("a put");
             assert_eq!(put.item.text("memberId"), Some("acct#A"));
             assert_eq!(put.condition_expression.as_deref(), Some("attribute_not_exists(memberId)"));

@@ -219,6 +219,7 @@ impl StoredPlayerEvents {
                 channel: None,
                 business_unit: None,
                 at,
+                received_at: at,
                 data: event.metadata,
             };
             let events = PlayerEvent::list_from_json(&self.events)?;

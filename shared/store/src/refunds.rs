@@ -163,8 +163,8 @@ impl OrderAward {
         let [before, after] = [before, after].map(|refunded| refunded.share_of(&self.paid));
         let in_all = |share: &Share, counter: Option<Counter>, amount: u64| match counter {
             None | Some(Counter::MemberPoints) => share.of(amount),
-            Some(Counter::MemberUses | Counter::TotalUses) if *share == Share::ALL => amount,
-            Some(Counter::MemberUses | Counter::TotalUses) => 0,
+            Some(Counter::MemberUses | Counter::TotalUses | Counter::FirstTrigger) if *share == Share::ALL => amount,
+            Some(Counter::MemberUses | Counter::TotalUses | Counter::FirstTrigger | Counter::Occurrences) => 0,
         };
         let points = (None, POINTS.to_owned(), self.points);
         let counters = self.counters.iter().map(|(counter, name, amount)| (Some(*counter), name.clone(), *amount));

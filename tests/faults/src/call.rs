@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::{
+    contention,
     fault::{Kind, refusal, statement_refusal},
     history::{Trouble, Write},
     store::{Reply, carry_out, inserted, list, puts},
@@ -81,7 +82,7 @@ impl OneCall {
         tokio::spawn(async move {
             tokio::time::sleep(way).await;
             // Nobody may be waiting any more.
-            tell.send(variant::effect(&call).await).ok();
+            tell.send(contention::effect(&call).await).ok();
         });
         let reply = told.await.map_err(|_| broken())?;
         tokio::time::sleep(self.latency()).await;

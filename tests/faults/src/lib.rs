@@ -10,6 +10,7 @@ mod ask;
 mod call;
 mod checker;
 mod clients;
+mod contention;
 mod fault;
 mod history;
 mod instance;
@@ -23,5 +24,6 @@ mod wire;
 mod world;
 
 pub use checker::Violation;
+pub use contention::{Hot, Load, Measured, measure};
 pub use run::{Outcome, Tally, run};
 pub use variant::Variant;

@@ -7,12 +7,12 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
-use punchcard_faults::{Outcome, Tally, Variant, run};
+use punchcard_faults::{Hot, Load, Measured, Outcome, Tally, Variant, measure, run};
 
 /// Runs the real handlers on a store that fails, and checks that everything is recorded and paid exactly once
 ///
@@ -22,9 +22,11 @@ use punchcard_faults::{Outcome, Tally, Variant, run};
 #[command(
     name = "punchcard-faults",
     after_help = "Examples:\n  punchcard-faults --seeds 10000\n  punchcard-faults --seed 4711\n  \
-    punchcard-faults --seeds 100 --variant no-condition"
+    punchcard-faults --seeds 100 --variant no-condition\n  punchcard-faults contention"
 )]
 struct Options {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Number of seeds to run
     #[arg(long, default_value_t = 100)]
     seeds: u64,
@@ -45,8 +47,68 @@ struct Options {
     jobs: Option<usize>,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure how many uses a second one offer with a total limit, and one member, take where transactions contend
+    Contention(Contention),
+}
+
+/// Parameters of the model, and the load
+#[derive(Debug, Args)]
+struct Contention {
+    /// Activities a second
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000, 5_000])]
+    rates: Vec<u32>,
+    /// Numbers of shards
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 64])]
+    shards: Vec<usize>,
+    /// Seconds for which activities are sent
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    /// Milliseconds for which a transaction holds its items
+    #[arg(long, default_value_t = 5)]
+    hold_millis: u64,
+    /// Write units that an item takes a second
+    #[arg(long, default_value_t = 1_000)]
+    units: u32,
+    /// The most milliseconds that a call takes to the store, and its answer back
+    #[arg(long, default_value_t = 4)]
+    latency_millis: u64,
+}
+
+/// Measures every load, and prints a row for each.
+fn measure_all(options: &Contention) {
+    println!("| what | activities/s | uses/s | 503 | conflicts | throttled | median | 99 % |");
+    println!("|---|---|---|---|---|---|---|---|");
+    let offers =
+        options.shards.iter().map(|shards| (format!("offer, {shards} shards"), Hot::Offer { shards: *shards }));
+    for (what, hot) in offers.chain([("member".to_owned(), Hot::Member)]) {
+        for rate in &options.rates {
+            let load = Load {
+                hot,
+                activities_per_second: *rate,
+                time: Duration::from_secs(options.seconds),
+                hold: Duration::from_millis(options.hold_millis),
+                units_per_second: options.units,
+                latency: Duration::from_millis(options.latency_millis),
+            };
+            let Measured { sent, paid, unavailable, conflicts, throttled, median, percentile_99 } = measure(load);
+            let uses = u64::try_from(paid).unwrap_or(u64::MAX) / options.seconds.max(1);
+            println!(
+                "| {what} | {rate} | {uses} | {unavailable} of {sent} | {conflicts} | {throttled} | {} ms | {} ms |",
+                median.as_millis(),
+                percentile_99.as_millis()
+            );
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(Command::Contention(contention)) = &options.command {
+        measure_all(contention);
+        return ExitCode::SUCCESS;
+    }
     let kept = match options.seed {
         Some(seed) => replay(seed, &options),
         None => run_all(&options),

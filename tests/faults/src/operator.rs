@@ -7,8 +7,8 @@ use punchcard_models::{
     access::{Scope, SecretDigest},
     ids::ClientId,
 };
-use punchcard_rewards::yaml;
-use punchcard_store::{Admin, Tables};
+use punchcard_rewards::{Rule, equal_shares, yaml};
+use punchcard_store::{Admin, Annotation, Tables};
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,6 +19,10 @@ use crate::{
 };
 
 const CATALOG: &str = include_str!("catalog.yaml");
+
+/// Rules whose total limits have shards, and the number of these.
+const SHARDED: [&str; 3] = ["A_LAUNCH", "A_FIRST", "RUSH"];
+const SHARDS: usize = 3;
 
 /// A client for the other APIs and an API key that stay, and ones that may be revoked.
 pub(crate) const CLIENTS: [&str; 2] = ["client", "doomed-client"];
@@ -34,6 +38,19 @@ pub(crate) struct Operator {
 impl Operator {
     /// Makes the tables, the catalog and the clients.
     pub(crate) async fn set_up(world: &Arc<World>) -> Self {
+        let mut operator = Self::without_catalog(world).await;
+        operator.apply_first().await;
+        operator
+    }
+
+    /// The same with another catalog, as it is stored.
+    pub(crate) async fn set_up_with(world: &Arc<World>, (json, annotation): &(String, Annotation)) -> Self {
+        let operator = Self::without_catalog(world).await;
+        operator.admin.apply_rules(json, 0, annotation, world.clock(0)).await.expect("applied");
+        operator
+    }
+
+    async fn without_catalog(world: &Arc<World>) -> Self {
         let store = wire::safe_store(world);
         for table in tables::of_template().expect("tables in the template") {
             Tables::new(&store).create(&table).await.expect("a table");
@@ -56,9 +73,7 @@ impl Operator {
         if world.plan.many {
             add_many(&mut rules);
         }
-        let mut operator = Operator { world: world.clone(), admin, rules };
-        operator.apply("the first".to_owned()).await;
-        operator
+        Operator { world: world.clone(), admin, rules }
     }
 
     /// Changes things now and then.
@@ -86,12 +101,24 @@ impl Operator {
         }
     }
 
+    /// Applies the first catalog. Its limits are small and have shards all the same.
+    async fn apply_first(&mut self) {
+        let source = yaml::read(&self.rules.to_string()).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let limit = |rule: &Rule| Some((rule.id().to_string(), equal_shares(rule.total_limit()?, SHARDS)));
+        let sharded = source.catalog().rules().filter(|rule| SHARDED.contains(&&**rule.id()));
+        let json = source.to_applied_json(&sharded.filter_map(limit).collect());
+        let (begun, now) = (self.world.millis(), self.world.clock(0));
+        self.admin.apply_rules(&json, 0, &Annotation::default(), now).await.expect("applied");
+        self.changed(begun, What::Rules { change: "the first".to_owned(), json });
+    }
+
     async fn apply(&mut self, change: String) {
         let text = self.rules.to_string();
         let source = yaml::read(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
         let begun = self.world.millis();
         set_up::apply(&self.admin, &source, self.world.clock(0)).await.expect("applied");
-        self.changed(begun, What::Rules { change, json: source.to_json().to_owned() });
+        let json = self.admin.rules_json().await.expect("the rules").expect("rules");
+        self.changed(begun, What::Rules { change, json });
     }
 
     async fn revoke(&self, name: &'static str) {

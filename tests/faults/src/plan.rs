@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub patience: Duration,
     /// The longest that a client waits between two requests.
     pub pause: Duration,
+    /// The time from the beginning until midnight, when limits per day begin again, in milliseconds.
+    pub before_midnight: i64,
     /// The longest that a call takes to the store, and that its answer takes back.
     pub latency: Duration,
     /// Set if the store forgets the tokens by which it recognises a repeated transaction.
@@ -77,10 +79,30 @@ impl Plan {
             negative_balances: ["allowed", "refused"][rng.usize(0..2)],
             changes: [0, 0, 3, 8][rng.usize(0..4)],
             outage,
+            before_midnight: rng.i64(0..=pause.cast_signed() * i64::try_from(steps).unwrap_or(0) / 4),
             // The catalog's alone.
             outage_of: rng.bool().then_some("Query"),
         }
     }
+    /// A plan in which nothing fails: so many instances with right clocks.
+    pub(crate) fn calm(instances: usize, latency: Duration) -> Self {
+        Plan {
+            skews: vec![0; instances],
+            faults: 0,
+            kinds: Vec::new(),
+            kills: 0,
+            losses: 0,
+            latency,
+            forgets_tokens: false,
+            one_request_id: false,
+            merging: "none",
+            many: false,
+            changes: 0,
+            outage: 0..0,
+            ..Plan::new(&mut Rng::with_seed(0), 0)
+        }
+    }
+
     /// Makes sure that what a broken system does wrong can happen at all: few seeds have it by chance.
     pub(crate) fn for_variant(mut self, variant: Option<Variant>) -> Self {
         match variant {

@@ -17,14 +17,15 @@ use serde_json::Value;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    contention::Contention,
     history::{Call, History, Millis, Trouble},
     plan::Plan,
     store::{Reply, Tokens},
     variant::Variant,
 };
 
-/// The start of every run: 2040-01-01, later than any real clock.
-const EPOCH: i64 = 2_208_988_800_000;
+/// The midnight that each run includes: 2040-01-02, later than any real clock.
+const MIDNIGHT: i64 = 2_209_075_200_000;
 
 /// State that all parts of a run share.
 pub(crate) struct World {
@@ -34,6 +35,8 @@ pub(crate) struct World {
     pub tokens: Mutex<Tokens>,
     /// The first answer to each call, for a variant that reads only once.
     pub first_answers: Mutex<HashMap<String, Reply>>,
+    /// Set where transactions contend for items.
+    pub contention: Option<Contention>,
     began: Instant,
     rng: Mutex<Rng>,
     history: Mutex<History>,
@@ -73,14 +76,21 @@ tokio::task_local! {
 impl World {
     pub(crate) fn new(seed: u64, steps: usize, variant: Option<Variant>, database: Database) -> Self {
         let mut rng = Rng::with_seed(seed);
+        let plan = Plan::new(&mut rng, steps).for_variant(variant);
+        World { variant, rng: Mutex::new(rng), ..World::of_plan(plan, database, None) }
+    }
+
+    /// A world in which nothing fails by chance.
+    pub(crate) fn of_plan(plan: Plan, database: Database, contention: Option<Contention>) -> Self {
         World {
-            plan: Plan::new(&mut rng, steps).for_variant(variant),
-            variant,
+            plan,
+            variant: None,
             database,
             tokens: Mutex::default(),
             first_answers: Mutex::default(),
+            contention,
             began: Instant::now(),
-            rng: Mutex::new(rng),
+            rng: Mutex::new(Rng::with_seed(0)),
             history: Mutex::default(),
             calm: AtomicBool::new(true),
             tags: AtomicU64::new(0),
@@ -94,7 +104,8 @@ impl World {
 
     /// The time by a clock that is ahead by `skew` milliseconds.
     pub(crate) fn clock(&self, skew: i64) -> Timestamp {
-        Timestamp::from_millis(EPOCH + self.millis().cast_signed() + skew)
+        let start = MIDNIGHT - self.plan.before_midnight;
+        Timestamp::from_millis(start + self.millis().cast_signed() + skew)
     }
 
     /// Lets chance decide. It is asked in one order only, so that a seed is one course of things.

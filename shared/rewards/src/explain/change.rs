@@ -20,11 +20,12 @@ use super::{field::nearest, object, shown, text};
 use crate::{
     award::{Line, Reason, Verdict},
     catalog::Catalog,
-    condition::{Test, datum},
-    counter::Counter,
+    condition::{Condition, FieldCondition, Test, Unmet, datum},
     evaluate::Evaluation,
+    limits::Cap,
     occurrence::{Member, Occurrence},
     rule::Rule,
+    schedule::Schedule,
     usage::Usage,
     window::Window,
 };
@@ -41,8 +42,8 @@ const MAX_TRIED: usize = 100;
 pub struct Change<'a> {
     /// The changes, at least one.
     pub(super) edits: Vec<Edit<'a>>,
-    /// The counters and the limits of the rule.
-    pub(super) within: Vec<(Counter, u64)>,
+    /// The limits of the rule.
+    pub(super) within: Vec<Cap>,
     /// The points that the rule would have paid. `None` for a share, whose points depend on base offers.
     pub(super) points: Option<u64>,
 }
@@ -61,6 +62,8 @@ pub enum Edit<'a> {
         /// The end, exclusive.
         until: Option<Timestamp>,
     },
+    /// The local time is on these days, or at this time of day.
+    Schedule(&'a Schedule),
     /// A field has a value.
     Field {
         /// The field.
@@ -116,7 +119,10 @@ struct Needs<'a> {
     unit: Option<&'a str>,
     channels: Option<&'a BTreeSet<String>>,
     window: Option<Window>,
+    schedules: Vec<&'a Schedule>,
     fields: Vec<Edit<'a>>,
+    /// A time at which the window and the schedules are met.
+    at: Timestamp,
 }
 
 impl<'a, 'u> Search<'a, 'u> {
@@ -141,16 +147,31 @@ impl<'a, 'u> Search<'a, 'u> {
                 | Reason::NotTargeted
                 | Reason::NoBasePoints
                 | Reason::LessThanOnePoint { .. }
+                | Reason::PeriodClosed { .. }
+                | Reason::ConditionNotMet(Unmet::First | Unmet::Every { .. })
                 | Reason::LimitReached { .. } => return None,
                 Reason::OtherUnit
                 | Reason::OtherChannel
                 | Reason::BeforeWindow
                 | Reason::AfterWindow
-                | Reason::ConditionNotMet { .. } => {}
+                | Reason::ConditionNotMet(Unmet::Field { .. } | Unmet::Schedule(_) | Unmet::Any(_)) => {}
             },
         }
         let rule = line.rule;
-        let needs = Needs::of(rule, &self.occurrence)?;
+        let mut smallest = None::<Change<'a>>;
+        for conditions in expansions(&rule.conditions) {
+            let Some(needs) = Needs::of(rule, &conditions, &self.occurrence, self.catalog) else { continue };
+            let change = self.try_needs(rule, &needs);
+            let edits = |change: &Option<Change<'a>>| change.as_ref().map_or(usize::MAX, |change| change.edits.len());
+            if edits(&change) < edits(&smallest) {
+                smallest = change;
+            }
+        }
+        smallest
+    }
+
+    /// Evaluates the occurrence with everything changed that a rule needs.
+    fn try_needs(&self, rule: &'a Rule, needs: &Needs<'a>) -> Option<Change<'a>> {
         let mut data = self.occurrence.data.clone();
         for edit in &needs.fields {
             edit.apply_to(&mut data);
@@ -159,15 +180,17 @@ impl<'a, 'u> Search<'a, 'u> {
             trigger: self.occurrence.trigger,
             channel: self.occurrence.channel,
             business_unit: needs.unit.or(self.occurrence.business_unit),
-            at: needs.window.map_or(self.occurrence.at, |window| window.nearest(self.occurrence.at)),
+            at: needs.at,
+            // An event happens when it arrives.
+            received_at: if rule.is_campaign() { needs.at } else { self.occurrence.received_at },
             data: &data,
         };
         match needs.channels {
-            None => self.try_with(rule, &needs, &changed),
+            None => self.try_with(rule, needs, &changed),
             Some(channels) => channels
                 .iter()
                 .take(MAX_TRIED)
-                .find_map(|channel| self.try_with(rule, &needs, &Occurrence { channel: Some(channel), ..changed })),
+                .find_map(|channel| self.try_with(rule, needs, &Occurrence { channel: Some(channel), ..changed })),
         }
     }
 
@@ -180,7 +203,7 @@ impl<'a, 'u> Search<'a, 'u> {
         {
             // A base offer that tests a field with an open value may pay with the example and not with another.
             let offers = self.base_offers.get(&offer.book()).into_iter().flatten().take(MAX_TRIED).copied();
-            let sure = offers.filter(|base| !needs.leave_open_a_field_of(base));
+            let sure = offers.filter(|base| !needs.leave_open_what_tests(base));
             base_offers.extend(sure.filter(|base| evaluation.judge(base).points() > 0));
         }
         let points = evaluation.judge(rule).points();
@@ -197,22 +220,22 @@ impl<'a, 'u> Search<'a, 'u> {
             let Window { from, until } = base_offers.iter().fold(window, |all, base| all.overlap(base.window));
             Edit::Time { from, until }
         }));
+        edits.extend(needs.schedules.iter().map(|schedule| Edit::Schedule(schedule)));
         edits.extend(needs.fields.iter().cloned());
-        let limits = rule.limits;
-        let within = [
-            (Counter::MemberUses, limits.uses_per_member),
-            (Counter::TotalUses, limits.uses_in_total),
-            (Counter::MemberPoints, limits.points_per_member),
-        ];
-        let within = within.into_iter().filter_map(|(counter, limit)| Some((counter, limit?))).collect();
+        let within = rule.limits.iter().collect();
         let is_share = rule.offer().is_some_and(|offer| offer.kind.share().is_some());
         Some(Change { edits, within, points: (!is_share).then_some(points) })
     }
 }
 
 impl<'a> Needs<'a> {
-    /// Returns what has to change, or `None` if the rule's tests of a field contradict each other.
-    fn of(rule: &'a Rule, occurrence: &Occurrence<'a>) -> Option<Self> {
+    /// Returns what has to change for these conditions of a rule, or `None` if they contradict each other.
+    fn of(
+        rule: &'a Rule,
+        conditions: &[&'a Condition],
+        occurrence: &Occurrence<'a>,
+        catalog: &Catalog,
+    ) -> Option<Self> {
         let offer = rule.offer();
         let unit = offer.map(|offer| &*offer.unit);
         let is_other = |unit: &&str| occurrence.business_unit.is_some_and(|named| named != *unit);
@@ -220,9 +243,20 @@ impl<'a> Needs<'a> {
         let lacks = |channels: &&BTreeSet<String>| occurrence.channel.is_none_or(|channel| !channels.contains(channel));
         let window = Some(rule.window).filter(|window| window.nearest(occurrence.at) != occurrence.at);
         let mut tests_by_field = BTreeMap::<&str, Vec<&Test>>::new();
-        for condition in &rule.conditions {
-            tests_by_field.entry(&condition.field).or_default().extend(&condition.tests);
+        let mut schedules = Vec::new();
+        for condition in conditions {
+            match condition {
+                Condition::Field(FieldCondition { field, tests }) => {
+                    tests_by_field.entry(field).or_default().extend(tests);
+                }
+                Condition::Schedule(schedule) => schedules.push(schedule),
+                // Expanded before.
+                Condition::Any(_) | Condition::All(_) => {}
+            }
         }
+        let at = nearest_time(rule.window, &schedules, occurrence.at, catalog)?;
+        let local = catalog.zone().local(occurrence.at);
+        schedules.retain(|schedule| !schedule.is_met_at(local));
         let mut fields = Vec::new();
         for (field, tests) in tests_by_field {
             let found = datum(occurrence.data, field);
@@ -230,19 +264,63 @@ impl<'a> Needs<'a> {
                 fields.push(nearest(field, &tests, found, rule.is_campaign())?);
             }
         }
-        Some(Needs { unit: unit.filter(is_other), channels: channels.filter(lacks), window, fields })
+        Some(Needs { unit: unit.filter(is_other), channels: channels.filter(lacks), window, schedules, fields, at })
     }
 
-    /// Returns true if the rule tests a field for which a change permits several values.
-    fn leave_open_a_field_of(&self, rule: &Rule) -> bool {
-        let is_tested = |field: &str| rule.conditions.iter().any(|condition| condition.field == field);
+    /// Returns true if the rule tests a field, or the local time, for which a change permits several values.
+    fn leave_open_what_tests(&self, rule: &Rule) -> bool {
+        let tests = |is_wanted: &dyn Fn(&Condition) -> bool| {
+            rule.conditions.iter().any(|condition| condition.contains(&|part: &Condition| is_wanted(part)))
+        };
+        let is_tested =
+            |name: &str| tests(&|part| matches!(part, Condition::Field(FieldCondition { field, .. }) if field == name));
+        let moves = self.window.is_some() || !self.schedules.is_empty();
+        if moves && tests(&|part| matches!(part, Condition::Schedule(_))) {
+            return true;
+        }
         self.fields.iter().any(|edit| match edit {
             Edit::OtherThan { field, .. } | Edit::Present { field } => is_tested(field),
-            Edit::Field { .. } | Edit::Absent { .. } | Edit::BusinessUnit(_) | Edit::Channel(_) | Edit::Time { .. } => {
-                false
-            }
+            Edit::Field { .. }
+            | Edit::Absent { .. }
+            | Edit::BusinessUnit(_)
+            | Edit::Channel(_)
+            | Edit::Time { .. }
+            | Edit::Schedule(_) => false,
         })
     }
+}
+
+/// Returns the ways to meet all conditions: lists of tests of which each one has to be met. At most [`MAX_TRIED`].
+fn expansions(conditions: &[Condition]) -> Vec<Vec<&Condition>> {
+    let mut all = vec![Vec::new()];
+    for condition in conditions {
+        let ways = match condition {
+            Condition::Field(_) | Condition::Schedule(_) => vec![vec![condition]],
+            Condition::All(parts) => expansions(parts),
+            Condition::Any(parts) => parts.iter().flat_map(|part| expansions(std::slice::from_ref(part))).collect(),
+        };
+        let joined = all.iter().flat_map(|before| ways.iter().map(|way| [&before[..], way].concat()));
+        all = joined.take(MAX_TRIED).collect();
+    }
+    all
+}
+
+/// Returns the time nearest to `at` that is in the window and meets the schedules.
+fn nearest_time(window: Window, schedules: &[&Schedule], at: Timestamp, catalog: &Catalog) -> Option<Timestamp> {
+    let is_met = |at: &Timestamp| {
+        let local = catalog.zone().local(*at);
+        window.nearest(*at) == *at && schedules.iter().all(|schedule| schedule.is_met_at(local))
+    };
+    let nearest = window.nearest(at);
+    if is_met(&nearest) {
+        return Some(nearest);
+    }
+    let local = catalog.zone().local(nearest);
+    let edges = schedules.iter().flat_map(|schedule| schedule.edges(local));
+    let candidates = edges.map(|distance| Timestamp::from_millis(nearest.as_millis().saturating_add(distance)));
+    // A change of the zone's offset moves an edge by an hour.
+    let shifted = candidates.flat_map(|at| [0, -3_600_000, 3_600_000].map(|by| at.as_millis().saturating_add(by)));
+    shifted.map(Timestamp::from_millis).filter(is_met).min_by_key(|found| found.as_millis().abs_diff(at.as_millis()))
 }
 
 impl Edit<'_> {
@@ -260,7 +338,9 @@ impl Edit<'_> {
                 Some(Datum::One(Scalar::String(format!("{longest} or other"))))
             }
             Edit::Present { .. } => Some(Datum::One(Scalar::Bool(true))),
-            Edit::BusinessUnit(_) | Edit::Channel(_) | Edit::Time { .. } | Edit::Absent { .. } => None,
+            Edit::BusinessUnit(_) | Edit::Channel(_) | Edit::Time { .. } | Edit::Schedule(_) | Edit::Absent { .. } => {
+                None
+            }
         }
     }
 
@@ -287,6 +367,7 @@ impl Edit<'_> {
                 let bounds = moment("from", from).into_iter().chain(moment("until", until)).collect();
                 object(vec![("time", object(bounds))])
             }
+            Edit::Schedule(schedule) => object(vec![(schedule.name(), schedule.wanted())]),
             Edit::Field { field, to, by } => {
                 let mut members = vec![("field", text(field)), ("to", shown(to.to_json()))];
                 members.extend(by.as_ref().map(|by| {

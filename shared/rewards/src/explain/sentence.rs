@@ -3,14 +3,17 @@
 use std::fmt::{self, Display, Formatter, Write};
 
 use super::{
-    Explanation,
+    Explanation, MAX_SHOWN_ALTERNATIVES,
     change::{Change, Edit},
     shown,
 };
 use crate::{
     award::{Limit, Reason, Verdict},
-    condition::{Test, datum},
+    condition::{Test, Unmet, datum},
     counter::Counter,
+    limits::Cap,
+    period::PeriodUnit,
+    schedule::Schedule,
 };
 
 /// Maximum number of channels that a sentence names.
@@ -30,12 +33,12 @@ impl Display for Sentences<'_, '_> {
         let Sentences(explanation) = self;
         let id = explanation.rule.id();
         let reason = match explanation.verdict {
-            Verdict::Paid { points, due } => {
+            Verdict::Paid { points, due, reduced_by } => {
                 write!(f, "{id} paid {points} of {}", points_of(due))?;
-                return match explanation.reduced_by() {
+                return match reduced_by {
                     Some(limit) => {
                         let left = if points == 1 { "1 point was" } else { &*format!("{points} points were") };
-                        write!(f, ": {left} left of its limit of {}.", Maximum(limit.counter, limit.limit))
+                        write!(f, ": {left} left of its limit of {}.", Maximum::of(&limit))
                     }
                     None => f.write_str("."),
                 };
@@ -80,12 +83,9 @@ impl Explanation<'_> {
                 Some(until) => write!(f, "it ended at {until}, and the {of} {}.", found.at),
                 None => f.write_str("it ended before."),
             },
-            Reason::ConditionNotMet { field, test } => {
-                write!(f, "{field} must {}, and it was ", Must(test))?;
-                match datum(found.data, field) {
-                    Some(found) => write!(f, "{}.", shown(found.to_json())),
-                    None => f.write_str("absent."),
-                }
+            Reason::ConditionNotMet(unmet) => {
+                self.write_unmet(f, unmet)?;
+                f.write_str(".")
             }
             Reason::NoBasePoints => f.write_str("it pays a share of the base points, and there were none."),
             Reason::LessThanOnePoint { base } => {
@@ -93,7 +93,41 @@ impl Explanation<'_> {
                 let share = share.map_or_else(|| "share".to_owned(), |share| format!("share of {share}"));
                 write!(f, "its {share} of {} is less than one point.", base_points_of(base))
             }
+            Reason::PeriodClosed { period, .. } => {
+                let unit = period.unit.name();
+                write!(f, "its limit per {unit} counts the {unit} of the arrival, {}, ", found.received_at)?;
+                write!(f, "and the one before, and the {of} {}.", found.at)
+            }
             Reason::LimitReached { limit, .. } => write!(f, "its limit of {limit}."),
+        }
+    }
+
+    fn write_unmet(&self, f: &mut Formatter<'_>, unmet: Unmet<'_>) -> fmt::Result {
+        let found = self.occurrence;
+        match unmet {
+            Unmet::Field { field, test } => {
+                write!(f, "{field} must {}, and it was ", Must(test))?;
+                match datum(found.data, field) {
+                    Some(found) => write!(f, "{}", shown(found.to_json())),
+                    None => f.write_str("absent"),
+                }
+            }
+            Unmet::Schedule(schedule) => {
+                let what = if matches!(schedule, Schedule::Weekday(_)) { "weekday" } else { "time of day" };
+                write!(f, "the {what} must be {schedule}, and it was {}", schedule.found(self.local))
+            }
+            Unmet::Any(alternatives) => {
+                f.write_str("none of its alternatives was met: ")?;
+                for (index, unmet) in self.unmet_alternatives(alternatives).take(MAX_SHOWN_ALTERNATIVES).enumerate() {
+                    f.write_str(if index == 0 { "" } else { "; or " })?;
+                    self.write_unmet(f, unmet)?;
+                }
+                Ok(())
+            }
+            Unmet::First => f.write_str("it pays for a member's first occurrence only"),
+            Unmet::Every { every, counted } => {
+                write!(f, "it pays every {every} times, and this was number {counted}")
+            }
         }
     }
 
@@ -104,7 +138,7 @@ impl Explanation<'_> {
         };
         match (&change.edits[..], reason) {
             // The sentence before names the field.
-            ([Edit::Field { by: Some(by), .. }], Reason::ConditionNotMet { .. }) => {
+            ([Edit::Field { by: Some(by), .. }], Reason::ConditionNotMet(Unmet::Field { .. })) => {
                 write!(f, " {} {} {paid}", by.abs(), if by.is_negative() { "less" } else { "more" })?;
             }
             ([Edit::Time { .. }], _) if self.rule.is_campaign() => {
@@ -131,9 +165,9 @@ impl Explanation<'_> {
                 }
             }
         }
-        for (index, (counter, limit)) in change.within.iter().enumerate() {
+        for (index, Cap { counter, per, limit }) in change.within.iter().copied().enumerate() {
             let joint = if index == 0 { ", within its limit of" } else { " and" };
-            write!(f, "{joint} {}", Maximum(*counter, *limit))?;
+            write!(f, "{joint} {}", Maximum { counter, per, limit })?;
         }
         f.write_str(".")
     }
@@ -164,21 +198,37 @@ impl Display for Must<'_> {
 impl Display for Limit {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let done = if self.counter == Counter::MemberPoints { "paid" } else { "used" };
-        write!(f, "{} is used up ({} {done})", Maximum(self.counter, self.limit), self.used)
+        write!(f, "{} is used up ({} {done})", Maximum::of(self), self.used)
     }
 }
 
 /// A limit with its unit: `2 uses per member`.
-struct Maximum(Counter, u64);
+struct Maximum {
+    counter: Counter,
+    per: Option<PeriodUnit>,
+    limit: u64,
+}
+
+impl Maximum {
+    fn of(limit: &Limit) -> Self {
+        Maximum { counter: limit.counter, per: limit.period.map(|period| period.unit), limit: limit.limit }
+    }
+}
 
 impl Display for Maximum {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Maximum(counter, limit) = *self;
+        let Maximum { counter, per, limit } = *self;
         let uses = if limit == 1 { "use" } else { "uses" };
         match counter {
-            Counter::MemberUses => write!(f, "{limit} {uses} per member"),
-            Counter::TotalUses => write!(f, "{limit} {uses} in total"),
-            Counter::MemberPoints => write!(f, "{} per member", points_of(limit)),
+            Counter::MemberUses => write!(f, "{limit} {uses} per member")?,
+            Counter::TotalUses => write!(f, "{limit} {uses} in total")?,
+            Counter::MemberPoints => write!(f, "{} per member", points_of(limit))?,
+            // These have no limit.
+            Counter::FirstTrigger | Counter::Occurrences => write!(f, "{limit}")?,
+        }
+        match per {
+            Some(unit) => write!(f, " and {}", unit.name()),
+            None => Ok(()),
         }
     }
 }
@@ -195,6 +245,8 @@ impl Display for Plain<'_> {
             Edit::Time { from: Some(from), until: None } => write!(f, "at or after {from}"),
             Edit::Time { from: None, until: Some(until) } => write!(f, "before {until}"),
             Edit::Time { from: None, until: None } => f.write_str("at any time"),
+            Edit::Schedule(schedule @ Schedule::Weekday(_)) => write!(f, "on {schedule}"),
+            Edit::Schedule(schedule @ Schedule::TimeOfDay { .. }) => write!(f, "{schedule}"),
             Edit::Field { field, to, by } => {
                 write!(f, "with {field} {}", shown(to.to_json()))?;
                 match by {

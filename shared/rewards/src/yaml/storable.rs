@@ -10,8 +10,8 @@
 //!   gives them back has the record that it corrects, too.
 //!
 //! A catalog is rejected only if *every* award of some trigger exceeds such a limit. So the bound is the smallest award
-//! that a trigger can have: it is paid by the *certain* rules, those without window, channels, conditions and audience,
-//! for an activity that names no business unit. Their award to a member who has used no limit is computed by the
+//! that a trigger can have: it is paid by the *certain* rules, those without window, channels, conditions, frequency, limits per period
+//! and audience, for an activity that names no business unit. Their award to a member who has used no limit is computed by the
 //! evaluation itself. Each rule that applies in addition makes it larger, because points and spends only grow. Limits
 //! don't make it smaller over time, because no use of a limit is ever stored.
 //!
@@ -67,7 +67,8 @@ fn is_certain(rule: &Rule) -> bool {
         RuleBody::Offer(offer) => offer.channels.is_none() && !matches!(offer.kind, OfferKind::Targeted(..)),
         RuleBody::Campaign(_) => true,
     };
-    applies_to_all && rule.window.is_unbounded() && rule.conditions.is_empty()
+    let is_always_open = rule.window.is_unbounded() && !rule.limits.has_periods();
+    applies_to_all && is_always_open && rule.conditions.is_empty() && rule.frequency.is_none()
 }
 
 fn event(rule: &Rule) -> Option<&str> {
@@ -80,7 +81,7 @@ fn event(rule: &Rule) -> Option<&str> {
 fn check(certain: &Catalog, trigger: Trigger<'_>) -> Option<Unstorable> {
     let data = OpenData::new();
     let at = Timestamp::from_millis(0);
-    let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+    let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, received_at: at, data: &data };
     let award = certain.evaluate(&occurrence, Member::default(), &Usage::default());
     let (pointer, subject, pointers) = match trigger {
         Trigger::Action(name) => ("/offers", format!("each {name} activity without a business unit"), 0),
@@ -311,7 +312,7 @@ mod tests {
              {id: NONE, event: order, points: 5, conditions: [{field: x, exists: true}]}]",
         );
         let (trigger, data, at) = (Trigger::Event("order"), OpenData::new(), Timestamp::from_millis(0));
-        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, data: &data };
+        let occurrence = Occurrence { trigger, channel: None, business_unit: None, at, received_at: at, data: &data };
         let award = catalog.evaluate(&occurrence, Member::default(), &Usage::default());
         assert_eq!(record_bytes(trigger, &award), r#"{"order":{"BIG":50,"SMALL":5}}"#.len());
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Evidence, sessions::ties};
 use crate::{
-    ask::{WHEN, record_id},
+    ask::record_id,
     history::{Ask, Request},
     store::text,
 };
@@ -74,8 +74,7 @@ pub(super) fn check(evidence: &Evidence<'_>) {
 
 fn is_as_sent(item: &Value, ask: &Ask) -> bool {
     let Ask::Activity { body, .. } = ask else { return false };
-    text(item, "when") == Some(WHEN)
-        && ["action", "channel", "businessUnit", "note"].iter().all(|name| text(item, name) == body[*name].as_str())
+    ["when", "action", "channel", "businessUnit", "note"].iter().all(|name| text(item, name) == body[*name].as_str())
 }
 
 /// Compares an answer with the stored item.

@@ -15,7 +15,7 @@ use punchcard_models::{
     player_events::PlayerEvents,
     timestamp::Timestamp,
 };
-use punchcard_rewards::{Award, Catalog, Counter, Member, Occurrence, Trigger, Usage};
+use punchcard_rewards::{Award, Catalog, Counter, MAX_PERIOD_LIMIT, Member, Occurrence, Trigger, Usage, slot_of, yaml};
 use serde_json::{Value, json};
 
 use super::{Evidence, sessions::ties};
@@ -72,8 +72,9 @@ impl OrderBooks {
         let mut now = Numbers::new();
         for (name, added) in &self.added {
             let in_all = match name.split_once('#').map(|(kind, _)| kind) {
-                Some("use" | "cap") if self.refunded < ORDER_PAID => 0,
-                Some("use" | "cap") => *added,
+                Some("use" | "cap" | "first") if self.refunded < ORDER_PAID => 0,
+                Some("use" | "cap" | "first") => *added,
+                Some("nth") => 0,
                 _ => added * self.refunded / ORDER_PAID,
             };
             let before = self.taken.insert(name.clone(), in_all).unwrap_or(0);
@@ -88,7 +89,7 @@ impl OrderBooks {
 impl Books {
     /// The counters that an evaluation for a member may see: those of now, or ones that were higher before a reversal.
     /// A limit that was exhausted when a request read it pays nothing, even if uses were given back meanwhile.
-    fn usages(&self, member: &str, sent: Millis) -> Vec<Usage> {
+    fn usages(&self, member: &str, sent: Millis, hints: &Hints) -> Vec<Usage> {
         let none = Numbers::new();
         let now = self.members.get(member).unwrap_or(&none);
         let states = self.balances.get(member).map_or(&[][..], Vec::as_slice);
@@ -114,6 +115,7 @@ impl Books {
             for (name, used) in member.iter().chain(totals) {
                 usage.set(name.as_str(), u64::try_from(*used).unwrap_or(0));
             }
+            hints.apply_to(&mut usage);
             usage
         };
         members.iter().flat_map(|member| totals.iter().map(|totals| usage(member, totals))).collect()
@@ -135,9 +137,17 @@ impl Books {
     /// Books what a correction took away: that is also counted.
     fn take(&mut self, member: &str, taken: &Numbers) {
         let numbers = self.members.entry(member.to_owned()).or_default();
-        let out: Numbers = taken.iter().map(|(name, amount)| (format!("out#{name}"), *amount)).collect();
-        add(numbers, &out);
-        add(numbers, &taken.iter().map(|(name, amount)| (name.clone(), -amount)).collect());
+        for (name, amount) in taken {
+            if let Some((slot, period)) = slot_of(name) {
+                let of_period = period.slot_value(0).cast_signed()..=period.slot_value(MAX_PERIOD_LIMIT).cast_signed();
+                if let Some(held) = numbers.get_mut(&slot).filter(|held| of_period.contains(*held)) {
+                    *held -= amount;
+                }
+                continue;
+            }
+            *numbers.entry(format!("out#{name}")).or_default() += amount;
+            *numbers.entry(name.clone()).or_default() -= amount;
+        }
     }
 
     /// Books uses of total limits that were given back.
@@ -158,8 +168,77 @@ impl Books {
 
 fn add(numbers: &mut Numbers, more: &Numbers) {
     for (name, amount) in more {
-        *numbers.entry(name.clone()).or_default() += amount;
+        match slot_of(name) {
+            // A later period replaces an earlier one.
+            Some((slot, period)) => {
+                let held = numbers.entry(slot).or_default();
+                *held = (*held).max(period.slot_value(0).cast_signed()) + amount;
+            }
+            None => *numbers.entry(name.clone()).or_default() += amount,
+        }
     }
+}
+
+/// What a record says of its evaluation that does not follow from its award.
+#[derive(Default)]
+struct Hints {
+    /// The shards of total limits that were chosen, at random.
+    chosen: Vec<(String, u64)>,
+    /// The shards of total limits of which all were exhausted.
+    exhausted: Vec<String>,
+    /// The rules with `first` that found an earlier occurrence. One that was reversed since is not counted again.
+    not_first: BTreeSet<String>,
+}
+
+impl Hints {
+    fn of(evidence: &Evidence<'_>, books: &Books, write: &Write) -> Self {
+        let mut hints = Hints::default();
+        for (name, number) in write.item["counters"]["M"].as_object().into_iter().flatten().filter_map(amount) {
+            match name.split_once('#') {
+                Some(("first", _)) => _ = hints.not_first.insert(name),
+                Some(("shard", _)) => hints.chosen.push((name, number.unsigned_abs())),
+                Some(("cap", rule)) if !rule.contains('#') => {
+                    hints.exhausted.extend(exhausted_shards(evidence, books, rule, write.at));
+                }
+                _ => {}
+            }
+        }
+        hints
+    }
+
+    /// Returns true if awards assume what the record says.
+    fn agree_with(&self, awards: &[Award<'_>]) -> bool {
+        let assumed = awards.iter().flat_map(|award| award.assumed().keys());
+        let not_first: BTreeSet<_> = assumed.filter(|name| name.starts_with("first#")).collect();
+        not_first.into_iter().eq(&self.not_first)
+    }
+
+    fn apply_to(&self, usage: &mut Usage) {
+        self.chosen.iter().for_each(|(name, number)| usage.set(name.as_str(), *number));
+        self.exhausted.iter().for_each(|name| usage.set_exhausted(name));
+    }
+}
+
+/// The shards of a rule that have used up the smallest share that a catalog gave them until then. A function with an older
+/// catalog is held to it.
+fn exhausted_shards(evidence: &Evidence<'_>, books: &Books, rule: &str, until: Millis) -> Vec<String> {
+    let mut smallest = BTreeMap::<usize, i64>::new();
+    for change in evidence.history.changes.iter().filter(|change| change.begun <= until) {
+        let What::Rules { json, .. } = &change.what else { continue };
+        let (_, shares) = yaml::source_of(json);
+        for (index, share) in shares.get(rule).into_iter().flatten().enumerate() {
+            let share = share.cast_signed();
+            smallest.entry(index).and_modify(|least| *least = share.min(*least)).or_insert(share);
+        }
+    }
+    let named = smallest.into_iter().map(|(index, share)| (format!("cap#{rule}#{index}"), share));
+    let is_exhausted = |(name, share): &(String, i64)| books.totals.get(name).unwrap_or(&0) >= share;
+    named.filter(is_exhausted).map(|(name, _)| name).collect()
+}
+
+/// The arrival time of a record.
+fn received_at(item: &Value) -> Timestamp {
+    text(item, "receivedAt").and_then(Timestamp::from_text).unwrap_or(Timestamp::from_millis(0))
 }
 
 pub(super) fn check(evidence: &Evidence<'_>) {
@@ -188,7 +267,8 @@ fn activity(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: 
     else {
         return;
     };
-    let usages = books.usages(member, request.sent);
+    let hints = Hints::of(evidence, books, write);
+    let usages = books.usages(member, request.sent, &hints);
     let account = member.strip_prefix("acct#").and_then(|id| id.parse::<AccountId>().ok());
     for rules in evidence.rules_for(request, write.at) {
         let Ok(catalog) = Catalog::from_json(rules) else { continue };
@@ -207,11 +287,14 @@ fn activity(evidence: &Evidence<'_>, books: &mut Books, write: &Write, request: 
             channel: Some(&activity.channel),
             business_unit: activity.business_unit.as_deref(),
             at: activity.when,
+            received_at: received_at(&write.item),
             data: &activity.extended_data,
         };
         let member_of = Member { account: account.as_ref(), loyalty: None };
         let mut awards = usages.iter().map(|usage| catalog.evaluate(&occurrence, member_of, usage));
-        if let Some(award) = awards.find(|award| award.earned_json() == earned) {
+        let is_stored =
+            |award: &Award<'_>| award.earned_json() == earned && hints.agree_with(std::slice::from_ref(award));
+        if let Some(award) = awards.find(is_stored) {
             let adds = award.earned().into_iter().flat_map(|(unit, types)| {
                 types
                     .into_iter()
@@ -235,7 +318,8 @@ fn correction(evidence: &Evidence<'_>, books: &mut Books, write: &Write) {
     let Some(member) = text(item, "memberId") else { return };
     if let Some(original) = text(item, "original") {
         // One that came to nothing that a catalog pays is reported already, and one that is reversed again elsewhere.
-        let (own, totals) = books.activities.remove(original).unwrap_or_default();
+        let (mut own, totals) = books.activities.remove(original).unwrap_or_default();
+        own.retain(|name, _| !name.starts_with("nth#"));
         if !own.is_empty() {
             books.take(member, &own);
         }
@@ -312,7 +396,8 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
     let Some(earned) = text(&write.item, "earned").and_then(|earned| serde_json::from_str::<Value>(earned).ok()) else {
         return;
     };
-    let usages = books.usages(&customer, request.sent);
+    let hints = Hints::of(evidence, books, write);
+    let usages = books.usages(&customer, request.sent, &hints);
     let unused = write.item["unused"]["BOOL"] == true;
     for rules in evidence.rules_for(request, write.at) {
         let Ok(catalog) = Catalog::from_json(rules) else { continue };
@@ -326,8 +411,8 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
         });
         let Ok(events) = faults.none_or(parsed) else { continue };
         for usage in &usages {
-            let (awards, paid) = pay(&catalog, &events, usage);
-            if paid == earned && unused != catalog.rewards_enabled() {
+            let (awards, paid) = pay(&catalog, &events, usage, received_at(&write.item));
+            if paid == earned && hints.agree_with(&awards) && unused != catalog.rewards_enabled() {
                 let points: u64 = awards.iter().map(Award::points).sum();
                 let mut adds = Numbers::from([("events".to_owned(), i64::try_from(events.events.len()).unwrap_or(0))]);
                 if points > 0 {
@@ -352,14 +437,20 @@ fn player_events(evidence: &Evidence<'_>, books: &mut Books, write: &Write, requ
 }
 
 /// Evaluates player events, and returns the awards and what each event was paid by each campaign.
-fn pay<'c>(catalog: &'c Catalog, events: &PlayerEvents, usage: &Usage) -> (Vec<Award<'c>>, Value) {
+fn pay<'c>(
+    catalog: &'c Catalog,
+    events: &PlayerEvents,
+    usage: &Usage,
+    received_at: Timestamp,
+) -> (Vec<Award<'c>>, Value) {
     let mut paid = json!({});
     let awards = events.events.iter().map(|event| {
         let occurrence = Occurrence {
             trigger: Trigger::Event(&event.name),
             channel: None,
             business_unit: None,
-            at: Timestamp::from_millis(0),
+            at: received_at,
+            received_at,
             data: &event.metadata,
         };
         let award = catalog.evaluate(&occurrence, Member::default(), usage);
@@ -401,6 +492,10 @@ fn in_the_end(evidence: &Evidence<'_>, books: &Books) {
         let mut found = numbers(item);
         // The number of its writes is not a promise.
         found.remove("version");
+        // A shard whose share the operator has changed has uses, even if there are none.
+        if found.remove("share").is_some() && found == Numbers::from([("used".to_owned(), 0)]) {
+            expected.entry(id.to_owned()).or_insert_with(|| found.clone());
+        }
         let wanted = expected.remove(id).unwrap_or_default();
         let known =
             id.starts_with("loy#") || accounts.contains(id) || books.players.contains_key(id) || !wanted.is_empty();
@@ -440,6 +535,7 @@ fn limits(evidence: &Evidence<'_>) {
     });
     let catalogs: Vec<_> = catalogs.collect();
     let mut uses = BTreeMap::<(String, String), (u64, u64)>::new();
+    let mut by_day = BTreeMap::<(String, String, String), u64>::new();
     // An order that was refunded whole gave its uses back.
     let counts = |item: &&Value| item["kind"].is_null() && text(item, "refunded") != Some("whole");
     for item in evidence.player_events.iter().filter(counts) {
@@ -451,6 +547,8 @@ fn limits(evidence: &Evidence<'_>) {
         for (rule, points) in
             earned.as_object().into_iter().flatten().flat_map(|(_, paid)| paid.as_object().into_iter().flatten())
         {
+            let day = text(item, "receivedAt").unwrap_or_default().split('T').next().unwrap_or_default();
+            *by_day.entry((rule.clone(), customer.to_owned(), day.to_owned())).or_default() += 1;
             let (count, sum) = uses.entry((rule.clone(), customer.to_owned())).or_default();
             *count += 1;
             *sum += points.as_u64().unwrap_or(0);
@@ -459,19 +557,23 @@ fn limits(evidence: &Evidence<'_>) {
     let highest = |rule: &str, limit: &str| {
         let of = |catalog: &Value| {
             let rules = crate::store::list(&catalog["campaigns"]).iter();
-            rules.filter(|it| it["id"] == rule).filter_map(|it| it["limits"][limit].as_u64()).max()
+            rules.filter(|it| it["id"] == rule).filter_map(|it| it["limits"].pointer(limit)?.as_u64()).max()
         };
         catalogs.iter().filter_map(of).max().unwrap_or(u64::MAX)
     };
+    for ((rule, customer, day), count) in &by_day {
+        let within = *count <= highest(rule, "/usesPerMember/day");
+        evidence.check(within, &[rule, customer], || format!("{rule} paid {customer} {count} times on {day}"));
+    }
     let mut totals = BTreeMap::<&str, u64>::new();
     for ((rule, customer), (count, sum)) in &uses {
         *totals.entry(rule).or_default() += count;
-        let within = *count <= highest(rule, "usesPerMember") && *sum <= highest(rule, "pointsPerMember");
+        let within = *count <= highest(rule, "/usesPerMember") && *sum <= highest(rule, "/pointsPerMember");
         evidence
             .check(within, &[rule, customer], || format!("{rule} paid {customer} {count} times, {sum} points in all"));
     }
     for (rule, count) in totals {
-        evidence.check(count <= highest(rule, "usesInTotal"), &[rule], || format!("{rule} paid {count} times in all"));
+        evidence.check(count <= highest(rule, "/usesInTotal"), &[rule], || format!("{rule} paid {count} times in all"));
     }
 }
 

@@ -43,7 +43,7 @@ impl Activities {
         let many = client.system.world.plan.many && client.happens(500);
         let action = if many { "MANY" } else { client.one_of(&["SURVEY_RESPONSE", "APP_DOWNLOAD", "APP_CHECKIN"]) };
         let mut body = json!({
-            "action": action, "channel": client.one_of(&["APP", "WEB"]), "when": WHEN, "note": format!("tag {tag}"),
+            "action": action, "channel": client.one_of(&["APP", "WEB"]), "when": self.when(), "note": format!("tag {tag}"),
         });
         if let Some(unit) = client.one_of(&[None, None, Some("A"), Some("B"), Some("C")]) {
             body["businessUnit"] = json!(unit);
@@ -54,6 +54,14 @@ impl Activities {
             _ => (Some(format!("activity-{tag}")), None),
         };
         Ask::Activity { correlation: client.one_of(&CORRELATIONS).to_owned(), id, key, tag, body }
+    }
+
+    /// Now, yesterday, a little later, or so long ago that no period is open.
+    fn when(&self) -> String {
+        const DAY_MILLIS: i64 = 86_400_000;
+        const HOUR_MILLIS: i64 = 3_600_000;
+        let skew = self.client.one_of(&[Some(0), Some(0), Some(-DAY_MILLIS), Some(HOUR_MILLIS), None]);
+        skew.map_or_else(|| WHEN.to_owned(), |skew| self.client.system.world.clock(skew).to_string())
     }
 
     /// One that a client sent, repeated or with another content.

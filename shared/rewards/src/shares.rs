@@ -1,0 +1,127 @@
+//! Shares of a total limit: a limit that many members use at once is counted by several items, its shards.
+//!
+//! Each shard has a share of the limit, and the shares add up to exactly the limit. They are computed when a catalog is
+//! applied. The number of shards of a rule never changes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use punchcard_models::{fault::Noted, json::At};
+
+use crate::limits::MAX_LIMIT;
+
+/// The highest number of shards of a limit.
+pub const MAX_SHARDS: usize = 64;
+/// Limits from which on there are so many shards. A smaller limit is exhausted before contention matters.
+const SHARDS_FROM: [(u64, usize); 2] = [(100_000, MAX_SHARDS), (1_000, 8)];
+
+/// The shares of the total limits of a catalog, by rule. A rule that lost its limit, or was removed, keeps its shards.
+pub type Shares = BTreeMap<String, Vec<u64>>;
+
+/// Returns the shares of a new limit.
+#[must_use]
+pub fn new_shares(limit: u64) -> Vec<u64> {
+    let shards = SHARDS_FROM.iter().find(|(from, _)| *from <= limit).map_or(1, |(_, shards)| *shards);
+    equal_shares(limit, shards)
+}
+
+/// Splits a limit into a number of shares that differ by at most 1.
+#[must_use]
+pub fn equal_shares(limit: u64, shards: usize) -> Vec<u64> {
+    let count = u64::try_from(shards).unwrap_or(1).max(1);
+    (0..count).map(|index| limit / count + u64::from(index < limit % count)).collect()
+}
+
+/// Returns the shares of a limit that was changed, given the uses of each shard.
+///
+/// What is added goes to all shards alike. What is taken comes from what is left of each shard, and from its uses only if
+/// nothing is left: then the limit is exhausted until enough uses are given back.
+#[must_use]
+pub fn changed_shares(shares: &[u64], used: &[u64], limit: u64) -> Vec<u64> {
+    let before: u64 = shares.iter().sum();
+    if before <= limit {
+        let added = equal_shares(limit - before, shares.len());
+        return shares.iter().zip(added).map(|(share, added)| share + added).collect();
+    }
+    let used = |index: usize| used.get(index).copied().unwrap_or(0);
+    let left: Vec<_> = shares.iter().enumerate().map(|(index, share)| share.saturating_sub(used(index))).collect();
+    let all_left: u64 = left.iter().sum();
+    let taken = before - limit;
+    if taken <= all_left {
+        let taken = proportional(&left, taken);
+        return shares.iter().zip(taken).map(|(share, taken)| share - taken).collect();
+    }
+    let all_used: Vec<_> = shares.iter().zip(&left).map(|(share, left)| share - left).collect();
+    proportional(&all_used, limit)
+}
+
+/// Splits an amount in proportion to parts that add up to at least the amount. No part gets more than it is.
+fn proportional(parts: &[u64], amount: u64) -> Vec<u64> {
+    let whole: u128 = parts.iter().copied().map(u128::from).sum::<u128>().max(1);
+    // Never above the part, because the amount is not above the whole.
+    let floor = |part: &u64| u64::try_from(u128::from(*part) * u128::from(amount) / whole).unwrap_or(*part);
+    let mut split: Vec<_> = parts.iter().map(floor).collect();
+    let mut rest = amount - split.iter().sum::<u64>();
+    for (split, part) in split.iter_mut().zip(parts) {
+        let more = rest.min(part - *split);
+        *split += more;
+        rest -= more;
+    }
+    split
+}
+
+/// Parses the shares of an applied catalog.
+pub(crate) fn parse(at: At<'_, '_>) -> Result<HashMap<String, Vec<u64>>, Noted> {
+    let rules = at.object()?.each(|rule, at| {
+        let shares = at.items(1..=MAX_SHARDS, |share| match share.integer_from(0)? {
+            share if share <= MAX_LIMIT => Ok(share),
+            _ => Err(share.invalid("is too large")),
+        });
+        Ok((rule.to_owned(), shares?))
+    })?;
+    Ok(rules.into_iter().collect())
+}
+
+/// Formats shares as JSON.
+#[cfg(feature = "yaml")]
+pub(crate) fn to_json(shares: &Shares) -> String {
+    let rules = shares.iter().map(|(rule, shares)| {
+        let shares: Vec<_> = shares.iter().map(ToString::to_string).collect();
+        // Ids of rules need no escapes.
+        format!(r#""{rule}":[{}]"#, shares.join(","))
+    });
+    format!("{{{}}}", rules.collect::<Vec<_>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn small_limits_have_one_shard() {
+        for (limit, shards) in [(1, 1), (999, 1), (1_000, 8), (99_999, 8), (100_000, 64), (MAX_LIMIT, 64)] {
+            assert_eq!(new_shares(limit).len(), shards, "{limit}");
+        }
+        assert_eq!(equal_shares(10, 4), [3, 3, 2, 2]);
+        assert_eq!(equal_shares(2, 4), [1, 1, 0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn shares_add_up_to_the_limit_and_leave_what_is_left_of_it(
+            limit in 1..5_000u64, shards in 1..10usize, uses in vec(0..1_000u64, 10), changed in 1..5_000u64,
+        ) {
+            let before = equal_shares(limit, shards);
+            let used: Vec<_> = before.iter().zip(&uses).map(|(share, used)| *used.min(share)).collect();
+            let after = changed_shares(&before, &used, changed);
+            prop_assert_eq!(after.len(), shards);
+            prop_assert_eq!(after.iter().sum::<u64>(), changed);
+            // Exactly what one item would have left.
+            let left: u64 = after.iter().zip(&used).map(|(share, used)| share.saturating_sub(*used)).sum();
+            prop_assert_eq!(left, changed.saturating_sub(used.iter().sum()));
+            // A raised limit lets no shard use more than before and less than now.
+            prop_assert!(changed < limit || before.iter().zip(&after).all(|(before, after)| before <= after));
+        }
+    }
+}
