@@ -5,6 +5,8 @@ mod dry_run;
 mod keyed;
 mod many_limits;
 mod parallel;
+mod periods;
+mod shards;
 
 use punchcard_models::timestamp::Timestamp;
 use punchcard_rewards::yaml;
