@@ -52,6 +52,7 @@ impl Limits {
         self.iter().find(|cap| cap.counter == Counter::TotalUses).map(|cap| cap.limit)
     }
 
+    #[cfg(feature = "yaml")]
     pub fn has_periods(&self) -> bool {
         self.iter().any(|cap| cap.per.is_some())
     }

@@ -104,7 +104,7 @@ fn every_fault_is_reported_with_its_line_in_one_run() {
             "line 49: /campaigns/1/points must not be an alias",
             "line 50: /campaigns/1/window/from must be an RFC 3339 timestamp with an offset or Z",
             "line 51: /campaigns/1/conditions/0/above is not a known member; allowed are field, eq, ne, lt, le, gt, ge, \
-             in, contains, exists",
+             in, contains, exists, any, all, weekday, timeOfDay",
             "line 52: /campaigns/2 must be an object",
         ]
     );
