@@ -10,6 +10,7 @@ use punchcard_models::{
 
 use crate::{
     applied::{APPLIED, Applied},
+    budget::Budget,
     parse::{Known, MAX_ITEMS, NAME_RULE, channel, is_name, one_of, only_or, read, set, trimmed_id},
     rule::{Rule, RuleBody, Trigger},
     zone::Zone,
@@ -33,6 +34,7 @@ pub struct Catalog {
     negative_balances: NegativeBalances,
     timezone: String,
     zone: Zone,
+    budget: Budget,
     sections: HashSet<String>,
     actions: BTreeSet<String>,
     business_units: BTreeMap<String, UnitStatus>,
@@ -57,6 +59,7 @@ impl Default for Catalog {
             negative_balances: NegativeBalances::Allowed,
             timezone: UTC.to_owned(),
             zone: Zone::utc(),
+            budget: Budget::default(),
             sections: HashSet::new(),
             actions: BUILT_IN_ACTIONS.map(str::to_owned).into(),
             business_units: BTreeMap::new(),
@@ -103,12 +106,13 @@ impl Catalog {
         others: &[&str],
         zone: impl FnOnce(&str) -> Option<Zone>,
     ) -> Result<Self, Noted> {
-        const MEMBERS: [&str; 10] = [
+        const MEMBERS: [&str; 11] = [
             "rewards",
             "defaultChannel",
             "channelMerging",
             "negativeBalances",
             "timezone",
+            "budget",
             "sections",
             "actions",
             "businessUnits",
@@ -132,6 +136,7 @@ impl Catalog {
                 .map(|zone| (name.to_owned(), zone))
                 .ok_or_else(|| at.invalid("must be the name of a time zone, such as UTC or Europe/Berlin")),
         });
+        let budget = root.optional("budget", Budget::parse);
         let sections = root.optional("sections", |at| set(at, 0, trimmed_id));
         let actions = root.optional("actions", |at| {
             set(at, 0, |action| {
@@ -156,6 +161,7 @@ impl Catalog {
             negative_balances: negative_balances?.unwrap_or(NegativeBalances::Allowed),
             timezone,
             zone,
+            budget: budget?.unwrap_or_default(),
             sections: sections?.unwrap_or_default().into_iter().collect(),
             business_units: business_units?.unwrap_or_default(),
             rules: Rules::new(rules, &known.actions),
@@ -217,6 +223,12 @@ impl Catalog {
 
     pub(crate) fn zone(&self) -> &Zone {
         &self.zone
+    }
+
+    /// What the catalog may be able to pay at most.
+    #[cfg(feature = "yaml")]
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The sections that the catalog adds to the built-in ones.

@@ -42,6 +42,9 @@
 
 mod applied;
 mod award;
+#[cfg(feature = "yaml")]
+pub mod bounds;
+mod budget;
 mod catalog;
 mod condition;
 mod counter;
@@ -65,6 +68,7 @@ pub mod yaml;
 mod zone;
 
 pub use award::{Award, Earned, Limit, Line, Reason, Verdict};
+pub use budget::Spans;
 pub use catalog::{BUILT_IN_ACTIONS, Catalog};
 pub use condition::{Alternatives, Test, Unmet};
 pub use counter::{Counter, Shard, SlotChange, Spend};

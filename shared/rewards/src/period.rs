@@ -41,7 +41,7 @@ impl PeriodUnit {
 
     /// The unit's name in the catalog.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             PeriodUnit::Day => "day",
             PeriodUnit::Week => "week",

@@ -2,7 +2,7 @@
 //!
 //! A catalog is one YAML 1.2 document with the members of the stored JSON form. YAML is only another notation here:
 //! anything that JSON cannot express (aliases, tags, numbers like `0x1F` or `007`) is an error. So is a catalog with
-//! awards that the store can never hold.
+//! awards that the store can never hold, or one that is not proven to stay within its budget.
 //!
 //! ```
 //! let problems = punchcard_rewards::yaml::read("rewards: on\n").expect_err("a problem");
@@ -23,6 +23,7 @@ use punchcard_models::{
 use self::reader::Document;
 use crate::{
     applied::{APPLIED, Applied},
+    bounds::Excess,
     catalog::Catalog,
     shares::{self, Shares},
 };
@@ -126,8 +127,19 @@ impl Error for Problem {}
 /// Reads and checks a catalog.
 ///
 /// # Errors
-/// All problems, ordered by line; those of the whole file come last. Only a syntax error hides the problems after it.
+/// All problems, ordered by line; those of the whole file come last. Only a syntax error hides the problems after it. A
+/// catalog that is not proven to stay within its budget has a problem for each number of the budget, if it has no other.
 pub fn read(text: &str) -> Result<Source, Vec<Problem>> {
+    let (source, over_budget) = read_with_any_budget(text)?;
+    if over_budget.is_empty() { Ok(source) } else { Err(over_budget) }
+}
+
+/// Reads and checks a catalog like [`read`], which may be over its budget. Returns the problems of the budget beside it, so
+/// that its bounds can be shown as well.
+///
+/// # Errors
+/// All problems but those of the budget.
+pub fn read_with_any_budget(text: &str) -> Result<(Source, Vec<Problem>), Vec<Problem>> {
     let Document { tree, lines, mut problems } = reader::document(text)?;
     let faults = Faults::default();
     let catalog = Catalog::parse_source(At::root(&tree, &faults), &[], iana::zone);
@@ -153,7 +165,16 @@ pub fn read(text: &str) -> Result<Source, Vec<Problem>> {
                     message: found.message,
                 })
                 .collect();
-            if problems.is_empty() { Ok(Source { catalog, json }) } else { Err(problems) }
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+            let over_budget = catalog.over_budget().into_iter().map(|Excess { pointer, message }| Problem {
+                line: lines.of(&pointer),
+                pointer,
+                message,
+            });
+            let over_budget = over_budget.collect();
+            Ok((Source { catalog, json }, over_budget))
         }
         _ => {
             problems.sort_by_key(|problem| (problem.pointer.is_empty(), problem.line));

@@ -64,6 +64,18 @@ impl Zone {
         format!("[{}]", offsets.collect::<Vec<_>>().join(","))
     }
 
+    /// The parts of an interval in which the offset is the same, each by its first and last local time. Local time may
+    /// step back between two parts.
+    #[cfg(feature = "yaml")]
+    pub fn parts(&self, from: Timestamp, until: Timestamp) -> Vec<(LocalTime, LocalTime)> {
+        let (from, until) = (from.as_millis(), until.as_millis());
+        let changes = self.offsets.iter().map(|(at, _)| at.saturating_mul(1000));
+        let edges: Vec<_> =
+            [from].into_iter().chain(changes.filter(|at| from < *at && *at < until)).chain([until]).collect();
+        let local = |millis| self.local(Timestamp::from_millis(millis));
+        edges.windows(2).map(|edges| (local(edges[0]), local(edges[1] - 1))).collect()
+    }
+
     pub fn local(&self, at: Timestamp) -> LocalTime {
         let seconds = at.as_millis().div_euclid(1000);
         let next = self.offsets.partition_point(|(from, _)| *from <= seconds);

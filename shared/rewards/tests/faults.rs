@@ -73,7 +73,7 @@ fn every_fault_is_reported_with_its_line_in_one_run() {
             "line 2: /channelMerging must be none, mobile or email",
             "line 3: /defaultChannel must have 1 to 64 characters and not be blank",
             "line 4: /colour is not a known member; allowed are rewards, defaultChannel, channelMerging, \
-             negativeBalances, timezone, sections, actions, businessUnits, offers, campaigns",
+             negativeBalances, timezone, budget, sections, actions, businessUnits, offers, campaigns",
             "line 5: /sections/1 appears more than once",
             "line 8: /actions/1 must not begin or end with white space",
             "line 11: /businessUnits/A#C must have a name of 1 to 64 characters from A-Z a-z 0-9 _ . -",
