@@ -30,7 +30,7 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a catalog and report all errors
+    /// Check a catalog and report all errors, or prove the most points that it can pay
     #[command(after_help = "Example:\n  punchcard catalog check shared/rewards/demo.yaml")]
     Check {
         /// Catalog file in YAML
@@ -132,17 +132,34 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 }
 
 fn check(file: &Path, in_json: bool) -> Result<(), Failure> {
-    let source = read(file)?;
+    let text = std::fs::read_to_string(file).map_err(|error| Failure::Read(file.to_owned(), error))?;
+    let (source, over_budget) =
+        yaml::read_with_any_budget(&text).map_err(|problems| Failure::Catalog(file.to_owned(), problems))?;
     let catalog = source.catalog();
+    let bounds = catalog.bounds();
+    if !over_budget.is_empty() {
+        if !in_json {
+            output::write(format_args!("{bounds}"));
+        }
+        return Err(Failure::Catalog(file.to_owned(), over_budget));
+    }
     let (units, rules) = (catalog.business_units().len(), catalog.rules().count());
     let rewards = if catalog.rewards_enabled() { "enabled" } else { "disabled" };
     if in_json {
-        say!("{}", json!({"valid": true, "businessUnits": units, "rules": rules, "rewards": rewards}));
+        // Formatted as text, because `json!` would convert numbers to doubles.
+        say!(
+            r#"{{"valid":true,"businessUnits":{units},"rules":{rules},"rewards":"{rewards}","bounds":{}}}"#,
+            bounds.to_json()
+        );
     } else {
         say!(
             "{} is a valid catalog: {units} business units, {rules} offers and campaigns, rewards {rewards}",
             file.display()
         );
+        if rules > 0 {
+            say!("\nThe most points that it can pay:\n");
+            output::write(format_args!("{bounds}"));
+        }
     }
     Ok(())
 }

@@ -71,7 +71,9 @@ type Rules = BTreeMap<(Section, String), Fields>;
 impl Difference {
     /// Compares two catalogs.
     pub(crate) fn of(before: Document<'_>, after: Document<'_>) -> Self {
-        Difference { settings: settings(before.catalog, after.catalog), rules: rule_changes(before, after) }
+        let mut settings = settings(before.catalog, after.catalog);
+        settings.extend(budget_edits(before.json, after.json));
+        Difference { settings, rules: rule_changes(before, after) }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -278,6 +280,21 @@ fn settings(before: &Catalog, after: &Catalog) -> Vec<Edit> {
         Edit::between(&name, status(before, unit).as_ref(), status(after, unit).as_ref())
     }));
     edits.into_iter().flatten().collect()
+}
+
+/// Compares the budgets of two documents, number by number.
+fn budget_edits(before: &str, after: &str) -> impl Iterator<Item = Edit> {
+    let budget = |json: &str| {
+        let mut fields = Fields::new();
+        if let Some(Value::Object(members)) = json::read(json.as_bytes(), &Faults::default()) {
+            let budget = members.iter().filter(|(name, value)| name == "budget" && *value != Value::Null);
+            budget.for_each(|(name, value)| flatten(name, value, &mut fields));
+        }
+        fields
+    };
+    let (before, after) = (budget(before), budget(after));
+    let names: BTreeSet<_> = before.keys().chain(after.keys()).cloned().collect();
+    names.into_iter().filter_map(move |name| Edit::between(&name, before.get(&name), after.get(&name)))
 }
 
 fn rule_changes(before: Document<'_>, after: Document<'_>) -> Vec<RuleChange> {
