@@ -2,8 +2,7 @@
 //! many write units a second.
 //!
 //! DynamoDB prepares all items of a transaction and then commits it. Between, an item refuses any other transaction with
-//! `TransactionConflict` (Idziorek et al., *Distributed Transactions at Scale in Amazon DynamoDB*, USENIX ATC 2023, sections 3
-//! and 4). A partition takes 1,000 write units a second (*Best practices for designing partition keys*, DynamoDB developer
+//! `TransactionConflict` (*Distributed Transactions at Scale in Amazon DynamoDB*, USENIX ATC 2023). A partition takes 1,000 write units a second (*Best practices for designing partition keys*, DynamoDB developer
 //! guide), and an item that is hot gets a partition of its own; a write in a transaction takes two units for each KB. AWS
 //! publishes no time between preparing and committing, so it is a parameter.
 

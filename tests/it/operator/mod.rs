@@ -226,6 +226,40 @@ async fn the_faults_of_a_catalog_are_reported_by_line_and_nothing_changes() {
 }
 
 #[tokio::test]
+async fn a_check_proves_what_a_catalog_can_pay_and_a_budget_is_held() {
+    let app = App::start().await;
+    let rules = "campaigns: [{id: REVIEW, event: review, points: 15, limits: {usesPerMember: {day: 2}}}]\n";
+    let unlimited = file(rules);
+    let within = file(&format!("budget: {{perMember: {{day: 30, month: 930}}}}\n{rules}"));
+    let over = file(&format!("budget: {{perMember: {{day: 29}}, inAll: {{ever: 5}}}}\n{rules}"));
+    let [unlimited, within, over] = [&unlimited, &within, &over].map(|file| file.path().to_str().expect("a path"));
+
+    let said = punchcard(&app, &["catalog", "check", within]).await;
+    assert!(said.succeeded, "{}", said.errors);
+    let row = said.output.lines().find(|line| line.starts_with("REVIEW")).expect("a row");
+    let expected = ["REVIEW", "15", "30", "210", "930", "10980", "∞", "∞", "∞", "∞", "∞", "∞"];
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), expected);
+    let said = punchcard(&app, &["catalog", "check", within, "--json"]).await;
+    let proof: serde_json::Value = serde_json::from_str(&said.output).expect("JSON");
+    assert_eq!(proof["bounds"]["all"]["perMember"]["month"], 930);
+
+    for command in [&["catalog", "check", over][..], &["catalog", "apply", over, "--yes"]] {
+        let said = punchcard(&app, command).await;
+        assert!(!said.succeeded);
+        for problem in ["line 1: /budget/perMember/day must be at least 30", "/budget/inAll/ever is not proven: REVIEW"]
+        {
+            assert!(said.errors.contains(problem), "{problem}: {}", said.errors);
+        }
+    }
+    // A budget is a change by itself.
+    assert!(punchcard(&app, &["catalog", "apply", unlimited, "--yes"]).await.succeeded);
+    let said = punchcard(&app, &["catalog", "apply", within, "--yes"]).await;
+    assert!(said.succeeded && said.output.contains("budget.perMember.day: (none) → 30"), "{}", said.output);
+    let said = punchcard(&app, &["catalog", "apply", within, "--yes"]).await;
+    assert!(said.output.contains("No changes"), "{}", said.output);
+}
+
+#[tokio::test]
 async fn only_one_of_two_operators_with_the_same_version_applies_a_catalog() {
     let app = App::start().await;
     let admin = Admin::new(&app.store);

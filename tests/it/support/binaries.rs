@@ -11,8 +11,9 @@ pub fn binary(name: &str) -> PathBuf {
         let folder = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps").to_owned();
         let mut build = Command::new(env!("CARGO"));
         build
-            // Not the simulator: its clock, which can be stopped, would get into all of them.
-            .args(["build", "--workspace", "--exclude", "punchcard-faults", "--bins", "--quiet"])
+            // Not the simulator: its clock, which can be stopped, would get into all of them. The model needs no test.
+            .args(["build", "--workspace", "--bins", "--quiet"])
+            .args(["--exclude", "punchcard-faults", "--exclude", "punchcard-model"])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         build.arg("--target-dir").arg(folder.parent().expect("target"));
         // Cargo sets these variables for the test's own package; inherited, they would cause a rebuild of everything.
