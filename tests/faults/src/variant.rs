@@ -1,9 +1,10 @@
 //! Systems that are broken on purpose, to see that the checker notices. The product's code stays as it is: its calls
 //! and their answers are changed on the wire, so that both together do what the broken code would.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use clap::ValueEnum;
+use punchcard_rewards::counter_of_slot;
 use serde_json::{Value, json};
 
 use crate::{
@@ -50,6 +51,8 @@ pub enum Variant {
     KeptUses,
     /// Corrections are recorded whether or not their reference was used
     ReferenceUnchecked,
+    /// Counters of periods are written whatever they hold
+    PeriodUnchecked,
 }
 
 /// Carries a call out, as the variant would.
@@ -131,6 +134,20 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
             }
             call.take_effect(&request)
         }
+        Variant::PeriodUnchecked => {
+            let writes = request.pointer_mut("/TransactItems").and_then(Value::as_array_mut).into_iter().flatten();
+            for update in writes.filter_map(|write| write.get_mut("Update")) {
+                let names = update["ExpressionAttributeNames"].as_object().into_iter().flatten();
+                let mut attributes = names.filter_map(|(_, name)| name.as_str());
+                if attributes.any(|name| counter_of_slot(name, 0).is_some())
+                    && let Some(update) = update.as_object_mut()
+                {
+                    update.remove("ConditionExpression");
+                }
+                remove_unused(update);
+            }
+            call.take_effect(&request)
+        }
         Variant::RefusedAfterWrite if !call.world.is_calm() && is_record(call) => {
             call.take_effect(&request);
             Reply::error(400, "ThrottlingException")
@@ -189,6 +206,19 @@ fn unconditional(write: &mut Value) {
     if let Some(write) = write.as_object_mut() {
         for member in ["ConditionExpression", "ExpressionAttributeNames", "ReturnValuesOnConditionCheckFailure"] {
             write.remove(member);
+        }
+    }
+}
+
+/// Removes the names and values that an update's expressions do not use any more: no name or value may be unused.
+fn remove_unused(update: &mut Value) {
+    let expressions = ["UpdateExpression", "ConditionExpression"].map(|name| update[name].as_str().unwrap_or_default());
+    let text = expressions.join(" ");
+    let words: HashSet<_> = text.split(|char: char| !(char.is_ascii_alphanumeric() || "#:_".contains(char))).collect();
+    let words: HashSet<_> = words.into_iter().map(str::to_owned).collect();
+    for parts in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
+        if let Some(parts) = update[parts].as_object_mut() {
+            parts.retain(|name, _| words.contains(name));
         }
     }
 }
@@ -296,6 +326,7 @@ async fn cap_outside(call: &OneCall, mut request: Value) -> Reply {
         if let Some(update) = update.as_object_mut() {
             update.remove("ConditionExpression");
         }
+        remove_unused(update);
     }
     if checked {
         tokio::time::sleep(BETWEEN).await;

@@ -100,6 +100,11 @@ fn a_reference_that_is_not_checked_is_noticed() {
 }
 
 #[test]
+fn a_counter_of_a_period_that_is_not_checked_is_noticed() {
+    assert_noticed(Variant::PeriodUnchecked, "which no catalog of its time pays");
+}
+
+#[test]
 fn uses_that_a_reversal_keeps_are_noticed() {
     assert_noticed(Variant::KeptUses, "but its records come to");
 }
