@@ -11,6 +11,7 @@ mod logs;
 pub mod metrics;
 mod openapi;
 pub mod policies;
+mod readme;
 mod routes;
 mod tables;
 

@@ -306,7 +306,11 @@ async fn a_lost_answer_moves_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_who_sends_while_it_is_erased_is_credited_once_and_audited_meanwhile() {
     let catalog = r#"{"businessUnits": {"U": "enabled"}, "offers": [
-        {"id": "BASE", "unit": "U", "kind": "base", "reward": {"flat": 10}, "limits": {"usesInTotal": 100000}}]}"#;
+        {"id": "BASE", "unit": "U", "kind": "base", "reward": {"flat": 10}, "limits": {"usesInTotal": 100000}},
+        {"id": "DAILY", "unit": "U", "kind": "bonus", "reward": {"flat": 1}, "limits": {"usesPerMember": {"day": 1000}}},
+        {"id": "THIRD", "unit": "U", "kind": "bonus", "reward": {"flat": 1}, "pointsType": "status", "every": 3}]}"#;
+    let today =
+        &crate::support::activities::with(activity("APP_CHECKIN"), "when", punchcard_runtime::now().to_string());
     let mut programme = Programme::with(catalog).await;
     // Functions know the key: another customer was erased before.
     programme.tie("account-0", "c-0").await;
@@ -320,19 +324,19 @@ async fn a_customer_who_sends_while_it_is_erased_is_credited_once_and_audited_me
     let programme = &programme;
     programme.tie("account-1", "c-1").await;
     for number in 0..120 {
-        assert_eq!(programme.send("c-1", &format!("old-{number}"), &activity("APP_CHECKIN")).await.status, 200);
+        assert_eq!(programme.send("c-1", &format!("old-{number}"), today).await.status, 200);
     }
     let done = AtomicBool::new(false);
     let writer = async |writer: usize| {
         let mut recorded = 0;
         for number in 0..60 {
             let id = format!("new-{writer}-{number}");
-            let first = programme.send("c-1", &id, &activity("APP_CHECKIN")).await.status;
+            let first = programme.send("c-1", &id, today).await.status;
             assert_eq!(first, 200, "{id}");
             recorded += 1;
             let old = format!("old-{}", (writer * 60 + number) % 120);
             for id in [&id, &old] {
-                assert_eq!(programme.send("c-1", id, &activity("APP_CHECKIN")).await.status, 400, "{id}");
+                assert_eq!(programme.send("c-1", id, today).await.status, 400, "{id}");
             }
         }
         recorded
@@ -361,7 +365,7 @@ async fn a_customer_who_sends_while_it_is_erased_is_credited_once_and_audited_me
     assert!(report.erased >= 120 && !report.is_disturbed, "{report:?}");
     let members = programme.app.items("Members").await;
     let points = members.iter().filter_map(|item| item.get("pts#U#loyalty")?.as_n().ok()?.parse::<i64>().ok());
-    assert_eq!(points.sum::<i64>(), 10 * (120 + recorded));
+    assert_eq!(points.sum::<i64>(), 11 * (120 + recorded));
 }
 
 #[tokio::test]
