@@ -39,6 +39,9 @@ pub enum Failure {
     /// The stored catalog was applied by an incompatible version.
     #[error("this version of punchcard cannot read the current catalog: {0}")]
     AppliedCatalog(String),
+    /// A catalog and what is stored beside it do not fit in one transaction.
+    #[error("the catalog takes {0} bytes with the shares of its total limits, and at most {1} can be stored")]
+    StoredCatalogTooLarge(usize, usize),
     /// The shares of a total limit changed faster than they could be set.
     #[error("the limit usesInTotal of {0} is in heavy use, and its change could not be completed; try again")]
     LimitInUse(String),

@@ -53,10 +53,15 @@ pub(crate) async fn write(
 ) -> Result<u64, Failure> {
     let shares = shares(admin, new.catalog, current).await?;
     let json = yaml::applied(new.json, new.catalog, &shares);
+    if json.len() > MAX_STORED_BYTES {
+        return Err(Failure::StoredCatalogTooLarge(json.len(), MAX_STORED_BYTES));
+    }
     let seen = current.map_or(0, |current| current.version);
     admin.apply_rules(&json, seen, annotation, now).await.map_err(|error| Failure::of_admin(error, ""))
 }
 
+/// Maximum size of a catalog with the shares of its total limits: it is stored in one transaction, which holds 4 MB.
+const MAX_STORED_BYTES: usize = 3_500_000;
 /// Number of attempts to change the shares of a limit that is in use.
 const SHARE_ATTEMPTS: u32 = 20;
 

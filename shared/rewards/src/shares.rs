@@ -5,9 +5,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use punchcard_models::{fault::Noted, json::At};
+use punchcard_models::{
+    fault::Noted,
+    json::{At, Value},
+};
 
-use crate::limits::MAX_LIMIT;
+use crate::{limits::MAX_LIMIT, parse::positive};
 
 /// The highest number of shards of a limit.
 pub const MAX_SHARDS: usize = 64;
@@ -69,14 +72,23 @@ fn proportional(parts: &[u64], amount: u64) -> Vec<u64> {
     split
 }
 
-/// Parses the shares of an applied catalog.
+/// Parses the shares of an applied catalog: a list, or `{limit, shards}` for equal shares.
 pub(crate) fn parse(at: At<'_, '_>) -> Result<HashMap<String, Vec<u64>>, Noted> {
+    let share = |share: At<'_, '_>| match share.integer_from(0)? {
+        share if share <= MAX_LIMIT => Ok(share),
+        _ => Err(share.invalid("is too large")),
+    };
     let rules = at.object()?.each(|rule, at| {
-        let shares = at.items(1..=MAX_SHARDS, |share| match share.integer_from(0)? {
-            share if share <= MAX_LIMIT => Ok(share),
-            _ => Err(share.invalid("is too large")),
-        });
-        Ok((rule.to_owned(), shares?))
+        let shares = match at.value {
+            Value::Object(_) => {
+                let equal = at.object()?;
+                let limit = equal.required("limit", share)?;
+                let shards = equal.required("shards", |at| positive(at, u64::try_from(MAX_SHARDS).unwrap_or(1)))?;
+                equal_shares(limit, usize::try_from(shards).unwrap_or(1))
+            }
+            _ => at.items(1..=MAX_SHARDS, share)?,
+        };
+        Ok((rule.to_owned(), shares))
     })?;
     Ok(rules.into_iter().collect())
 }
@@ -85,8 +97,12 @@ pub(crate) fn parse(at: At<'_, '_>) -> Result<HashMap<String, Vec<u64>>, Noted> 
 #[cfg(feature = "yaml")]
 pub(crate) fn to_json(shares: &Shares) -> String {
     let rules = shares.iter().map(|(rule, shares)| {
-        let shares: Vec<_> = shares.iter().map(ToString::to_string).collect();
+        let (limit, count) = (shares.iter().sum::<u64>(), shares.len());
         // Ids of rules need no escapes.
+        if *shares == equal_shares(limit, count) {
+            return format!(r#""{rule}":{{"limit":{limit},"shards":{count}}}"#);
+        }
+        let shares: Vec<_> = shares.iter().map(ToString::to_string).collect();
         format!(r#""{rule}":[{}]"#, shares.join(","))
     });
     format!("{{{}}}", rules.collect::<Vec<_>>().join(","))
