@@ -10,6 +10,11 @@ use ring::rand::SecureRandom as _;
 
 use crate::{catalog, difference::Document, failure::Failure};
 
+/// Maximum size of a catalog with the shares of its total limits: it is stored in one transaction, which holds 4 MB.
+const MAX_STORED_BYTES: usize = 3_500_000;
+/// Number of attempts to change the shares of a limit that is in use.
+const SHARE_ATTEMPTS: u32 = 20;
+
 /// Creates the first signing key and the key for address digests, unless they exist.
 ///
 /// # Errors
@@ -59,11 +64,6 @@ pub(crate) async fn write(
     let seen = current.map_or(0, |current| current.version);
     admin.apply_rules(&json, seen, annotation, now).await.map_err(|error| Failure::of_admin(error, ""))
 }
-
-/// Maximum size of a catalog with the shares of its total limits: it is stored in one transaction, which holds 4 MB.
-const MAX_STORED_BYTES: usize = 3_500_000;
-/// Number of attempts to change the shares of a limit that is in use.
-const SHARE_ATTEMPTS: u32 = 20;
 
 /// Returns the shares of a new catalog's total limits, and of those that earlier catalogs had: the number of shards never
 /// changes, and a limit that was counted by one item always is.

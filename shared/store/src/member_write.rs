@@ -84,39 +84,14 @@ impl MemberWrite<'_> {
             conditions.push(format!("#g{index} BETWEEN :gl{index} AND :gm{index}"));
         }
         for (index, spend) in spends.iter().enumerate() {
+            let SpendUpdate { set, add, condition, values } = SpendUpdate::of(spend, index);
             update = update.expression_attribute_names(format!("#s{index}"), spend.attribute());
-            match spend.slot_change() {
-                Some(SlotChange::Start { value, before }) => {
-                    sets.push(format!("#s{index} = :s{index}"));
-                    conditions.push(format!("(attribute_not_exists(#s{index}) OR #s{index} < :m{index})"));
-                    update = update
-                        .expression_attribute_values(format!(":s{index}"), n(value))
-                        .expression_attribute_values(format!(":m{index}"), n(before));
-                    continue;
-                }
-                Some(SlotChange::Add { least, most }) => {
-                    adds.push(format!("#s{index} :s{index}"));
-                    conditions.push(format!("#s{index} BETWEEN :l{index} AND :m{index}"));
-                    update = update
-                        .expression_attribute_values(format!(":s{index}"), n(spend.amount))
-                        .expression_attribute_values(format!(":l{index}"), n(least))
-                        .expression_attribute_values(format!(":m{index}"), n(most));
-                    continue;
-                }
-                None => {}
+            for (name, value) in values {
+                update = update.expression_attribute_values(name, n(value));
             }
-            update = update.expression_attribute_values(format!(":s{index}"), n(spend.amount));
-            adds.push(format!("#s{index} :s{index}"));
-            let (condition, value) = match (spend.exact, spend.seen) {
-                // Uses that were given back leave a 0.
-                (true, 0) => (format!("(attribute_not_exists(#s{index}) OR #s{index} = :m{index})"), 0),
-                (true, seen) => (format!("#s{index} = :m{index}"), seen),
-                (false, _) => {
-                    (format!("(attribute_not_exists(#s{index}) OR #s{index} <= :m{index})"), spend.most_before())
-                }
-            };
+            sets.extend(set);
+            adds.extend(add);
             conditions.push(condition);
-            update = update.expression_attribute_values(format!(":m{index}"), n(value));
         }
         let set = if sets.is_empty() { String::new() } else { format!("SET {} ", sets.join(", ")) };
         update = update.update_expression(format!("{set}ADD {}", adds.join(", ")));
@@ -149,7 +124,8 @@ impl MemberWrite<'_> {
         for (name, value) in &self.target.first {
             item.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        let returns = self.slot_returns();
+        // Without an item there is nothing to give back to.
+        let returns = if known.is_some() { self.slot_returns() } else { Vec::new() };
         let returned = returns.iter().map(|slot| (slot.attribute.clone(), -signed(slot.amount)));
         for spend in spends {
             if let Some(SlotChange::Start { value, .. }) = spend.slot_change() {
@@ -179,6 +155,44 @@ impl MemberWrite<'_> {
                 .expression_attribute_values(":version", version.clone()),
         };
         Ok(TransactWriteItem::builder().put(put.build()?).build())
+    }
+}
+
+/// What one spend adds to an update: the expressions with the names `#s` and the values `:s`, `:l` and `:m` of its index.
+struct SpendUpdate {
+    set: Option<String>,
+    add: Option<String>,
+    condition: String,
+    values: Vec<(String, u64)>,
+}
+
+impl SpendUpdate {
+    fn of(spend: &Spend<'_>, index: usize) -> Self {
+        let [name, value, least, most] = ["#s", ":s", ":l", ":m"].map(|prefix| format!("{prefix}{index}"));
+        let (set, add) = (format!("{name} = {value}"), format!("{name} {value}"));
+        match spend.slot_change() {
+            Some(SlotChange::Start { value: first, before }) => SpendUpdate {
+                set: Some(set),
+                add: None,
+                condition: format!("(attribute_not_exists({name}) OR {name} < {most})"),
+                values: vec![(value, first), (most, before)],
+            },
+            Some(SlotChange::Add { least: lowest, most: highest }) => SpendUpdate {
+                set: None,
+                add: Some(add),
+                condition: format!("{name} BETWEEN {least} AND {most}"),
+                values: vec![(value, spend.amount), (least, lowest), (most, highest)],
+            },
+            None => {
+                let (condition, bound) = match (spend.exact, spend.seen) {
+                    // Uses that were given back leave a 0.
+                    (true, 0) => (format!("(attribute_not_exists({name}) OR {name} = {most})"), 0),
+                    (true, seen) => (format!("{name} = {most}"), seen),
+                    (false, _) => (format!("(attribute_not_exists({name}) OR {name} <= {most})"), spend.most_before()),
+                };
+                SpendUpdate { set: None, add: Some(add), condition, values: vec![(value, spend.amount), (most, bound)] }
+            }
+        }
     }
 }
 
