@@ -182,12 +182,20 @@ async fn apply(new: Document<'_>, how: Applying, operator: &Operator, in_json: b
     if let Some(version) = operator.admin.adopt_rules(now).await? {
         notice(format_args!("moved version {version}, which release 0.1.0 applied, into the history"));
     }
-    let version = if changed {
-        let annotation = Annotation { note: how.note, applied_by: operator.identity().await };
-        let applying = set_up::write(&operator.admin, new, applied.as_ref(), &annotation, now);
-        with_spinner("applying the catalog", applying).await?
-    } else {
-        applied.map_or(0, |applied| applied.version)
+    let annotation = Annotation { note: how.note, applied_by: operator.identity().await };
+    let version = match &applied {
+        Some(current) if !changed => {
+            let repairing = set_up::repair(&operator.admin, new, current, &annotation, now);
+            let repaired = with_spinner("checking total limits", repairing).await?;
+            if let Some(version) = repaired {
+                notice(format_args!("completed an earlier change of total limits, as version {version}"));
+            }
+            repaired.unwrap_or(current.version)
+        }
+        current => {
+            let applying = set_up::write(&operator.admin, new, current.as_ref(), &annotation, now);
+            with_spinner("applying the catalog", applying).await?
+        }
     };
     match (in_json, changed) {
         // Formatted as text, because `json!` would convert numbers to doubles.

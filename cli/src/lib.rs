@@ -41,6 +41,7 @@ pub mod router;
 pub mod serve;
 mod server;
 pub mod set_up;
+mod shares;
 pub mod shutdown;
 pub mod store;
 pub mod tables;

@@ -184,7 +184,6 @@ pub(crate) fn in_period(value: u64, period: Period) -> InPeriod {
     let slot = Slot::read(value);
     match slot.number.cmp(&period.number) {
         std::cmp::Ordering::Less => InPeriod::Unused,
-        std::cmp::Ordering::Equal if value == 0 => InPeriod::Unused,
         std::cmp::Ordering::Equal => InPeriod::Used(slot.used),
         std::cmp::Ordering::Greater => InPeriod::Closed,
     }

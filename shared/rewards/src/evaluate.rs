@@ -145,6 +145,13 @@ impl<'c, 'i> Evaluation<'c, 'i> {
     fn pay(&mut self, rule: &'c Rule, due: u64) -> Result<Verdict<'c>, Reason<'c>> {
         let mut spends = Vec::new();
         let mut points = due;
+        for unit in rule.limits.iter().filter_map(|cap| cap.per) {
+            let period = Period::of(unit, self.local);
+            let open = Period::of(unit, self.catalog.zone().local(self.occurrence.received_at));
+            if period.number != open.number && period.number + 1 != open.number {
+                return Err(Reason::PeriodClosed { period, due });
+            }
+        }
         for cap in rule.limits.iter() {
             let spend = self.spend(rule, cap, due)?;
             if cap.counter == Counter::MemberPoints {
@@ -181,11 +188,6 @@ impl<'c, 'i> Evaluation<'c, 'i> {
         };
         if let Some(unit) = per {
             let period = Period::of(unit, self.local);
-            let open = Period::of(unit, self.catalog.zone().local(self.occurrence.received_at));
-            let closed = Reason::PeriodClosed { period, due };
-            if period.number != open.number && period.number + 1 != open.number {
-                return Err(closed);
-            }
             spend.period = Some(period);
             let slot = spend.attribute();
             match in_period(self.usage.used(&slot), period) {
@@ -196,7 +198,7 @@ impl<'c, 'i> Evaluation<'c, 'i> {
                 }
                 InPeriod::Closed => {
                     self.seen(&slot);
-                    return Err(closed);
+                    return Err(Reason::PeriodClosed { period, due });
                 }
             }
         } else if counter == Counter::TotalUses && !rule.shares.is_empty() {
@@ -209,7 +211,8 @@ impl<'c, 'i> Evaluation<'c, 'i> {
                     spend.seen = self.seen(&spend.name());
                 }
                 ShardChoice::Exhausted(used) => {
-                    self.award.assumed.insert(spend.name(), used);
+                    // What is assumed is never 0, and a later evaluation has to find all shards exhausted, too.
+                    self.award.assumed.insert(spend.name(), used.max(1));
                     let limit = Limit { counter, period: None, limit, used };
                     return Err(Reason::LimitReached { limit, due });
                 }

@@ -31,7 +31,7 @@ pub enum PeriodUnit {
 pub struct Period {
     /// Its length.
     pub unit: PeriodUnit,
-    /// The number of the period, counted from the one of 1970-01-01, which also stands for all earlier ones.
+    /// The number of the period, counted from 1 for the one of 1970-01-01, which also stands for all earlier ones.
     pub number: u64,
 }
 
@@ -79,7 +79,7 @@ impl Period {
             PeriodUnit::Month => (year - 1970) * 12 + month,
             PeriodUnit::Year => year - 1970,
         };
-        Period { unit, number: u64::try_from(number).unwrap_or(0) }
+        Period { unit, number: u64::try_from(number).unwrap_or(0) + 1 }
     }
 
     /// The number that a slot of this period holds when `used` is counted in it.
@@ -118,6 +118,8 @@ pub fn slot_of(counter: &str) -> Option<(String, Period)> {
 pub fn counter_of_slot(name: &str, value: u64) -> Option<(String, u64)> {
     has_periods(name).then_some(())?;
     let (rule, slot) = name.rsplit_once('#')?;
+    // The id of a rule may read like a slot.
+    rule.contains('#').then_some(())?;
     let unit = PeriodUnit::of_name(slot.strip_suffix(['0', '1'])?)?;
     let Slot { number, used } = Slot::read(value);
     Some((format!("{rule}#{}", Period { unit, number }), used))
@@ -155,7 +157,7 @@ mod tests {
                 assert_eq!(after[index] - before[index], u64::from(begins[index]), "{before:?} {after:?}");
             }
         }
-        assert_eq!(numbers("1955-06-01T00:00:00Z"), [0; 4]);
+        assert_eq!(numbers("1955-06-01T00:00:00Z"), [1; 4]);
     }
 
     #[test]
@@ -164,7 +166,9 @@ mod tests {
         let counter = format!("use#RULE_day1#{period}");
         assert_eq!(slot_of(&counter), Some(("use#RULE_day1#day1".to_owned(), period)));
         assert_eq!(counter_of_slot("use#RULE_day1#day1", period.slot_value(3)), Some((counter, 3)));
-        for other in ["use#day12", "use#RULE", "cap#RULE#3", "points", "pts#A#day1", "cap#RULE#12"] {
+        for other in
+            ["use#day12", "use#day1", "sum#year0", "use#RULE", "cap#RULE#3", "points", "pts#A#day1", "cap#RULE#12"]
+        {
             assert_eq!((slot_of(other), counter_of_slot(other, 1)), (None, None), "{other}");
         }
     }

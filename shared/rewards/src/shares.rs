@@ -34,27 +34,24 @@ pub fn equal_shares(limit: u64, shards: usize) -> Vec<u64> {
     (0..count).map(|index| limit / count + u64::from(index < limit % count)).collect()
 }
 
-/// Returns the shares of a limit that was changed, given the uses of each shard.
+/// Returns the shares of a limit that was changed, given the uses of each shard: what is left of the limit is what one item
+/// with all uses would have left.
 ///
-/// What is added goes to all shards alike. What is taken comes from what is left of each shard, and from its uses only if
-/// nothing is left: then the limit is exhausted until enough uses are given back.
+/// More is added to all shards alike, less is taken from what is left of each. A limit that is not above all uses leaves
+/// nothing anywhere.
 #[must_use]
 pub fn changed_shares(shares: &[u64], used: &[u64], limit: u64) -> Vec<u64> {
-    let before: u64 = shares.iter().sum();
-    if before <= limit {
-        let added = equal_shares(limit - before, shares.len());
-        return shares.iter().zip(added).map(|(share, added)| share + added).collect();
-    }
-    let used = |index: usize| used.get(index).copied().unwrap_or(0);
-    let left: Vec<_> = shares.iter().enumerate().map(|(index, share)| share.saturating_sub(used(index))).collect();
-    let all_left: u64 = left.iter().sum();
-    let taken = before - limit;
-    if taken <= all_left {
-        let taken = proportional(&left, taken);
-        return shares.iter().zip(taken).map(|(share, taken)| share - taken).collect();
-    }
-    let all_used: Vec<_> = shares.iter().zip(&left).map(|(share, left)| share - left).collect();
-    proportional(&all_used, limit)
+    let used: Vec<_> = (0..shares.len()).map(|index| used.get(index).copied().unwrap_or(0)).collect();
+    let all_used: u64 = used.iter().sum();
+    let Some(left) = limit.checked_sub(all_used) else { return proportional(&used, limit) };
+    let left_before: Vec<_> = shares.iter().zip(&used).map(|(share, used)| share.saturating_sub(*used)).collect();
+    let left: Vec<_> = match left.checked_sub(left_before.iter().sum()) {
+        Some(added) => {
+            left_before.iter().zip(equal_shares(added, shares.len())).map(|(left, add)| left + add).collect()
+        }
+        None => proportional(&left_before, left),
+    };
+    used.iter().zip(left).map(|(used, left)| used + left).collect()
 }
 
 /// Splits an amount in proportion to parts that add up to at least the amount. No part gets more than it is.
@@ -125,19 +122,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_add_up_to_the_limit_and_leave_what_is_left_of_it(
-            limit in 1..5_000u64, shards in 1..10usize, uses in vec(0..1_000u64, 10), changed in 1..5_000u64,
+        fn changed_shares_leave_what_one_item_would_have_left(
+            limit in 1..5_000u64,
+            shards in 1..10usize,
+            changes in vec((1..5_000u64, vec(0..1_000u64, 10)), 1..6),
         ) {
-            let before = equal_shares(limit, shards);
-            let used: Vec<_> = before.iter().zip(&uses).map(|(share, used)| *used.min(share)).collect();
-            let after = changed_shares(&before, &used, changed);
-            prop_assert_eq!(after.len(), shards);
-            prop_assert_eq!(after.iter().sum::<u64>(), changed);
-            // Exactly what one item would have left.
-            let left: u64 = after.iter().zip(&used).map(|(share, used)| share.saturating_sub(*used)).sum();
-            prop_assert_eq!(left, changed.saturating_sub(used.iter().sum()));
-            // A raised limit lets no shard use more than before and less than now.
-            prop_assert!(changed < limit || before.iter().zip(&after).all(|(before, after)| before <= after));
+            let mut shares = equal_shares(limit, shards);
+            let mut used = vec![0; shards];
+            for (limit, uses) in changes {
+                // Uses within the shares, and some that are given back.
+                for ((used, share), uses) in used.iter_mut().zip(&shares).zip(&uses) {
+                    *used = if uses % 3 == 0 { *used - *used / 2 } else { (*used + uses).min((*share).max(*used)) };
+                }
+                let before = shares;
+                shares = changed_shares(&before, &used, limit);
+                prop_assert_eq!(shares.len(), shards);
+                prop_assert_eq!(shares.iter().sum::<u64>(), limit);
+                let left: u64 = shares.iter().zip(&used).map(|(share, used)| share.saturating_sub(*used)).sum();
+                prop_assert_eq!(left, limit.saturating_sub(used.iter().sum()));
+                // If no shard was used beyond its share, a higher limit makes no share smaller.
+                let is_within = before.iter().zip(&used).all(|(share, used)| used <= share);
+                let is_higher = limit >= before.iter().sum::<u64>();
+                prop_assert!(!(is_within && is_higher) || before.iter().zip(&shares).all(|(old, new)| old <= new));
+            }
         }
     }
 }

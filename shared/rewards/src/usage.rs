@@ -41,9 +41,10 @@ impl Usage {
         self.counters.insert(name.into(), used);
     }
 
-    /// Marks a shard of a total limit as exhausted: a later catalog has made its share smaller.
-    pub fn set_exhausted(&mut self, shard: &str) {
-        self.counters.insert(format!("{EXHAUSTED}{shard}"), 1);
+    /// Sets whether a shard of a total limit is exhausted although its uses are below its share: a later catalog may have
+    /// made the share smaller.
+    pub fn set_exhausted(&mut self, shard: &str, is_exhausted: bool) {
+        self.counters.insert(format!("{EXHAUSTED}{shard}"), u64::from(is_exhausted));
     }
 
     /// Adds the spends of an award.

@@ -48,7 +48,7 @@ impl Zone {
     /// Parses `[[from, offset], …]`.
     pub fn parse(at: At<'_, '_>) -> Result<Self, Noted> {
         let offsets = at.items(1..=MAX_ITEMS, |at| match at.items(2..=2, integer)?[..] {
-            [from, offset] if offset.abs() <= MAX_OFFSET_SECONDS => Ok((from, offset)),
+            [from, offset] if (-MAX_OFFSET_SECONDS..=MAX_OFFSET_SECONDS).contains(&offset) => Ok((from, offset)),
             _ => Err(at.invalid("must be a time and an offset of at most a day, in seconds")),
         })?;
         if offsets.is_sorted_by(|(earlier, _), (later, _)| earlier < later) {

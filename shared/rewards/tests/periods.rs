@@ -104,7 +104,7 @@ fn a_slot_of_a_later_period_is_not_reused() {
     assert_eq!(judge(&catalog, &mut usage, "2026-03-03T00:00:01Z", "2026-03-03T00:00:01Z"), "PAID");
     assert_eq!(judge(&catalog, &mut usage, "2026-03-01T23:59:59Z", "2026-03-01T23:59:59Z"), "PERIOD_CLOSED");
     assert_eq!(judge(&catalog, &mut usage, "2026-03-02T23:59:59Z", "2026-03-02T23:59:59Z"), "PAID");
-    assert_eq!(usage.used("use#RULE#day0"), usage.used("use#RULE#day1") - 1_000_000_000_000);
+    assert_eq!(usage.used("use#RULE#day1"), usage.used("use#RULE#day0") - 1_000_000_000_000);
 }
 
 #[test]

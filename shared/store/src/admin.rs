@@ -64,6 +64,17 @@ pub struct StoredTotal {
     pub share: Option<u64>,
 }
 
+/// A change of a shard's share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShareChange {
+    /// The share that the item has. `None`: it has the one of the catalog.
+    pub seen: Option<u64>,
+    /// The new share.
+    pub share: u64,
+    /// The change is made only if the shard was not used more often than this.
+    pub most_used: Option<u64>,
+}
+
 /// Applied settings and rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedRules {
@@ -120,11 +131,22 @@ impl Admin {
         Ok(totals)
     }
 
-    /// Sets the share of a shard, given the name of its item. With `most_used`, only if it was not used more often. Returns false if it was.
+    /// Returns true if another version than this one is in force. A store whose rules version 0.1.0 applied has none.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn set_share(&self, name: &str, share: u64, most_used: Option<u64>) -> Result<bool, StoreError> {
+    pub async fn is_superseded(&self, seen: u64) -> Result<bool, StoreError> {
+        Ok(match read_callers(&self.reads, &self.table).await?.catalog {
+            CatalogVersion::Applied { version } => version != seen,
+            CatalogVersion::Unmarked => false,
+        })
+    }
+
+    /// Changes the share of a shard, given the name of its item. Returns false if a condition of the change fails.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn set_share(&self, name: &str, change: ShareChange) -> Result<bool, StoreError> {
         let outcome = self.transact(|| {
             let mut update = Update::builder()
                 .table_name(&self.members)
@@ -132,14 +154,22 @@ impl Admin {
                 .update_expression("SET #share = :share, #used = if_not_exists(#used, :none)")
                 .expression_attribute_names("#share", SHARE)
                 .expression_attribute_names("#used", USED)
-                .expression_attribute_values(":share", n(share))
+                .expression_attribute_values(":share", n(change.share))
                 .expression_attribute_values(":none", n(0));
-            if let Some(most) = most_used {
-                update = update
-                    .condition_expression("attribute_not_exists(#used) OR #used <= :most")
-                    .expression_attribute_values(":most", n(most));
+            // A repeated attempt finds its own share.
+            let mut condition = "(#share = :share OR ".to_owned();
+            if let Some(seen) = change.seen {
+                condition.push_str("#share = :seen)");
+                update = update.expression_attribute_values(":seen", n(seen));
+            } else {
+                condition.push_str("attribute_not_exists(#share))");
             }
-            let update = update.build().map_err(|error| StoreError::internal(WRITE, error))?;
+            if let Some(most) = change.most_used {
+                condition.push_str(" AND (attribute_not_exists(#used) OR #used <= :most)");
+                update = update.expression_attribute_values(":most", n(most));
+            }
+            let update = update.condition_expression(condition).build();
+            let update = update.map_err(|error| StoreError::internal(WRITE, error))?;
             Ok(vec![TransactWriteItem::builder().update(update).build()])
         });
         Ok(matches!(outcome.await?, Transacted::Done))

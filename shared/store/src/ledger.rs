@@ -161,7 +161,8 @@ impl Ledger {
     ) -> Result<Written, StoreError> {
         let operation = retries.operation();
         // Drawn from the generator whose seed makes a simulation deterministic.
-        let mut usage = self.known_totals(fastrand::u64(..));
+        let seed = fastrand::u64(..);
+        let mut usage = self.known_totals(seed);
         let mut known_member = None;
         let mut at_once = true;
         loop {
@@ -195,6 +196,8 @@ impl Ledger {
                     return Ok(Written::MemberChanged(item));
                 }
                 Ok(Attempt::MemberMoved(item)) => {
+                    // Counters of an earlier attempt may be gone, if the member was erased meanwhile.
+                    usage = self.known_totals(seed);
                     set_counters(&mut usage, &item);
                     known_member = Some(item);
                 }
@@ -367,9 +370,7 @@ struct Total {
 impl Total {
     fn set(self, usage: &mut Usage, name: &str) {
         usage.set(name, self.used);
-        if self.is_exhausted {
-            usage.set_exhausted(name);
-        }
+        usage.set_exhausted(name, self.is_exhausted);
     }
 }
 

@@ -63,7 +63,7 @@ mod tombstones;
 
 pub use activities::{ActivityReader, ActivityRecord, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
 pub use activity_pages::{ActivityPage, ActivityPages, InvalidPosition, Position};
-pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller, StoredTotal};
+pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller, ShareChange, StoredTotal};
 pub use balances::{BalanceReader, Balances};
 pub use catalog::{Callers, CatalogVersion, Snapshot};
 pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};

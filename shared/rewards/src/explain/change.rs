@@ -7,7 +7,10 @@
 //! A share pays only where base offers pay. Its change leaves the channels and times at which the base offers that it
 //! was evaluated with pay as well.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
 
 use punchcard_models::{
     data::{Datum, OpenData, Scalar},
@@ -33,6 +36,8 @@ use crate::{
 /// Maximum number of base offers, and of channels, with which a change of a share is tried. Bounds the work for a
 /// catalog with many of both.
 const MAX_TRIED: usize = 100;
+/// Maximum number of evaluations of one explanation. Rules beyond it have no change.
+const MAX_EVALUATIONS: usize = 10_000;
 
 /// Changes that together would have made a rule pay.
 ///
@@ -110,6 +115,8 @@ pub(super) struct Search<'a, 'u> {
     occurrence: Occurrence<'a>,
     member: Member<'a>,
     usage: &'u Usage,
+    /// The evaluations that may still be tried, for all rules together.
+    tries_left: Cell<usize>,
     /// By unit and points type.
     base_offers: HashMap<(&'a str, &'a str), Vec<&'a Rule>>,
 }
@@ -133,7 +140,7 @@ impl<'a, 'u> Search<'a, 'u> {
                 base_offers.entry(offer.book()).or_default().push(rule);
             }
         }
-        Search { catalog, occurrence, member, usage, base_offers }
+        Search { catalog, occurrence, member, usage, tries_left: Cell::new(MAX_EVALUATIONS), base_offers }
     }
 
     /// Returns the smallest change with which the rule of a line would have paid.
@@ -196,6 +203,7 @@ impl<'a, 'u> Search<'a, 'u> {
 
     /// Evaluates a changed occurrence and returns the change if the rule pays.
     fn try_with(&self, rule: &'a Rule, needs: &Needs<'a>, changed: &Occurrence<'_>) -> Option<Change<'a>> {
+        self.tries_left.set(self.tries_left.get().checked_sub(1)?);
         let mut evaluation = Evaluation::new(self.catalog, changed, self.member, self.usage);
         let mut base_offers = Vec::new();
         if let Some(offer) = rule.offer()

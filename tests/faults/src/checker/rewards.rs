@@ -215,7 +215,7 @@ impl Hints {
 
     fn apply_to(&self, usage: &mut Usage) {
         self.chosen.iter().for_each(|(name, number)| usage.set(name.as_str(), *number));
-        self.exhausted.iter().for_each(|name| usage.set_exhausted(name));
+        self.exhausted.iter().for_each(|name| usage.set_exhausted(name, true));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use punchcard_rewards::{Shares, equal_shares, yaml};
-use punchcard_store::{Admin, Annotation};
+use punchcard_store::{Admin, Annotation, ShareChange};
 use serde_json::{Value, json};
 
 use crate::{
@@ -112,6 +112,31 @@ async fn a_function_with_an_older_catalog_is_held_to_a_lowered_limit() {
     let admin = Admin::new(&programme.app.store);
     punchcard::set_up::apply(&admin, &source, punchcard_runtime::now()).await.expect("applied");
     assert_eq!(send(&programme, "later", 30).await, 2);
+    assert_audited(&programme).await;
+}
+
+#[tokio::test]
+async fn a_limit_that_is_lowered_below_its_uses_pays_only_what_is_above_all_of_them() {
+    let mut programme = programme(20).await;
+    assert_eq!(send(&programme, "first", 16).await, 16);
+    for (limit, paid) in [(8, 0), (15, 0), (12, 0), (17, 1), (9, 0), (20, 3)] {
+        programme.apply(&catalog(limit)).await;
+        assert_eq!(send(&programme, &format!("limit-{limit}"), 6).await, paid, "{limit}");
+    }
+    assert_audited(&programme).await;
+}
+
+#[tokio::test]
+async fn a_change_that_was_not_completed_is_completed_by_the_same_catalog() {
+    let mut programme = programme(20).await;
+    let admin = Admin::new(&programme.app.store);
+    // As if the command had been killed after its first write, or another catalog had been applied meanwhile.
+    let change = ShareChange { seen: None, share: 0, most_used: None };
+    assert!(admin.set_share("cap#RUSH#0", change).await.expect("a share"));
+    assert!(!admin.set_share("cap#RUSH#0", ShareChange { share: 3, ..change }).await.expect("another share"), "seen");
+    assert_eq!(send(&programme, "before", 20).await, 15);
+    programme.apply(&catalog(20)).await;
+    assert_eq!(send(&programme, "after", 20).await, 5);
     assert_audited(&programme).await;
 }
 
