@@ -273,11 +273,16 @@ pub(crate) fn parse(json: &str) -> Result<Catalog, Failure> {
     })
 }
 
-async fn show(version: Option<u64>, operator: &Operator) -> Result<(), Failure> {
-    let rules = match version {
+/// Returns a version as it is stored, or the current one. `None` if no catalog was applied.
+async fn stored(version: Option<u64>, operator: &Operator) -> Result<Option<String>, Failure> {
+    Ok(match version {
         Some(version) => Some(version_of(operator, version).await?.json),
         None => with_spinner("reading the catalog", operator.admin.rules_json()).await?,
-    };
+    })
+}
+
+async fn show(version: Option<u64>, operator: &Operator) -> Result<(), Failure> {
+    let rules = stored(version, operator).await?;
     output::write(format_args!(
         "{}",
         rules.map_or_else(|| "{}\n".to_owned(), |json| pretty(&yaml::source_of(&json).0))
@@ -287,10 +292,7 @@ async fn show(version: Option<u64>, operator: &Operator) -> Result<(), Failure> 
 
 /// Prints the uses of each total limit.
 async fn show_usage(version: Option<u64>, operator: &Operator, in_json: bool) -> Result<(), Failure> {
-    let rules = match version {
-        Some(version) => Some(version_of(operator, version).await?.json),
-        None => with_spinner("reading the catalog", operator.admin.rules_json()).await?,
-    };
+    let rules = stored(version, operator).await?;
     let catalog = rules.as_deref().map(parse).transpose()?.unwrap_or_default();
     let names: Vec<_> = catalog.rules().flat_map(Rule::total_names).collect();
     let totals = with_spinner("reading total limits", operator.admin.totals(&names)).await?;

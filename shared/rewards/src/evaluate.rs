@@ -49,6 +49,8 @@ pub(crate) struct Evaluation<'c, 'i> {
     usage: &'i Usage,
     /// The time of the occurrence in the catalog's zone.
     local: LocalTime,
+    /// The arrival time in the catalog's zone.
+    arrival: LocalTime,
     base: BasePoints<'c>,
     /// The award without its trace.
     award: Award<'c>,
@@ -57,8 +59,8 @@ pub(crate) struct Evaluation<'c, 'i> {
 impl<'c, 'i> Evaluation<'c, 'i> {
     pub fn new(catalog: &'c Catalog, occurrence: &'i Occurrence<'i>, member: Member<'i>, usage: &'i Usage) -> Self {
         let (base, award) = (BasePoints::new(), Award::default());
-        let local = catalog.zone().local(occurrence.at);
-        Evaluation { catalog, occurrence, member, usage, local, base, award }
+        let [local, arrival] = [occurrence.at, occurrence.received_at].map(|at| catalog.zone().local(at));
+        Evaluation { catalog, occurrence, member, usage, local, arrival, base, award }
     }
 
     /// Returns the outcome for a rule.
@@ -146,8 +148,7 @@ impl<'c, 'i> Evaluation<'c, 'i> {
         let mut spends = Vec::new();
         let mut points = due;
         for unit in rule.limits.iter().filter_map(|cap| cap.per) {
-            let period = Period::of(unit, self.local);
-            let open = Period::of(unit, self.catalog.zone().local(self.occurrence.received_at));
+            let [period, open] = [self.local, self.arrival].map(|local| Period::of(unit, local));
             if period.number != open.number && period.number + 1 != open.number {
                 return Err(Reason::PeriodClosed { period, due });
             }
@@ -211,7 +212,8 @@ impl<'c, 'i> Evaluation<'c, 'i> {
                     spend.seen = self.seen(&spend.name());
                 }
                 ShardChoice::Exhausted(used) => {
-                    // What is assumed is never 0, and a later evaluation has to find all shards exhausted, too.
+                    // Never 0, which would be as if the counter were unknown: a later evaluation has to find all shards
+                    // exhausted, too.
                     self.award.assumed.insert(spend.name(), used.max(1));
                     let limit = Limit { counter, period: None, limit, used };
                     return Err(Reason::LimitReached { limit, due });

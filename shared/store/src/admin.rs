@@ -1,4 +1,4 @@
-//! Operator access to table `Catalog`. Functions only read it.
+//! Operator access to table `Catalog`, which functions only read, and to the shares of total limits.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -24,9 +24,9 @@ use crate::{
     error::{FailedAttempt, StoreError},
     history::{self, Annotation, AppliedVersion, read_version, read_versions},
     item::{Attributes as _, Item, b, n, s},
-    ledger::{SHARE, USED},
     read_items::{MAX_READ_ITEMS, read_items},
     retry::Retries,
+    totals::{SHARE, StoredTotal, USED, read_totals},
 };
 
 const WRITE: &str = "write the catalog";
@@ -53,15 +53,6 @@ pub enum AddOutcome {
     Created,
     /// The item existed and is unchanged.
     Existed,
-}
-
-/// The item of a total limit, or of one of its shards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoredTotal {
-    /// The uses.
-    pub used: u64,
-    /// The share of the limit, if a catalog has changed it since the first one.
-    pub share: Option<u64>,
 }
 
 /// A change of a shard's share.
@@ -122,11 +113,8 @@ impl Admin {
         for names in names.chunks(MAX_READ_ITEMS) {
             let keys = names.iter().map(|name| Item::from([("memberId".into(), s(name))])).collect();
             let items = read_items(&self.reads, READ_USES, &self.members, keys, Instant::now() + READ_LIMIT).await?;
-            for item in &items {
-                let total = || Some(StoredTotal { used: item.number(USED)?, share: item.number(SHARE) });
-                let read = || Some((item.text("memberId")?.to_owned(), total()?));
-                totals.extend([read().ok_or(StoreError::corrupt(READ_USES, "a total limit"))?]);
-            }
+            let found = read_totals(READ_USES, &items)?;
+            totals.extend(found.into_iter().map(|(name, total)| (name.to_owned(), total)));
         }
         Ok(totals)
     }

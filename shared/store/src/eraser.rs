@@ -786,7 +786,7 @@ fn numbers(member: &Item) -> impl Iterator<Item = (String, i64)> {
     numbers.filter(|(name, number)| *number != 0 && !is_slot(name))
 }
 
-/// Returns true for the slot of a period's counter. Such a counter is not moved: it limits nobody any more.
+/// Returns true for the slot of a period's counter. Such a counter is not moved: an erased member has no more activities.
 fn is_slot(name: &str) -> bool {
     counter_of_slot(name, 0).is_some()
 }

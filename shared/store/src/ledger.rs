@@ -9,11 +9,7 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::{
-    Client,
-    error::BuildError,
-    types::{ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update},
-};
+use aws_sdk_dynamodb::Client;
 use punchcard_rewards::{Award, Counter, Spend, Usage};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -22,10 +18,11 @@ use crate::{
     Store,
     conditional_write::{Transacted, new_item, put_new, transact},
     error::{FailedAttempt, StoreError},
-    item::{Attributes as _, Item, MAX_ITEM_BYTES, b, n, s, signed, size_bytes},
+    item::{Attributes as _, Item, MAX_ITEM_BYTES, b, s, signed, size_bytes},
     member_write::MemberWrite,
     read_items::{MAX_READ_ITEMS, read_items},
     retry::Retries,
+    totals::{self, StoredTotal, read_totals},
 };
 
 /// The time for which the uses of a total limit are remembered.
@@ -34,10 +31,6 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(30);
 pub(crate) const MAX_TRANSACTION_ITEMS: usize = 100;
 /// The attribute of an alias that names its customer.
 pub(crate) const CUSTOMER: &str = "customer";
-/// The attribute that counts the uses of a total limit.
-pub(crate) const USED: &str = "used";
-/// The attribute of a shard with its share, if a catalog has changed it. It holds whatever catalog a function still has.
-pub(crate) const SHARE: &str = "share";
 
 /// Writes records together with members.
 #[derive(Debug)]
@@ -47,7 +40,7 @@ pub(crate) struct Ledger {
     members: String,
     /// The last known total limits, and when they became known. An exhausted limit is detected before the write, for a
     /// while: a reversal may give uses back.
-    totals: Mutex<HashMap<String, (Total, Instant)>>,
+    totals: Mutex<HashMap<String, (StoredTotal, Instant)>>,
 }
 
 /// A record to write. Its key must be new.
@@ -300,7 +293,7 @@ impl Ledger {
         usage
     }
 
-    fn totals(&self) -> MutexGuard<'_, HashMap<String, (Total, Instant)>> {
+    fn totals(&self) -> MutexGuard<'_, HashMap<String, (StoredTotal, Instant)>> {
         self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -325,7 +318,7 @@ impl Ledger {
         }
         let first_total = writes.len();
         for spend in &totals {
-            writes.push(self.spend_total(spend).map_err(invalid)?);
+            writes.push(totals::spend(&self.members, spend).map_err(invalid)?);
         }
         Ok(match transact(&self.writes, operation, writes).await? {
             Transacted::Done => Attempt::Done,
@@ -337,51 +330,6 @@ impl Ledger {
             }
         })
     }
-
-    /// Builds the update of a total limit, which is a separate item.
-    fn spend_total(&self, spend: &Spend<'_>) -> Result<TransactWriteItem, BuildError> {
-        let mut update = Update::builder()
-            .table_name(&self.members)
-            .key("memberId", s(spend.name()))
-            .update_expression("ADD #used :amount")
-            .expression_attribute_names("#used", USED)
-            .expression_attribute_values(":amount", n(spend.amount))
-            .expression_attribute_values(":most", n(spend.most_before()))
-            .return_values_on_condition_check_failure(OnFailure::AllOld);
-        update = match spend.shard {
-            None => update.condition_expression("attribute_not_exists(#used) OR #used <= :most"),
-            // An item with a share has uses.
-            Some(_) => update.expression_attribute_names("#share", SHARE).condition_expression(
-                "attribute_not_exists(#used) OR (#used <= :most AND (attribute_not_exists(#share) OR #used < #share))",
-            ),
-        };
-        Ok(TransactWriteItem::builder().update(update.build()?).build())
-    }
-}
-
-/// The item of a total limit, or of one of its shards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Total {
-    used: u64,
-    /// True if its share, as a catalog that was applied last has made it, is used up.
-    is_exhausted: bool,
-}
-
-impl Total {
-    fn set(self, usage: &mut Usage, name: &str) {
-        usage.set(name, self.used);
-        usage.set_exhausted(name, self.is_exhausted);
-    }
-}
-
-/// Reads total limits, by name.
-fn read_totals<'i>(operation: &'static str, items: &'i [Item]) -> Result<Vec<(&'i str, Total)>, StoreError> {
-    let read = |item: &'i Item| {
-        let used = item.number(USED)?;
-        let is_exhausted = item.number(SHARE).is_some_and(|share: u64| used >= share);
-        Some((item.text("memberId")?, Total { used, is_exhausted }))
-    };
-    items.iter().map(|item| read(item).ok_or(StoreError::corrupt(operation, "a total limit"))).collect()
 }
 
 /// Sets the counters of a member's item.
@@ -407,7 +355,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_uses_of_a_total_limit_are_remembered_for_30_seconds() {
         let ledger = Ledger::new(&Store::local("http://127.0.0.1:1", "test-"));
-        ledger.totals().insert("cap#RULE".to_owned(), (Total { used: 5, is_exhausted: false }, Instant::now()));
+        ledger.totals().insert("cap#RULE".to_owned(), (StoredTotal { used: 5, share: None }, Instant::now()));
         tokio::time::advance(Duration::from_secs(29)).await;
         assert_eq!(ledger.known_totals(0).used("cap#RULE"), 5);
         tokio::time::advance(Duration::from_secs(1)).await;

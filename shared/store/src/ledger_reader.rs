@@ -20,10 +20,11 @@ use crate::{
     erasures::{Erasure, read_erasures},
     error::StoreError,
     item::{Attributes as _, Item, s, signed},
-    ledger::{CUSTOMER, USED},
+    ledger::CUSTOMER,
     player_records::PlayerRecord,
     read_items::{MAX_READ_ITEMS, read_items},
     tombstones::{activity_tombstone, request_tombstone},
+    totals::USED,
 };
 
 const READ: &str = "read all records";

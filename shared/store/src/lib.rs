@@ -60,10 +60,11 @@ mod sessions;
 mod signing_keys;
 mod tables;
 mod tombstones;
+mod totals;
 
 pub use activities::{ActivityReader, ActivityRecord, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
 pub use activity_pages::{ActivityPage, ActivityPages, InvalidPosition, Position};
-pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller, ShareChange, StoredTotal};
+pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller, ShareChange};
 pub use balances::{BalanceReader, Balances};
 pub use catalog::{Callers, CatalogVersion, Snapshot};
 pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
@@ -95,3 +96,4 @@ pub use sessions::{Opened, SessionReader, SessionWriter};
 pub use signing_keys::SigningKeyReader;
 pub use tables::{IndexDefinition, TableDefinition, TableKey, Tables};
 pub use tombstones::{Effects, ErasedRecord};
+pub use totals::StoredTotal;

@@ -2,19 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::{
-    error::BuildError,
-    types::{TransactWriteItem, Update},
-};
+use aws_sdk_dynamodb::{error::BuildError, types::TransactWriteItem};
 use punchcard_models::settings::NegativeBalances;
 use punchcard_rewards::slot_of;
 
 use crate::{
     corrections::{OUT, is_total},
-    item::{Attributes as _, Item, n, s, signed},
-    ledger::{Expect, Target, USED},
+    item::{Attributes as _, Item, signed},
+    ledger::{Expect, Target},
     member_write::{self, MemberWrite},
-    players,
+    players, totals,
 };
 
 /// A change of one member.
@@ -69,7 +66,7 @@ impl MemberChange {
 
     /// Builds the writes that give uses of total limits back.
     pub(crate) fn total_writes(&self, members: &str) -> Result<Vec<TransactWriteItem>, BuildError> {
-        self.totals.iter().map(|(name, uses)| give_back(members, name, *uses)).collect()
+        self.totals.iter().map(|(name, uses)| totals::give_back(members, name, *uses)).collect()
     }
 
     /// Returns true if the catalog refuses the change, because a balance would fall below zero.
@@ -92,16 +89,4 @@ impl MemberChange {
         let taken = self.changes.iter().filter(is_taken).filter(|_| is_refused);
         taken.map(|(name, amount)| (name.clone(), amount.unsigned_abs())).collect()
     }
-}
-
-fn give_back(members: &str, name: &str, uses: u64) -> Result<TransactWriteItem, BuildError> {
-    let update = Update::builder()
-        .table_name(members)
-        .key("memberId", s(name))
-        .update_expression("ADD #used :minus, #out :uses")
-        .expression_attribute_names("#used", USED)
-        .expression_attribute_names("#out", format!("{OUT}{USED}"))
-        .expression_attribute_values(":minus", n(-signed(uses)))
-        .expression_attribute_values(":uses", n(uses));
-    Ok(TransactWriteItem::builder().update(update.build()?).build())
 }

@@ -158,7 +158,7 @@ impl MemberWrite<'_> {
     }
 }
 
-/// What one spend adds to an update: the expressions with the names `#s` and the values `:s`, `:l` and `:m` of its index.
+/// The parts that one spend adds to an update: expressions with the names `#s` and the values `:s`, `:l` and `:m` of its index.
 struct SpendUpdate {
     set: Option<String>,
     add: Option<String>,

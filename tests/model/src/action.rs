@@ -31,7 +31,7 @@ pub enum Action {
         request: Request,
         /// The transaction.
         transaction: Transaction,
-        /// What happens to it.
+        /// Its delivery.
         fate: Fate,
     },
     /// The deadline of a handler passes after a failed attempt.
@@ -40,7 +40,7 @@ pub enum Action {
     Arrive(Transaction),
 }
 
-/// What happens to a transaction. All but the first are faults.
+/// The delivery of a transaction and of its answer. All but the first are faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// It is executed, and its answer arrives.

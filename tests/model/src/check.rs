@@ -6,7 +6,7 @@ use stateright::{Checker, Expectation, HasDiscoveries, Model as _, Path};
 
 use crate::{action::Action, model::Protocol, state::State};
 
-/// What a run of the checker found.
+/// The result of a run of the checker.
 #[derive(Debug)]
 pub struct Report {
     /// The model that was explored.

@@ -1,4 +1,4 @@
-//! What holds in some state. Without such a state, the model would not reach what it is about.
+//! Properties of some state. Without such a state, the model would not reach the situations that it is for.
 
 use crate::{
     model::Protocol,

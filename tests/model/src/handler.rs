@@ -7,7 +7,7 @@ use crate::{
     variant::Variant,
 };
 
-/// What a handler does after a step.
+/// The next step of a handler.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Then {
     /// It goes on.

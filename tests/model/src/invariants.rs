@@ -1,4 +1,4 @@
-//! What holds in every state.
+//! Properties of every state.
 
 use crate::{
     model::Protocol,

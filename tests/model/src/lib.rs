@@ -13,7 +13,7 @@
 //! | action | code | conditions |
 //! |---|---|---|
 //! | [`Send`](Action::Send), first step of a handler | `Ledger::known_totals`: full shards that an instance remembers; a new instance remembers none | |
-//! | [`Transact`](Action::Transact) of a [`Record`](Transaction::Record) that is paid | `Ledger::write` picks a shard at random; `Ledger::transact`, with `MemberWrite::write` and `Ledger::spend_total` | the record is new; the member's uses allow it; the shard's uses are at most share - 1 |
+//! | [`Transact`](Action::Transact) of a [`Record`](Transaction::Record) that is paid | `Ledger::write` picks a shard at random; `Ledger::transact`, with `MemberWrite::write` and `totals::spend` | the record is new; the member's uses allow it; the shard's uses are at most share - 1 |
 //! | the same, unpaid | `put_new` | the record is new |
 //! | its answer | `Ledger::write`, with `read_reasons`: a record with the own `writeId` is success, another one a duplicate; a member without uses is remembered; after a full shard all shards are read | |
 //! | [`ReadShard`](Action::ReadShard) | `Ledger::read`; the uses are remembered | |

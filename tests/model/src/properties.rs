@@ -1,4 +1,4 @@
-//! What holds in every state, at the end, and in some state.
+//! The properties of every state, of the end, and of some state.
 
 use stateright::Property;
 
@@ -21,7 +21,7 @@ pub const REVERSED_ONCE: &str = "an activity is reversed at most once";
 /// No handler takes its own write for that of another.
 pub const OWN_WRITE: &str = "a first and only request is not refused as a duplicate";
 /// An answer 200 or "exists" is true.
-pub const SUCCESS: &str = "what a client was told to be recorded is recorded exactly once";
+pub const SUCCESS: &str = "an activity that was answered as recorded is recorded exactly once";
 /// An answer that nothing was written is true.
 pub const UNAVAILABLE: &str = "a request that was answered \"nothing was written\" writes nothing, then or later";
 /// No request is stuck.
@@ -34,7 +34,7 @@ pub const FOUND: &str = "a lost answer is resolved: a retry finds its own write"
 /// An example must exist: a retry of a client matters.
 pub const DUPLICATE: &str = "a duplicate is refused";
 /// An example must exist: an answer "unknown" is needed.
-pub const LATE: &str = "a client is told that the outcome is unknown, and the write arrives later";
+pub const LATE: &str = "an answer says that the outcome is unknown, and the write arrives later";
 /// An example must exist: uses that were given back matter.
 pub const TAKEN_AGAIN: &str = "a reversal gives a use back, and another activity takes it";
 /// An example must exist: the mark matters.

@@ -33,14 +33,14 @@ impl fmt::Display for Violation {
             let [(before, action), (after, _)] = step else { continue };
             let action = action.as_ref().map(ToString::to_string).unwrap_or_default();
             writeln!(f, "  {:>3}. {action}", number + 1)?;
-            tell_changes(f, before, after)?;
+            write_changes(f, before, after)?;
         }
         Ok(())
     }
 }
 
 /// Writes what a step changed in the tables, and what a client learned.
-fn tell_changes(f: &mut fmt::Formatter<'_>, before: &State, after: &State) -> fmt::Result {
+fn write_changes(f: &mut fmt::Formatter<'_>, before: &State, after: &State) -> fmt::Result {
     if before.store != after.store {
         writeln!(f, "         {}", after.store)?;
     }

@@ -47,34 +47,14 @@ pub const INTAKE: Scenario = Scenario {
 };
 
 /// Three activities contend for two uses, and one of them is reversed.
-pub const REVERSAL: Scenario = Scenario {
-    name: "reversal",
-    members: &[0, 0, 1],
-    uses_per_member: None,
-    reversals: 1,
-    most_requests: 2,
-    most_faults: 2,
-};
+pub const REVERSAL: Scenario = Scenario { name: "reversal", reversals: 1, most_faults: 2, ..INTAKE };
 
 /// One activity of two is reversed, by two requests with different references.
-pub const TWO_REVERSALS: Scenario = Scenario {
-    name: "two-reversals",
-    members: &[0, 1],
-    uses_per_member: None,
-    reversals: 2,
-    most_requests: 2,
-    most_faults: 2,
-};
+pub const TWO_REVERSALS: Scenario = Scenario { name: "two-reversals", members: &[0, 1], reversals: 2, ..REVERSAL };
 
 /// As [`REVERSAL`], and each member is allowed one use.
-pub const MEMBER_LIMIT: Scenario = Scenario {
-    name: "member-limit",
-    members: &[0, 0, 1],
-    uses_per_member: Some(1),
-    reversals: 1,
-    most_requests: 2,
-    most_faults: 1,
-};
+pub const MEMBER_LIMIT: Scenario =
+    Scenario { name: "member-limit", uses_per_member: Some(1), most_faults: 1, ..REVERSAL };
 
 /// All scenarios of a full run.
 pub const ALL: [Scenario; 4] = [INTAKE, REVERSAL, TWO_REVERSALS, MEMBER_LIMIT];

@@ -33,7 +33,7 @@ pub struct ActivityRecord {
 pub struct ReversalRecord {
     /// The write that wrote it.
     pub write_id: WriteId,
-    /// What was taken back: the point, and the use of a shard. `None` if the activity paid nothing.
+    /// The shard whose use was given back, with the point. `None` if the activity paid nothing.
     pub taken: Option<usize>,
 }
 
@@ -51,7 +51,7 @@ pub struct Member {
 pub struct Store {
     /// Records of activities, by activity.
     pub activities: [Option<ActivityRecord>; ACTIVITIES],
-    /// How often each activity was recorded. Not stored; only for properties. Counts up to 2.
+    /// Number of times that each activity was recorded, up to 2. Not stored; only for properties.
     pub recordings: [u8; ACTIVITIES],
     /// Records of reversals, by reversal.
     pub reversals: [Option<ReversalRecord>; REVERSALS],
@@ -61,7 +61,7 @@ pub struct Store {
     pub shards: [i8; SHARDS],
 }
 
-/// What one transaction writes.
+/// The writes of one transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Transaction {
     /// The record of an activity; and if it pays, the member and the shard.
