@@ -55,12 +55,12 @@ pub struct Bounds {
     pub repeats: Vec<Relation>,
     /// Rules that pay whenever others do.
     pub accompany: Vec<Relation>,
-    /// What the analysis cannot decide.
+    /// The questions that the analysis cannot decide.
     pub undecided: Vec<Undecided>,
     /// True if there are too many rules to compare each with each other. `repeats`, `accompany` and `undecided` may then
     /// lack some.
     pub is_incomplete: bool,
-    /// What of the catalog's budget is not proven.
+    /// The numbers of the catalog's budget that are not proven.
     pub over_budget: Vec<Excess>,
 }
 
@@ -159,12 +159,12 @@ pub struct Relation {
     pub others: Vec<RuleId>,
 }
 
-/// A question that the analysis cannot decide.
+/// A question about a rule that the analysis cannot decide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undecided {
-    /// Whether the rule can ever pay: its conditions may contradict each other.
+    /// The rule may never pay: its conditions may contradict each other.
     CanPay(RuleId),
-    /// Whether the rule pays whenever the others do: their conditions cannot be compared.
+    /// The rule may pay whenever the others do: their conditions cannot be compared.
     Accompanies(Relation),
 }
 

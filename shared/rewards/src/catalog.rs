@@ -225,7 +225,7 @@ impl Catalog {
         &self.zone
     }
 
-    /// What the catalog may be able to pay at most.
+    /// The most points that the catalog may be able to pay.
     #[cfg(feature = "yaml")]
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget

@@ -189,7 +189,7 @@ pub(crate) fn in_period(value: u64, period: Period) -> InPeriod {
     }
 }
 
-/// What a slot says of a period.
+/// The state of a period in its slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InPeriod {
     /// The slot is free.

@@ -215,7 +215,7 @@ impl<'a> Explanation<'a> {
         }
     }
 
-    /// What is not met of each alternative.
+    /// Returns the first unmet condition of each alternative.
     fn unmet_alternatives(&self, Alternatives(alternatives): Alternatives<'a>) -> impl Iterator<Item = Unmet<'a>> {
         alternatives.iter().filter_map(|condition| condition.unmet_by(self.occurrence.data, self.local))
     }

@@ -252,7 +252,7 @@ fn a_share_is_one_of_the_base_points_that_may_be_paid_with_it() {
             5,
             None,
         ),
-        // What base offers pay in all bounds all of their shares.
+        // The points that base offers pay in all bound all of their shares.
         (&["reward: {flat: 10}, limits: {usesPerMember: 3}"], "reward: {percentage: 55}", 5, Some(16)),
         (&["reward: {flat: 10}, limits: {pointsPerMember: 7}"], twice, 7, Some(7)),
         (&["reward: {flat: 1000000000}"], "reward: {multiplier: 3}", 1_000_000_000, None),

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use self::generated::{Happening, happening, read, rules, text};
 
-/// What happens next in a history.
+/// One step of a history.
 #[derive(Debug, Clone)]
 enum Step {
     Occur(Happening),

@@ -51,7 +51,7 @@ pub enum Hot {
 /// The load, and the parameters of the model.
 #[derive(Debug, Clone, Copy)]
 pub struct Load {
-    /// What is hot.
+    /// The item that all activities write.
     pub hot: Hot,
     /// Activities that arrive a second.
     pub activities_per_second: u32,
@@ -159,7 +159,7 @@ pub(crate) async fn effect(call: &OneCall) -> Reply {
     let Some(contention) = call.world.contention.as_ref().filter(|_| call.operation == "TransactWriteItems") else {
         return variant::effect(call).await;
     };
-    // Records are new, and nobody contends for them.
+    // Records are new, so no two transactions write the same one.
     let key = |write: &Value| write["Update"]["Key"]["memberId"]["S"].as_str().map(str::to_owned);
     let keys: Vec<_> = list(&call.request["TransactItems"]).iter().map(key).collect();
     if let Err(refusal) = contention.take(&keys) {
@@ -193,7 +193,7 @@ async fn course(load: Load) -> Measured {
     let token = token.and_then(|answer| answer.json()["access_token"].as_str().map(str::to_owned)).expect("a token");
     // Processes are warm.
     for instance in &instances {
-        send(&world, instance, &token, Ask::ReadBalances { correlation: "nobody".to_owned() }).await;
+        send(&world, instance, &token, Ask::ReadBalances { correlation: "unused".to_owned() }).await;
     }
 
     let start = Instant::now();

@@ -107,7 +107,7 @@ impl Plan {
     pub(crate) fn for_variant(mut self, variant: Option<Variant>) -> Self {
         match variant {
             Some(Variant::KeptCatalog) => {
-                // Catalogs change, and what is kept of them gets older than what may be kept.
+                // Catalogs change, and cached ones get older than they may be used.
                 self.pause = Duration::from_secs(20);
                 self.changes = 12;
             }

@@ -46,12 +46,12 @@ fn a_balance_that_is_read_and_written_back_is_noticed() {
 
 #[test]
 fn a_retry_that_does_not_know_its_own_write_is_noticed() {
-    assert_noticed(Variant::ForgottenWrite, "which nobody else can have stored");
+    assert_noticed(Variant::ForgottenWrite, "which no other request can have stored");
 }
 
 #[test]
 fn a_write_that_is_known_by_what_a_client_sent_is_noticed() {
-    assert_noticed(Variant::ClientsRequestId, "is told to be new 2 times");
+    assert_noticed(Variant::ClientsRequestId, "is answered as new 2 times");
 }
 
 #[test]

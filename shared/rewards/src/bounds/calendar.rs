@@ -1,4 +1,4 @@
-//! How many periods lie in each other, and in a rule's window.
+//! The number of periods that lie in each other, and in a rule's window.
 
 use punchcard_models::timestamp::Timestamp;
 

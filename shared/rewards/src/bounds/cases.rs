@@ -10,7 +10,7 @@ use crate::{
     zone::LocalTime,
 };
 
-/// Maximum number of cases that are told apart.
+/// Maximum number of cases of one rule.
 const MAX_CASES: usize = 64;
 
 /// Tests, all of which must be met.
@@ -21,7 +21,7 @@ pub(super) struct Case<'c> {
     pub times: Option<WeekSet>,
 }
 
-/// Alternatives, one of which must be met. `None`: there are too many to tell them apart.
+/// Alternatives, one of which must be met. `None`: there are more than [`MAX_CASES`].
 pub(super) type Cases<'c> = Option<Vec<Case<'c>>>;
 
 impl<'c> Case<'c> {

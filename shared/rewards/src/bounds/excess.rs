@@ -1,4 +1,4 @@
-//! What of a budget is not proven.
+//! The numbers of a budget that are not proven.
 
 use super::amounts::{Amounts, add};
 use crate::budget::{Budget, Spans};

@@ -27,7 +27,7 @@ pub(super) struct Facts<'c> {
     pub calendar: Calendar,
     /// A reason why it never applies.
     pub obstacle: Option<Obstacle>,
-    /// Whether its conditions can be met.
+    /// `No` if its conditions contradict each other.
     pub can_be_met: Answer,
 }
 

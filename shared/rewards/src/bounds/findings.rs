@@ -21,7 +21,7 @@ const MILLION: u128 = 1_000_000;
 /// The steps that a comparison of two rules' conditions takes, roughly.
 const COMPARISON: usize = 100;
 
-/// What follows from the rules beside bounds.
+/// The conclusions about the rules beside their bounds.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub never: Vec<Never>,
@@ -53,7 +53,7 @@ pub(super) fn find(amounts: &[Amounts<'_>], effort: &Effort) -> Findings {
 
 /// Groups rules that differ in their id only. `None`: there are too many to compare.
 fn repeats(rules: &[&Rule], effort: &Effort) -> Option<Vec<Relation>> {
-    /// What rules that repeat each other have in common, and most others do not.
+    /// Fields that rules which repeat each other share, and most others do not.
     type Key<'c> = (&'c str, Option<&'c str>, Option<u64>, u128, Option<Timestamp>, Option<Timestamp>);
     let mut groups = BTreeMap::<Key<'_>, Vec<Vec<&Rule>>>::new();
     for &rule in rules {
@@ -139,7 +139,7 @@ fn relations<'c>(all: BTreeMap<&'c RuleId, Vec<&'c RuleId>>) -> impl Iterator<It
     all.into_iter().filter_map(|(rule, others)| relation([rule].into_iter().chain(others)))
 }
 
-/// What selects a rule besides its trigger: a business unit, or an event.
+/// Returns the business unit of an offer, or the event of a campaign.
 fn selection(rule: &Rule) -> (bool, &str) {
     match &rule.body {
         RuleBody::Offer(offer) => (true, &offer.unit),

@@ -7,7 +7,7 @@ const MINUTES_PER_WEEK: usize = 7 * MINUTES_PER_DAY;
 const WORDS: usize = MINUTES_PER_WEEK.div_ceil(64);
 const MILLIS_PER_MINUTE: i64 = 60_000;
 
-/// A set of minutes of the week. Conditions on the local time cannot tell moments within a minute apart.
+/// A set of minutes of the week. Conditions on the local time have the same result throughout a minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WeekSet(Box<[u64; WORDS]>);
 
@@ -87,7 +87,7 @@ impl WeekSet {
         self.0.get(minute / 64).is_some_and(|word| word >> (minute % 64) & 1 == 1)
     }
 
-    /// Whether each day of the week, from Monday, has a minute of the set.
+    /// Returns for each day of the week, from Monday, true if it has a minute of the set.
     pub fn days(&self) -> [bool; 7] {
         let minutes = |day| day * MINUTES_PER_DAY..(day + 1) * MINUTES_PER_DAY;
         [0, 1, 2, 3, 4, 5, 6].map(|day| minutes(day).any(|minute| self.has(minute)))

@@ -123,7 +123,7 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&Value
             }
             400 if json["errorMessage"] == EXISTS => {
                 check(item.is_some(), format!("the activity {key} is there by #{number}, and isn't"));
-                check(others(), format!("the activity {key} is there by #{number}, but nobody else can have sent it"));
+                check(others(), format!("the activity {key} is there by #{number}, but no other request has that id"));
             }
             422 => {
                 check(

@@ -88,7 +88,7 @@ fn told(evidence: &Evidence<'_>, number: usize, request: &Request, events: &[Eve
 fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&serde_json::Value>) {
     let check = |kept, what: &dyn Fn() -> String| evidence.check(kept, &[id], what);
     let new: Vec<_> = sent.iter().filter(|sent| sent.told == Told::New).collect();
-    check(new.len() <= 1, &|| format!("the event {id} is told to be new {} times", new.len()));
+    check(new.len() <= 1, &|| format!("the event {id} is answered as new {} times", new.len()));
     let Some(item) = item else {
         if let Some(it) = sent.iter().find(|it| !matches!(it.told, Told::Nothing | Told::Refused)) {
             check(false, &|| format!("the event {id} is not stored, but {:?} by #{}", it.told, it.number));
@@ -118,13 +118,19 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&serde
             Told::Duplicate => {
                 check(as_sent(it.event), &|| format!("the event {id} is a duplicate by #{}, and isn't", it.number));
                 check(told_by_another(), &|| {
-                    format!("the event {id} is a duplicate by #{}, which nobody else can have stored before", it.number)
+                    format!(
+                        "the event {id} is a duplicate by #{}, which no other request can have stored before",
+                        it.number
+                    )
                 });
             }
             Told::Reused => {
                 check(!as_sent(it.event), &|| format!("the event {id} is reused by #{}, but is the same", it.number));
                 check(told_by_another(), &|| {
-                    format!("the event {id} is reused by #{}, and nobody else can have stored it before", it.number)
+                    format!(
+                        "the event {id} is reused by #{}, and no other request can have stored it before",
+                        it.number
+                    )
                 });
             }
             Told::New | Told::Nothing | Told::Refused => {}

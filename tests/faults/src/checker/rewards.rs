@@ -179,7 +179,7 @@ fn add(numbers: &mut Numbers, more: &Numbers) {
     }
 }
 
-/// What a record says of its evaluation that does not follow from its award.
+/// The parts of a record's evaluation that do not follow from its award.
 #[derive(Default)]
 struct Hints {
     /// The shards of total limits that were chosen, at random.

@@ -107,6 +107,29 @@ async fn a_reversal_gives_the_uses_of_its_day_back() {
 }
 
 #[tokio::test]
+async fn a_reversal_gives_the_first_place_back_and_keeps_the_count_of_every() {
+    let rest = "{usesPerMember: 100}}\n  - {id: SECOND, unit: U, kind: bonus, reward: {flat: 5}, every: 2}\n  \
+                - {id: FIRST, unit: U, kind: bonus, reward: {flat: 100}, first: true";
+    let programme = Programme::with(&catalog("UTC", rest)).await;
+    let body = activity("APP_CHECKIN");
+    let bonus = async |id: &str| {
+        let earned = programme.send("c-1", id, &body).await.json()["earned"].clone();
+        earned["U"]["loyalty"]["bonus"].as_u64().unwrap_or(0)
+    };
+    let void = async |id: &str| {
+        let body = json!({"originalTransactionId": id}).to_string();
+        assert_eq!(programme.post("/client/users/c-1/void", &[], &body).await.status, 200);
+    };
+    assert_eq!([bonus("a-1").await, bonus("a-2").await], [100, 5]);
+    // The second one stays paid, so the third one is not a second one again.
+    void("a-1").await;
+    assert_eq!([bonus("a-3").await, bonus("a-4").await], [100, 5]);
+    void("a-2").await;
+    assert_eq!([bonus("a-5").await, bonus("a-6").await], [0, 5]);
+    assert_audited(&programme).await;
+}
+
+#[tokio::test]
 async fn a_dry_run_and_the_request_that_follows_agree_on_periods_and_frequencies() {
     let now = now_by_day();
     let zone = now.time_zone().iana_name().expect("a name");
