@@ -1,12 +1,13 @@
 //! `POST /client/users/{correlation_id}/activities/{activity_id}` with limits per period.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use jiff::{Timestamp, ToSpan as _, Zoned, tz::TimeZone};
 use serde_json::{Value, json};
 
 use crate::{
     operator::punchcard,
-    support::activities::{Programme, activity, with},
+    support::activities::{Programme, activity, number, text, with},
 };
 
 /// Zones with daylight saving. At any time it is between morning and evening in one of them, so that no test runs across
@@ -41,10 +42,12 @@ async fn assert_audited(programme: &Programme) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_300_parallel_check_ins_around_midnight_one_a_day_is_paid() {
+async fn of_300_parallel_check_ins_around_midnight_a_limit_per_day_is_paid_exactly() {
     let now = now_by_day();
     let zone = now.time_zone().iana_name().expect("a name");
-    let programme = &Programme::with(&catalog(zone, "{usesPerMember: {day: 1}}")).await;
+    let rest = "{usesPerMember: {day: 1}}}\n  - {id: FOUR, unit: U, kind: bonus, reward: {flat: 1}, limits: {usesPerMember: {day: 4}}}\n  \
+                - {id: POINTS, unit: U, kind: bonus, reward: {flat: 2}, pointsType: status, limits: {pointsPerMember: {day: 7}}";
+    let programme = &Programme::with(&catalog(zone, rest)).await;
     let midnight = now.start_of_day().expect("midnight").timestamp();
     // The last and the first second, and times further away, some of which are later than the request.
     let times = [-1, 0, -1000, 1000, -3_600_000, 3_600_000].map(|millis: i64| midnight + millis.milliseconds());
@@ -53,10 +56,29 @@ async fn of_300_parallel_check_ins_around_midnight_one_a_day_is_paid() {
     });
     let answers = join_all(answers).await;
     for parity in 0..2 {
-        let of_day = answers.iter().enumerate().filter(|(number, _)| number % 2 == parity);
-        assert_eq!(of_day.filter(|(_, answer)| is_paid(answer)).count(), 1, "{parity}");
+        let sum = |path: &str| -> u64 {
+            let of_day = answers.iter().enumerate().filter(|(number, _)| number % 2 == parity);
+            of_day.filter_map(|(_, answer)| answer["earned"]["U"].pointer(path)?.as_u64()).sum()
+        };
+        assert_eq!((sum("/loyalty/base"), sum("/loyalty/bonus"), sum("/status/total")), (10, 4, 7), "{parity}");
     }
     assert_audited(programme).await;
+}
+
+#[tokio::test]
+async fn an_audit_names_the_counter_of_a_period_that_was_tampered_with() {
+    let programme = Programme::with(&catalog("UTC", "{usesPerMember: {day: 5}}")).await;
+    let body = check_in(&Timestamp::now());
+    assert_eq!(programme.send("c-1", "a-1", &body).await.status, 200);
+    let members = programme.app.items("Members").await;
+    let member = members.iter().find(|item| text(item, "memberId") == "corr#c-1").expect("the member");
+    let slot = member.keys().find(|name| name.starts_with("use#CHECK_IN#day")).expect("a slot");
+    let value = number(member, slot);
+    programme.app.set("Members", [("memberId", "corr#c-1")], slot, AttributeValue::N((value + 1).to_string())).await;
+    let audit = punchcard(&programme.app, &["audit"]).await;
+    let day = value / 1_000_000_000_000;
+    let difference = format!("use#CHECK_IN#day#{day} of corr#c-1 is 2, and its records add up to 1");
+    assert!(!audit.succeeded && audit.output.contains(&difference), "{}", audit.output);
 }
 
 #[tokio::test]
