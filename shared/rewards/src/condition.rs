@@ -99,11 +99,11 @@ impl Condition {
             "timeOfDay" => Schedule::parse_time_of_day(at).map(|schedule| Some(Condition::Schedule(schedule))),
             _ => Ok(None),
         })?;
-        let mut found: Vec<_> = others.iter().flatten().cloned().collect();
-        match (found.pop(), others.len()) {
-            (None, _) => FieldCondition::parse(at).map(Condition::Field),
-            (Some(only), 1) => Ok(only),
-            (Some(_), _) => Err(at.invalid("must have nothing beside any, all, weekday or timeOfDay")),
+        let count = others.len();
+        match others.into_iter().flatten().next() {
+            None => FieldCondition::parse(at).map(Condition::Field),
+            Some(only) if count == 1 => Ok(only),
+            Some(_) => Err(at.invalid("must have nothing beside any, all, weekday or timeOfDay")),
         }
     }
 

@@ -237,6 +237,19 @@ fn weekdays_and_times_of_day_are_those_of_the_zone() {
 }
 
 #[test]
+fn a_change_of_the_time_names_the_schedules_that_must_still_be_met() {
+    let catalog = catalog(
+        "UTC",
+        "window: {from: '2026-03-10T00:00:00Z'}, conditions: [{timeOfDay: {from: '08:00', until: '20:00'}}]",
+    );
+    // Early enough in the day, and too early for the window.
+    let (json, sentence) = explained(&catalog, &Usage::default(), ["2026-03-05T12:00:00Z"; 2], &[]);
+    assert_eq!(json["reason"], "BEFORE_WINDOW");
+    assert_eq!(json["change"][1], json!({"timeOfDay": {"from": "08:00", "until": "20:00"}}));
+    assert!(sentence.ends_with("at or after 2026-03-10T00:00:00.000Z and from 08:00 until 20:00."), "{sentence}");
+}
+
+#[test]
 fn shards_are_chosen_until_all_are_exhausted() {
     let limits = json!({"usesInTotal": 7});
     let catalog = read(&json!({

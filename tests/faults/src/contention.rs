@@ -78,9 +78,9 @@ pub struct Measured {
     pub conflicts: u64,
     /// Transactions that were throttled.
     pub throttled: u64,
-    /// Half of the activities were answered within this time, and 99 of 100 within the other.
+    /// The time within which half of the activities were answered.
     pub median: Duration,
-    /// See `median`.
+    /// The time within which 99 of 100 were.
     pub percentile_99: Duration,
 }
 

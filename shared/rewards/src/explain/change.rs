@@ -264,7 +264,8 @@ impl<'a> Needs<'a> {
         }
         let at = nearest_time(rule.window, &schedules, occurrence.at, catalog)?;
         let local = catalog.zone().local(occurrence.at);
-        schedules.retain(|schedule| !schedule.is_met_at(local));
+        // A change of the time has to keep the schedules that are met now.
+        schedules.retain(|schedule| window.is_some() || !schedule.is_met_at(local));
         let mut fields = Vec::new();
         for (field, tests) in tests_by_field {
             let found = datum(occurrence.data, field);
