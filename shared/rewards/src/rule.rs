@@ -56,6 +56,15 @@ pub enum Trigger<'a> {
 }
 
 impl Rule {
+    /// The business unit of an offer. Campaigns have none.
+    #[must_use]
+    pub fn unit(&self) -> Option<&str> {
+        match &self.body {
+            RuleBody::Offer(offer) => Some(offer.book().0),
+            RuleBody::Campaign(_) => None,
+        }
+    }
+
     /// The rule's id.
     #[must_use]
     pub fn id(&self) -> &RuleId {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider};
+use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
 use aws_sdk_dynamodb::{
     Client, Config,
     config::{
@@ -98,6 +98,21 @@ impl Store {
     pub(crate) fn table(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
+}
+
+/// Returns the AWS configuration of the environment, for clients of services other than DynamoDB.
+///
+/// # Errors
+/// A variable is missing or invalid.
+pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
+    let Environment { region, certificates, .. } = Environment::read()?;
+    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(region))
+        .credentials_provider(credentials)
+        .http_client(http_client(certificates));
+    Ok(config.build())
 }
 
 /// Creates an HTTP client that trusts Amazon's certificate authorities and those in `certificates`.

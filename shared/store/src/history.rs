@@ -175,6 +175,14 @@ impl HistoryReader {
         Ok(Some(catalog))
     }
 
+    /// Returns the JSON of a version as it is stored, or `None` if there is no such version.
+    ///
+    /// # Errors
+    /// The store call failed, or the version is damaged.
+    pub async fn json_of(&self, version: u64) -> Result<Option<String>, StoreError> {
+        read_version(&self.client, &self.table, version).await
+    }
+
     fn cache(&self) -> MutexGuard<'_, LruCache<u64, Arc<Catalog>>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -54,6 +54,13 @@ pub struct StoredClientEvent {
     pub received_at: Timestamp,
 }
 
+impl StoredClientEvent {
+    pub(crate) fn read(item: &Item) -> Option<Self> {
+        let received_at = Timestamp::from_text(item.text("receivedAt")?)?;
+        Some(StoredClientEvent { event: stored_event(item)?, received_at })
+    }
+}
+
 /// A part of a partition's records.
 #[derive(Debug)]
 pub struct Newest<T> {
@@ -136,10 +143,9 @@ impl NewestReader {
         limit: usize,
     ) -> Result<Newest<StoredClientEvent>, StoreError> {
         let read = |item: &Item| {
-            let event = stored_event(item)?;
-            let received_at = Timestamp::from_text(item.text("receivedAt")?)?;
-            let position = RecordPosition { received_at, id: event.id.to_string() };
-            Some((position, StoredClientEvent { event, received_at }))
+            let stored = StoredClientEvent::read(item)?;
+            let position = RecordPosition { received_at: stored.received_at, id: stored.event.id.to_string() };
+            Some((position, stored))
         };
         self.newest(&self.client_events, ("customerId", "clientEventId", customer), before, limit, read).await
     }
