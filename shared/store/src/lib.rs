@@ -92,12 +92,12 @@ pub use player_events::{
 };
 pub use player_records::PlayerRecord;
 pub use players::{PlayerReader, PlayerTotals, PlayerWriter};
+pub use records::{RecordKind, StoredItem, StoredRecord};
 pub use refund_writer::{NewRefund, RefundRecorded, RefundWriter};
 pub use refunds::{OrderAward, OrderRefunds, StoredRefund};
 pub use sessions::{Opened, SessionReader, SessionWriter};
 pub use signing_keys::SigningKeyReader;
+pub use stream::{Change, InvalidSequenceNumber, SequenceNumber, StreamEvent, StreamRecord};
 pub use tables::{IndexDefinition, TableDefinition, TableKey, Tables};
 pub use tombstones::{Effects, ErasedRecord};
 pub use totals::StoredTotal;
-pub use records::{RecordKind, StoredItem, StoredRecord};
-pub use stream::{Change, InvalidSequenceNumber, SequenceNumber, StreamEvent, StreamRecord};

@@ -107,7 +107,8 @@ fn change(record: &str) -> Option<Change> {
     let kind = RecordKind::of_stream(record.event_source_arn.as_deref()?)?;
     let is_removed = record.event_name == "REMOVE";
     let image = if is_removed { record.change.old_image } else { record.change.new_image };
-    let item = StoredItem::new(kind, image.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect());
+    let item =
+        StoredItem::new(kind, image.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect());
     // Without images the stream has another view type.
     item.id().ok()?;
     Some(if is_removed { Change::Removed(item) } else { Change::Stored(item) })

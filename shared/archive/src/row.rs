@@ -1,0 +1,193 @@
+//! Rows: records in the columns of their table.
+
+use punchcard_models::timestamp::Timestamp;
+use punchcard_rewards::{Award, Catalog};
+use punchcard_store::{
+    ActivityRecord, CorrectionContent, PlayerRecord, RecordKind, SequenceNumber, StoreError, StoredItem, StoredRecord,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    columns::{ColumnType, columns},
+    layout::day_of,
+};
+
+/// A value of a row. `None` is an absent one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cell {
+    /// Text, also JSON.
+    Text(Option<String>),
+    /// An integer.
+    Integer(Option<i64>),
+    /// True or false.
+    Boolean(Option<bool>),
+    /// A time.
+    Timestamp(Option<Timestamp>),
+}
+
+/// A record at one point of its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The table.
+    pub kind: RecordKind,
+    /// The day on which the record arrived, in UTC.
+    pub day: String,
+    /// The values, in the order of [`columns`].
+    pub cells: Vec<Cell>,
+}
+
+impl Row {
+    /// The row of a record. `catalog` is that of the record's version, from which its award by offer is derived.
+    ///
+    /// # Errors
+    /// The record cannot be read.
+    pub fn stored(
+        item: &StoredItem,
+        sequence_number: &SequenceNumber,
+        catalog: Option<&Catalog>,
+    ) -> Result<Self, StoreError> {
+        let record = item.record()?;
+        let evaluation = record.evaluation()?;
+        let awards =
+            evaluation.as_ref().zip(catalog).map(|(evaluation, catalog)| awards_json(&evaluation.awards(catalog)));
+        Self::new(item, sequence_number, false, |column| content(column, item, &record, awards.as_ref()))
+    }
+
+    /// The row of a record that was deleted. It has nothing of the record but its key and the time of its arrival, so
+    /// that an erasure does not copy what it deletes.
+    ///
+    /// # Errors
+    /// The record has no id or time.
+    pub fn removed(item: &StoredItem, sequence_number: &SequenceNumber) -> Result<Self, StoreError> {
+        Self::new(item, sequence_number, true, |_| None)
+    }
+
+    fn new(
+        item: &StoredItem,
+        sequence_number: &SequenceNumber,
+        removed: bool,
+        content: impl Fn(&str) -> Option<Cell>,
+    ) -> Result<Self, StoreError> {
+        let received_at = item.received_at()?;
+        let id = item.id()?;
+        let text = |text: &str| Cell::Text(Some(text.to_owned()));
+        let cells = columns(item.kind()).iter().map(|column| match column.name {
+            "customer_id" | "player_id" => Cell::Text(item.partition().map(str::to_owned)),
+            "record_id" => text(id),
+            "received_at" => Cell::Timestamp(Some(received_at)),
+            "sequence_number" => text(&sequence_number.padded()),
+            "removed" => Cell::Boolean(Some(removed)),
+            name => content(name).unwrap_or_else(|| Cell::absent(column.column_type)),
+        });
+        Ok(Row { kind: item.kind(), day: day_of(received_at), cells: cells.collect() })
+    }
+
+    /// The value of a column.
+    #[must_use]
+    pub fn cell(&self, name: &str) -> Option<&Cell> {
+        columns(self.kind).iter().zip(&self.cells).find(|(column, _)| column.name == name).map(|(_, cell)| cell)
+    }
+
+    /// The text of a column, if it is one of text and not absent.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.cell(name)? {
+            Cell::Text(text) => text.as_deref(),
+            Cell::Integer(_) | Cell::Boolean(_) | Cell::Timestamp(_) => None,
+        }
+    }
+
+    /// True if the record was deleted.
+    #[must_use]
+    pub fn is_removed(&self) -> bool {
+        self.cell("removed") == Some(&Cell::Boolean(Some(true)))
+    }
+}
+
+impl Cell {
+    pub(crate) fn is_present(&self) -> bool {
+        match self {
+            Cell::Text(value) => value.is_some(),
+            Cell::Integer(value) => value.is_some(),
+            Cell::Boolean(value) => value.is_some(),
+            Cell::Timestamp(value) => value.is_some(),
+        }
+    }
+
+    pub(crate) fn absent(column_type: ColumnType) -> Self {
+        match column_type {
+            ColumnType::Text => Cell::Text(None),
+            ColumnType::Integer => Cell::Integer(None),
+            ColumnType::Boolean => Cell::Boolean(None),
+            ColumnType::Timestamp => Cell::Timestamp(None),
+        }
+    }
+}
+
+/// The value of a column that only some records have.
+fn content(column: &str, item: &StoredItem, record: &StoredRecord, awards: Option<&Awards>) -> Option<Cell> {
+    let text = |name: &str| item.text(name).map(|text| Cell::Text(Some(text.to_owned())));
+    let time = |name: &str| item.text(name).and_then(Timestamp::from_text).map(|time| Cell::Timestamp(Some(time)));
+    let owned = |text: String| Cell::Text(Some(text));
+    match (column, record) {
+        ("record", _) => Some(owned(record.name().to_owned())),
+        ("item", _) => Some(owned(item.json())),
+        ("at", StoredRecord::ClientEvent(_)) => time("timestamp"),
+        ("at", _) => time("when"),
+        ("type" | "event" | "action" | "channel", StoredRecord::Activity(_)) => text(column),
+        ("channel", StoredRecord::ClientEvent(stored)) => {
+            stored.event.metadata.channel.map(|channel| owned(channel.as_str().to_owned()))
+        }
+        ("type" | "event", StoredRecord::ClientEvent(_)) => text(column),
+        ("metadata", _) => item.metadata_json().map(owned),
+        ("correlation_id", _) => text("correlationId"),
+        ("member_id", StoredRecord::Player(PlayerRecord::Request(request))) => Some(owned(request.member_id.clone())),
+        ("member_id", StoredRecord::Player(PlayerRecord::Refund(refund))) => Some(owned(refund.member_id.clone())),
+        ("member_id", _) => text("memberId"),
+        ("awards", _) => awards.map(|awards| owned(awards.json.clone())),
+        ("points", _) => points(record, awards).map(|points| Cell::Integer(Some(points))),
+        ("catalog_version", _) => {
+            let version = record.evaluation().ok()??.basis.catalog_version;
+            Some(Cell::Integer(i64::try_from(version).ok()))
+        }
+        ("data", StoredRecord::Activity(_)) => text("extendedData"),
+        ("data", StoredRecord::Player(_)) => text("events"),
+        _ => None,
+    }
+}
+
+/// The awards of a record.
+struct Awards {
+    json: String,
+    points: u64,
+}
+
+/// Lists what each offer or campaign paid: `[{"offer":"BIG_ORDER","points":50,"unit":null}]`.
+fn awards_json(awards: &[Award<'_>]) -> Awards {
+    let lines = awards.iter().flat_map(Award::trace).filter(|line| line.points() > 0);
+    let line = |line: &punchcard_rewards::Line<'_>| json!({"offer": line.rule.id().to_string(), "unit": line.rule.unit(), "points": line.points()});
+    Awards { json: Value::Array(lines.map(line).collect()).to_string(), points: awards.iter().map(Award::points).sum() }
+}
+
+/// The points that a record adds to balances; negative if it takes them away. `None` if it does not say.
+fn points(record: &StoredRecord, awards: Option<&Awards>) -> Option<i64> {
+    let signed = |points: u64| i64::try_from(points).ok();
+    let taken = |adds: Vec<(String, u64)>, balance: &str| {
+        let taken = adds.into_iter().filter(|(name, _)| name.starts_with(balance)).map(|(_, amount)| amount);
+        signed(taken.sum()).map(|points: i64| -points)
+    };
+    match record {
+        StoredRecord::Activity(ActivityRecord::Correction(correction)) => match &correction.content {
+            CorrectionContent::Reversal { .. } => taken(correction.adds(), "out#pts#"),
+            CorrectionContent::Adjustment { amount, .. } => Some(*amount),
+        },
+        StoredRecord::Player(PlayerRecord::Refund(refund)) => taken(refund.adds(), "out#points"),
+        StoredRecord::Activity(ActivityRecord::Activity(_)) | StoredRecord::Player(PlayerRecord::Request(_)) => {
+            signed(awards?.points)
+        }
+        StoredRecord::ClientEvent(_)
+        | StoredRecord::ErasedClientEvent
+        | StoredRecord::Activity(ActivityRecord::Erased(_))
+        | StoredRecord::Player(PlayerRecord::Erased(_)) => None,
+    }
+}
