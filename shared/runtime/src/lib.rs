@@ -30,6 +30,7 @@
 //! ```
 
 mod admission;
+mod batch;
 pub mod body;
 mod clock;
 pub mod correction;
@@ -44,6 +45,7 @@ mod run;
 mod service;
 
 pub use admission::{Admission, Admitted, warm_up};
+pub use batch::{BATCH_LIMIT, BatchHandler, run_batches};
 pub use clock::{Arrived, now};
 pub use dry_run::mode;
 pub use failure::Failure;

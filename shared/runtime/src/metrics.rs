@@ -17,6 +17,11 @@ pub fn duplicate(count: usize) {
     add("Duplicate", count);
 }
 
+/// Counts records written to the archive.
+pub fn archived(count: usize) {
+    add("Archived", count);
+}
+
 /// Counts a new correction.
 pub(crate) fn corrected() {
     add("Corrected", 1);

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use punchcard_runtime::REQUEST_LIMIT;
+use punchcard_runtime::{BATCH_LIMIT, REQUEST_LIMIT};
 use saphyr::Yaml;
 
-use super::{members, property, template, template_functions, text, untagged};
+use super::{is_on_streams, members, property, template, template_functions, text, untagged};
 
 /// Variables that the code reads and the template leaves out, each with its reason.
 const NOT_IN_THE_TEMPLATE: [(&str, &str); 5] = [
@@ -43,15 +43,14 @@ pub fn namespace() -> String {
     namespaces.into_iter().next().expect("a namespace")
 }
 
-/// The environment variables that functions read: every string in capitals and underscores of a source file that reads
-/// the environment.
-fn read_by_the_code() -> BTreeSet<String> {
+/// The environment variables that a function reads: every string in capitals and underscores of a source file of its own
+/// or of what functions share that reads the environment.
+fn read_by_the_code(function: &str) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut read = BTreeSet::new();
-    for folder in ["functions", "shared"] {
-        for package in fs::read_dir(root.join(folder)).expect("a folder of packages") {
-            collect(&package.expect("an entry").path().join("src"), &mut read);
-        }
+    collect(&root.join("functions").join(function).join("src"), &mut read);
+    for package in fs::read_dir(root.join("shared")).expect("a folder of packages") {
+        collect(&package.expect("an entry").path().join("src"), &mut read);
     }
     read
 }
@@ -80,10 +79,10 @@ fn is_variable(text: &str) -> bool {
 #[test]
 fn every_variable_that_the_code_reads_is_in_the_template_and_no_other() {
     let template = template();
-    let read = read_by_the_code();
     let elsewhere: BTreeSet<_> = NOT_IN_THE_TEMPLATE.iter().map(|(name, _)| (*name).to_owned()).collect();
-    assert!(elsewhere.is_subset(&read), "no longer read: {:?}", &elsewhere - &read);
     for (binary, function) in template_functions() {
+        let read = read_by_the_code(&binary);
+        assert!(elsewhere.is_subset(&read), "no longer read: {:?}", &elsewhere - &read);
         let set: BTreeSet<_> = variables(&template, &function).into_keys().collect();
         assert_eq!(set, &read - &elsewhere, "{binary}");
     }
@@ -103,13 +102,15 @@ fn no_variable_has_a_name_that_lambda_keeps_to_itself() {
 }
 
 #[test]
-fn a_function_is_given_more_time_than_a_request_may_take_and_less_than_the_gateway_waits() {
+fn a_function_is_given_more_time_than_its_work_may_take_and_less_than_the_gateway_waits() {
     let template = template();
     for (binary, function) in template_functions() {
         let timeout = property(&template, &function, &["Timeout"]).and_then(Yaml::as_integer).expect("a timeout");
         let timeout = Duration::from_secs(timeout.unsigned_abs());
-        assert!(timeout > REQUEST_LIMIT, "{binary} is ended after {timeout:?}, but may take {REQUEST_LIMIT:?}");
-        assert!(timeout < INTEGRATION_TIMEOUT, "{binary}: the gateway answers before its {timeout:?} are over");
+        let limit = if is_on_streams(&function) { BATCH_LIMIT } else { REQUEST_LIMIT };
+        assert!(timeout > limit, "{binary} is ended after {timeout:?}, but may take {limit:?}");
+        let is_awaited = !is_on_streams(&function);
+        assert!(!is_awaited || timeout < INTEGRATION_TIMEOUT, "{binary}: the gateway answers before its {timeout:?}");
     }
 }
 

@@ -7,7 +7,8 @@ use saphyr::Yaml;
 use serde_json::Value;
 
 use super::{
-    environment::namespace, find, list, referred, resource_name, resources, tagged, template, template_functions, text,
+    argument, environment::namespace, find, list, referred, resource_name, resources, routed_functions, tagged,
+    template, template_functions, text,
 };
 
 /// Metrics of an HTTP API; REST APIs have `5XXError` and others
@@ -16,7 +17,7 @@ const OF_THE_GATEWAY: [&str; 6] = ["4xx", "5xx", "Count", "DataProcessed", "Inte
 
 /// Metrics of a function
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>).
-const OF_LAMBDA: [&str; 5] = ["ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"];
+const OF_LAMBDA: [&str; 6] = ["ConcurrentExecutions", "Duration", "Errors", "Invocations", "IteratorAge", "Throttles"];
 
 /// A metric that an alarm or a chart reads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,8 @@ pub enum Of {
     Each,
     /// The name that a resource gets.
     Resource(String),
+    /// The name of a queue, whose reference is its URL.
+    NameOf(String),
     Value(String),
 }
 
@@ -40,9 +43,11 @@ pub enum Of {
 fn alarmed(node: &Yaml) -> Metric {
     let dimensions = list(node, &["Dimensions"]).iter().map(|dimension| {
         let value = &dimension["Value"];
-        let of = match referred(value) {
-            Some(resource) => Of::Resource(resource.to_owned()),
-            None => Of::Value(value.as_str().expect("text").to_owned()),
+        let name_of = argument(value, "GetAtt").and_then(Yaml::as_str).and_then(|name| name.strip_suffix(".QueueName"));
+        let of = match (referred(value), name_of) {
+            (Some(resource), _) => Of::Resource(resource.to_owned()),
+            (None, Some(queue)) => Of::NameOf(queue.to_owned()),
+            (None, None) => Of::Value(value.as_str().expect("text").to_owned()),
         };
         (text(dimension, &["Name"]), of)
     });
@@ -125,6 +130,10 @@ fn every_metric_of_an_alarm_or_a_chart_is_one_that_is_written() {
             ("AWS/Lambda", [("FunctionName", function)]) => {
                 OF_LAMBDA.contains(&metric.name.as_str()) && is("AWS::Serverless::Function", function)
             }
+            ("AWS/SQS", [("QueueName", Of::NameOf(queue))]) => {
+                metric.name == "ApproximateNumberOfMessagesVisible"
+                    && resources(&template, "AWS::SQS::Queue").contains_key(queue)
+            }
             (namespace, [("Function", Of::Each)]) => namespace == own,
             (namespace, [("Function", Of::Value(binary))]) => namespace == own && binaries.contains_key(binary),
             _ => false,
@@ -135,7 +144,8 @@ fn every_metric_of_an_alarm_or_a_chart_is_one_that_is_written() {
 
 #[test]
 fn every_function_is_in_the_alarm_for_throttles_and_in_the_chart_of_latencies() {
-    let functions: BTreeSet<_> = template_functions().keys().map(|binary| resource_name(binary)).collect();
+    // Streams wait for a function that is throttled: an alarm on their age tells.
+    let functions: BTreeSet<_> = routed_functions().keys().map(|binary| resource_name(binary)).collect();
     let of = |metrics: &[Metric], name: &str| -> BTreeSet<String> {
         let metrics = metrics.iter().filter(|metric| metric.namespace == "AWS/Lambda" && metric.name == name);
         let functions = metrics.map(|metric| match &metric.dimensions["FunctionName"] {

@@ -3,6 +3,7 @@
 //! Nothing else here enforces those rules: the local stand-ins accept templates that AWS refuses, and let through
 //! requests that IAM denies. Parts that need a running function are in `functions`.
 
+mod archive;
 mod environment;
 mod gateway;
 mod limits;
@@ -13,6 +14,7 @@ mod openapi;
 pub mod policies;
 mod readme;
 mod routes;
+mod streams;
 mod tables;
 
 use std::{collections::BTreeMap, fs, sync::LazyLock};
@@ -115,6 +117,16 @@ fn template_functions() -> BTreeMap<String, Yaml<'static>> {
         .collect();
     assert_eq!(by_binary.len(), count, "each function has a binary of its own");
     by_binary
+}
+
+/// The functions behind the gateway, by the name of their binary.
+fn routed_functions() -> BTreeMap<String, Yaml<'static>> {
+    template_functions().into_iter().filter(|(_, function)| !is_on_streams(function)).collect()
+}
+
+/// True if streams invoke the function, not the gateway.
+fn is_on_streams(function: &Yaml) -> bool {
+    members(function, &["Properties", "Events"]).values().all(|event| text(event, &["Type"]) == "DynamoDB")
 }
 
 /// The resource of a function's binary: `SendActivity` of `send-activity`.

@@ -48,11 +48,17 @@ impl Statement {
     }
 }
 
-/// The statements of a function's policies.
+/// False for the statements of other services, which `streams` checks.
+fn is_for_tables(node: &Yaml) -> bool {
+    find(node, &["Action"]).is_some_and(|actions| texts(actions).iter().any(|action| action.starts_with("dynamodb:")))
+}
+
+/// The statements of a function's policies that are for tables.
 pub fn statements(function: &str) -> Vec<Statement> {
     let policies = &template_functions()[function];
     let policies = list(policies, &["Properties", "Policies"]).iter();
-    policies.flat_map(|policy| list(policy, &["Statement"])).map(statement).collect()
+    let statements = policies.flat_map(|policy| list(policy, &["Statement"]));
+    statements.filter(|statement| is_for_tables(statement)).map(statement).collect()
 }
 
 fn statement(node: &Yaml) -> Statement {

@@ -11,7 +11,7 @@ use punchcard::registry::HANDLERS;
 use punchcard_http::route::ROUTES;
 use serde_json::Value;
 
-use super::{members, referred, resources, tagged, template, template_functions, text};
+use super::{members, referred, resources, routed_functions, tagged, template, template_functions, text};
 
 /// A route of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ pub struct Route {
 pub fn routes() -> Vec<Route> {
     let apis = resources(&template(), "AWS::Serverless::HttpApi");
     let mut routes = Vec::new();
-    for (function, resource) in template_functions() {
+    for (function, resource) in routed_functions() {
         for (name, event) in members(&resource, &["Properties", "Events"]) {
             assert_eq!(text(event, &["Type"]), "HttpApi", "{function}: {name}");
             let api = tagged(event, &["Properties", "ApiId"]).and_then(referred);
@@ -58,7 +58,8 @@ fn the_template_the_workspace_and_the_server_have_the_same_functions() {
         assert_eq!(text(&function, &["Properties", "CodeUri"]), format!("functions/{binary}"));
     }
     let served: BTreeSet<_> = HANDLERS.iter().map(|handler| handler.route.function.to_owned()).collect();
-    assert_eq!(served, packages);
+    let routed: BTreeSet<_> = routed_functions().into_keys().collect();
+    assert_eq!(served, routed);
 }
 
 #[test]

@@ -11,9 +11,13 @@ use super::{
 };
 
 /// Types of resources that hold nothing that can't be made again. Log groups hold logs, which end with their retention.
-const WITHOUT_DATA: [&str; 5] = [
+const WITHOUT_DATA: [&str; 9] = [
+    "AWS::Athena::NamedQuery",
+    "AWS::Athena::WorkGroup",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
+    "AWS::Glue::Database",
+    "AWS::Glue::Table",
     "AWS::Logs::LogGroup",
     "AWS::Serverless::Function",
     "AWS::Serverless::HttpApi",
@@ -49,7 +53,8 @@ fn every_resource_with_data_outlives_the_stack_and_every_replacement() {
         }
         kept += 1;
     }
-    assert_eq!(kept, tables::of_template().expect("tables").len(), "a resource that is no table holds data");
+    // The archive: its bucket, which keeps its policy, and its queue.
+    assert_eq!(kept, tables::of_template().expect("tables").len() + 3, "another resource holds data");
 }
 
 #[test]

@@ -1,0 +1,26 @@
+-- DynamoDB's write units of the last 30 days and what a point cost, at the list price of 0.625 dollars a million units.
+-- Units by record as in docs/operations.md, "Cost of a million events"; the stream and the archive are not included.
+WITH numbered AS (
+  SELECT record, coalesce(points, 0) AS points, removed, row_number() OVER (PARTITION BY record_id ORDER BY sequence_number DESC) AS age
+  FROM activities WHERE day >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+  UNION ALL
+  SELECT record, coalesce(points, 0), removed, row_number() OVER (PARTITION BY player_id, record_id ORDER BY sequence_number DESC)
+  FROM player_events WHERE day >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+  UNION ALL
+  SELECT record, 0, removed, row_number() OVER (PARTITION BY customer_id, record_id ORDER BY sequence_number DESC)
+  FROM client_events WHERE day >= date_format(current_date - INTERVAL '30' DAY, '%Y-%m-%d')
+), written AS (
+  SELECT record, points, CASE
+    WHEN record = 'event' THEN 1
+    WHEN record = 'activity' AND points > 0 THEN 5
+    WHEN record = 'activity' THEN 2
+    WHEN record = 'reversal' THEN 7
+    WHEN record = 'adjustment' THEN 5
+    WHEN record = 'refund' THEN 6
+    WHEN record = 'request' THEN 4
+    ELSE 0 END AS units
+  FROM numbered WHERE age = 1 AND NOT removed
+)
+SELECT record, count(*) AS records, sum(units) AS write_units, sum(points) AS points,
+  sum(units) * 0.625e-6 AS dollars, sum(units) * 0.625e-6 / nullif(sum(points), 0) AS dollars_per_point
+FROM written GROUP BY GROUPING SETS ((record), ()) ORDER BY record

@@ -1,0 +1,80 @@
+//! Functions on streams: every record table, no record lost or in the way, permissions for what they use.
+
+use std::collections::BTreeSet;
+
+use saphyr::Yaml;
+
+use super::{
+    argument, find, is_on_streams, list, members, number, referred, resources, tagged, template, template_functions,
+    text, texts,
+};
+
+/// How long Lambda tells of records that it gave up: longer than a long weekend. SQS's maximum.
+const QUEUE_SECONDS: i64 = 14 * 24 * 60 * 60;
+
+/// The record tables, whose streams there are.
+const RECORDS: [&str; 3] = ["Activities", "ClientEvents", "PlayerEvents"];
+
+fn attribute<'t>(node: &'t Yaml, name: &str) -> Option<&'t str> {
+    argument(node, "GetAtt").and_then(Yaml::as_str)?.strip_suffix(name)
+}
+
+#[test]
+fn a_function_on_streams_reads_every_record_table_and_leaves_no_record_unaccounted_for() {
+    let template = template();
+    let queues = resources(&template, "AWS::SQS::Queue");
+    for (binary, function) in template_functions().into_iter().filter(|(_, function)| is_on_streams(function)) {
+        let mut read = BTreeSet::new();
+        for (name, event) in members(&function, &["Properties", "Events"]) {
+            let properties = find(event, &["Properties"]).expect("properties");
+            let table = tagged(properties, &["Stream"]).and_then(|stream| attribute(stream, ".StreamArn"));
+            read.insert(table.expect("a table").to_owned());
+            // From the first record after the stream was turned on, which may be before the function is there.
+            assert_eq!(text(properties, &["StartingPosition"]), "TRIM_HORIZON", "{binary}: {name}");
+            let types = texts(find(properties, &["FunctionResponseTypes"]).expect("types"));
+            assert_eq!(types, ["ReportBatchItemFailures"], "{binary}: {name}");
+            let bisects = find(properties, &["BisectBatchOnFunctionError"]).and_then(Yaml::as_bool);
+            assert_eq!(bisects, Some(true), "{binary}: {name}");
+            // Without a number, an unreadable record holds up its shard for a day.
+            assert!((1..=100).contains(&number(properties, &["MaximumRetryAttempts"])), "{binary}: {name}");
+            let failures = find(properties, &["DestinationConfig", "OnFailure"]).expect("a destination");
+            assert_eq!(text(failures, &["Type"]), "SQS");
+            let queue = tagged(failures, &["Destination"]).and_then(|queue| attribute(queue, ".Arn")).expect("a queue");
+            assert_eq!(number(&queues[queue], &["Properties", "MessageRetentionPeriod"]), QUEUE_SECONDS);
+        }
+        assert_eq!(read, RECORDS.map(str::to_owned).into(), "{binary}");
+    }
+}
+
+/// A removed record is known by its last image only, and a changed one by its new image.
+#[test]
+fn the_streams_of_the_record_tables_have_both_images() {
+    for (name, table) in resources(&template(), "AWS::DynamoDB::Table") {
+        let stream = tagged(&table, &["Properties", "StreamSpecification"]);
+        assert_eq!(stream.is_some(), RECORDS.contains(&name.as_str()), "{name}");
+        let Some(choices) = stream.map(|stream| argument(stream, "If").and_then(Yaml::as_sequence).expect("an !If"))
+        else {
+            continue;
+        };
+        assert_eq!(choices[0].as_str(), Some("HasStreams"));
+        assert_eq!(text(&choices[1], &["StreamViewType"]), "NEW_AND_OLD_IMAGES", "{name}");
+        assert_eq!(referred(&choices[2]), Some("AWS::NoValue"));
+    }
+}
+
+#[test]
+fn the_archive_writes_records_and_nothing_else() {
+    let function = &template_functions()["archive-records"];
+    let policies = list(function, &["Properties", "Policies"]).iter();
+    let statements = policies.flat_map(|policy| list(policy, &["Statement"]));
+    let of_buckets: Vec<_> = statements
+        .filter(|statement| {
+            let actions = find(statement, &["Action"]).map(texts).unwrap_or_default();
+            actions.iter().any(|action| action.starts_with("s3:"))
+        })
+        .collect();
+    let [statement] = of_buckets[..] else { panic!("{of_buckets:?}") };
+    assert_eq!(texts(find(statement, &["Action"]).expect("actions")), ["s3:PutObject"]);
+    let resource = tagged(statement, &["Resource"]).and_then(|resource| argument(resource, "Sub"));
+    assert_eq!(resource.and_then(Yaml::as_str), Some("${ArchiveBucket.Arn}/records/*"));
+}
