@@ -1,5 +1,6 @@
 //! The functions as Lambda runs them: the real binaries, invoked with the events of `events/`.
 
+mod archive;
 mod capacity;
 mod counted;
 mod permitted;

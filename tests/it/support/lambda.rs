@@ -37,6 +37,11 @@ struct Runtime {
 impl Function {
     /// Starts a function on the store of an app.
     pub async fn start(name: &str, app: &App) -> Self {
+        Self::start_with(name, app, &[]).await
+    }
+
+    /// Starts a function with variables of its own.
+    pub async fn start_with(name: &str, app: &App, variables: &[(&str, &str)]) -> Self {
         let (events, received) = mpsc::unbounded_channel();
         let (answered, answers) = mpsc::unbounded_channel();
         let runtime = Arc::new(Runtime { events: Mutex::new(received), answers: answered });
@@ -61,6 +66,7 @@ impl Function {
             .env("DYNAMODB_ENDPOINT", &app.endpoint)
             .env("METRICS_NAMESPACE", "Punchcard/test")
             .env("RUST_LOG", "trace")
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

@@ -3,6 +3,7 @@
 pub mod activities;
 pub mod app;
 pub mod binaries;
+pub mod bucket;
 pub mod chance;
 pub mod customers;
 pub mod description;
