@@ -1,4 +1,4 @@
-"""What sam-deploy.sh does to a stack beside SAM: `stack.py template|older FROM TO`, `stack.py routes|state NAME`.
+"""What sam-deploy.sh does to a stack beside SAM: `stack.py template|older FROM TO`, `stack.py routes|state|archive NAME`.
 
 Runs in the SAM CLI's environment, which has boto3.
 """
@@ -11,14 +11,18 @@ from samcli.yamlhelper import yaml_dump, yaml_parse
 
 
 def template(source, target):
-    """Writes the template without what ministack refuses: alarms on sums of metrics. Prints their names."""
+    """Writes the template without what ministack refuses: alarms on sums of metrics, saved queries. Prints their names."""
     content = yaml_parse(Path(source).read_text())
     resources = content["Resources"]
-    sums = [name for name, resource in resources.items() if "Metrics" in resource.get("Properties", {})]
-    for name in sums:
+    refused = [
+        name
+        for name, resource in resources.items()
+        if "Metrics" in resource.get("Properties", {}) or resource["Type"] == "AWS::Athena::NamedQuery"
+    ]
+    for name in refused:
         del resources[name]
     Path(target).write_text(yaml_dump(content))
-    print(", ".join(sums))
+    print(", ".join(refused))
 
 
 def older(source, target):
@@ -68,5 +72,19 @@ def state(stack):
     print(f"{len(functions)} functions {memory}, {len(tables)} tables")
 
 
+def archive(stack):
+    """Prints the folders of the archive that have files, and their tables."""
+    resources = boto3.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    ids = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    storage = boto3.client("s3")
+    names = [found["Key"] for found in storage.list_objects_v2(Bucket=ids["ArchiveBucket"]).get("Contents", [])]
+    for name in names:
+        content = storage.get_object(Bucket=ids["ArchiveBucket"], Key=name)["Body"].read()
+        assert name.endswith(".json") or (content[:4], content[-4:]) == (b"PAR1", b"PAR1"), name
+    tables = boto3.client("glue").get_tables(DatabaseName=ids["ArchiveDatabase"])["TableList"]
+    print("files of", *sorted({name.split("/")[1] for name in names}), end="; ")
+    print("tables", *sorted(table["Name"] for table in tables))
+
+
 command, *arguments = sys.argv[1:]
-{"template": template, "older": older, "routes": routes, "state": state}[command](*arguments)
+{"template": template, "older": older, "routes": routes, "state": state, "archive": archive}[command](*arguments)
