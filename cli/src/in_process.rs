@@ -20,13 +20,13 @@ use tokio::sync::Semaphore;
 
 /// The media type of requests and responses.
 pub const MEDIA_TYPE: &str = "application/x-amz-json-1.0";
-/// The prefix of `X-Amz-Target`, before the operation's name.
-const TARGET: &str = "DynamoDB_20120810.";
+/// The prefixes of `X-Amz-Target`, before the operation's name: of tables and of their streams.
+const TARGETS: [&str; 2] = ["DynamoDB_20120810.", "DynamoDBStreams_20120810."];
 
 /// Returns the operation in an `X-Amz-Target` header, or an empty string.
 #[must_use]
 pub fn operation(target: &str) -> &str {
-    target.strip_prefix(TARGET).unwrap_or_default()
+    TARGETS.into_iter().find_map(|prefix| target.strip_prefix(prefix)).unwrap_or_default()
 }
 
 /// A DynamoDB response.
@@ -78,11 +78,15 @@ pub fn call(database: &Database, operation: &str, body: &[u8]) -> Reply {
         "CreateTable" => create_table,
         "DeleteItem" => delete_item,
         "DeleteTable" => delete_table,
+        "DescribeStream" => describe_stream,
         "DescribeTable" => describe_table,
         "DescribeTimeToLive" => describe_time_to_live,
         "ExecuteStatement" => execute_statement,
         "ExecuteTransaction" => execute_transaction,
         "GetItem" => get_item,
+        "GetRecords" => get_records,
+        "GetShardIterator" => get_shard_iterator,
+        "ListStreams" => list_streams,
         "ListTables" => list_tables,
         "ListTagsOfResource" => list_tags_of_resource,
         "PutItem" => put_item,

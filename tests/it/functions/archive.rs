@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use punchcard_archive::{Cell, Row, read};
 use punchcard_store::RecordKind;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{
     activities::Programme,
@@ -223,6 +224,48 @@ async fn a_record_that_cannot_be_read_is_reported_and_the_others_are_archived() 
     let rest = records.split_off(middle + 1);
     assert_eq!(archive.deliver(&rest).await, None);
     assert!(archive.function.end().await.contains("unreadable record"));
+}
+
+/// What docs/operations.md says of the size of the archive, with ids and times of their own in each record.
+#[tokio::test]
+async fn a_thousand_records_fit_into_one_small_file_and_little_memory() {
+    let mut archive = Archive::start().await;
+    Customer::record(&archive.programme, "ada").await;
+    for kind in RecordKind::ALL {
+        let records = archive.records(kind).await;
+        let sample = records.iter().find(|record| record["dynamodb"]["NewImage"].get("kind").is_none());
+        let sample = sample.expect("a record").to_string();
+        let id = |number: usize| Uuid::new_v5(&Uuid::NAMESPACE_OID, &number.to_be_bytes()).to_string();
+        let batch: Vec<Value> = (0..1000)
+            .map(|number| {
+                let mut record: Value = serde_json::from_str(&sample.replace("canary-ada", &id(number))).expect("JSON");
+                let image = &mut record["dynamodb"]["NewImage"];
+                for name in ["activityId", "recordId"] {
+                    if let Some(value) = image.get_mut(name) {
+                        *value = json!({"S": id(number + 1000)});
+                    }
+                }
+                if let Some(event) = image.get_mut("clientEventId") {
+                    *event = json!({"S": id(number + 1000)});
+                }
+                image["receivedAt"] =
+                    json!({"S": format!("2026-01-31T10:{:02}:{:02}.{:03}Z", number / 60 % 60, number % 60, number)});
+                record["dynamodb"]["SequenceNumber"] = json!((number + 1).to_string());
+                record
+            })
+            .collect();
+        assert_eq!(archive.deliver(&batch).await, None);
+        let objects = archive.bucket.take();
+        let files: Vec<_> = objects.iter().filter(|(name, _)| name.ends_with(".parquet")).collect();
+        let [(_, file)] = files[..] else { panic!("{kind}: {} files", files.len()) };
+        assert_eq!(rows(&objects, kind).len(), 1000);
+        println!("{kind}: {} bytes a record in a file of 1,000", file.len() / 1000);
+        assert!(file.len() < 1000 * 400, "{kind}: {} bytes", file.len());
+    }
+    let memory_kb = archive.function.peak_memory();
+    println!("at most {memory_kb:?} KB");
+    assert!(memory_kb.is_none_or(|memory_kb| memory_kb < 256 * 1024), "{memory_kb:?} KB");
+    archive.function.end().await;
 }
 
 #[tokio::test]
