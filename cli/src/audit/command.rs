@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use punchcard_store::LedgerReader;
+use punchcard_store::{LedgerReader, RecordKind};
 use serde_json::json;
 
 use super::{Report, audit};
@@ -88,7 +88,7 @@ async fn progress_bar(operator: &Operator) -> Result<ProgressBar, Failure> {
     if !std::io::stderr().is_terminal() {
         return Ok(ProgressBar::hidden());
     }
-    let bar = match LedgerReader::new(&operator.store).approximate_count().await? {
+    let bar = match LedgerReader::new(&operator.store).approximate_count(&[RecordKind::Activities, RecordKind::PlayerEvents]).await? {
         0 => ProgressBar::new_spinner(),
         count => ProgressBar::new(count),
     };

@@ -122,7 +122,7 @@ impl ArchiveRecords {
                 Some(catalog)
             }
         };
-        Row::stored(item, sequence_number, catalog.as_deref()).map_err(NoRow::Unreadable)
+        Row::stored(item, Some(sequence_number), catalog.as_deref()).map_err(NoRow::Unreadable)
     }
 
     /// Writes a version of the catalog, once in each process.

@@ -5,7 +5,7 @@ use punchcard_models::timestamp::Timestamp;
 use punchcard_store::{RecordKind, SequenceNumber};
 
 /// The folder of all records and catalogs.
-const ROOT: &str = "records";
+pub(crate) const ROOT: &str = "records";
 
 /// The day of a time in UTC, as in the names of folders.
 #[must_use]
@@ -13,11 +13,17 @@ pub fn day_of(time: Timestamp) -> String {
     DateTime::<Utc>::from_timestamp_millis(time.as_millis()).unwrap_or_default().format("%Y-%m-%d").to_string()
 }
 
+/// The path of a table's folder for a day.
+#[must_use]
+pub fn day_path(kind: RecordKind, day: &str) -> String {
+    format!("{ROOT}/{kind}/day={day}")
+}
+
 /// The path of the file with those records of a batch that belong to a day. `first` is the first of the batch, so a
 /// batch that is delivered again overwrites its files.
 #[must_use]
 pub fn file_path(kind: RecordKind, day: &str, first: &SequenceNumber) -> String {
-    format!("{ROOT}/{kind}/day={day}/{}.parquet", first.padded())
+    format!("{}/{}.parquet", day_path(kind, day), first.padded())
 }
 
 /// The path of an applied catalog.

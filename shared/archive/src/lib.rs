@@ -11,10 +11,12 @@
 
 mod columns;
 mod file;
+mod folder;
 mod layout;
 mod row;
 
 pub use columns::{Column, ColumnType, columns};
-pub use file::{ArchiveError, read, write};
-pub use layout::{catalog_path, day_of, file_path};
+pub use file::{ArchiveError, FileWriter, read, rows, write};
+pub use folder::{Folder, FolderError};
+pub use layout::{catalog_path, day_of, day_path, file_path};
 pub use row::{Cell, Row};

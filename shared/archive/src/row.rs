@@ -37,13 +37,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of a record. `catalog` is that of the record's version, from which its award by offer is derived.
+    /// The row of a record. `catalog` is that of the record's version, from which its award by offer is derived. Records
+    /// that are read from a table have no sequence number.
     ///
     /// # Errors
     /// The record cannot be read.
     pub fn stored(
         item: &StoredItem,
-        sequence_number: &SequenceNumber,
+        sequence_number: Option<&SequenceNumber>,
         catalog: Option<&Catalog>,
     ) -> Result<Self, StoreError> {
         let record = item.record()?;
@@ -59,12 +60,12 @@ impl Row {
     /// # Errors
     /// The record has no id or time.
     pub fn removed(item: &StoredItem, sequence_number: &SequenceNumber) -> Result<Self, StoreError> {
-        Self::new(item, sequence_number, true, |_| None)
+        Self::new(item, Some(sequence_number), true, |_| None)
     }
 
     fn new(
         item: &StoredItem,
-        sequence_number: &SequenceNumber,
+        sequence_number: Option<&SequenceNumber>,
         removed: bool,
         content: impl Fn(&str) -> Option<Cell>,
     ) -> Result<Self, StoreError> {
@@ -75,7 +76,7 @@ impl Row {
             "customer_id" | "player_id" => Cell::Text(item.partition().map(str::to_owned)),
             "record_id" => text(id),
             "received_at" => Cell::Timestamp(Some(received_at)),
-            "sequence_number" => text(&sequence_number.padded()),
+            "sequence_number" => Cell::Text(sequence_number.map(SequenceNumber::padded)),
             "removed" => Cell::Boolean(Some(removed)),
             name => content(name).unwrap_or_else(|| Cell::absent(column.column_type)),
         });
@@ -95,6 +96,28 @@ impl Row {
             Cell::Text(text) => text.as_deref(),
             Cell::Integer(_) | Cell::Boolean(_) | Cell::Timestamp(_) => None,
         }
+    }
+
+    /// The record as it is stored. `None` of one that was deleted.
+    ///
+    /// # Errors
+    /// The row has no record that can be read.
+    pub fn item(&self) -> Result<Option<StoredItem>, StoreError> {
+        if self.is_removed() {
+            return Ok(None);
+        }
+        StoredItem::from_json(self.kind, self.text("item").unwrap_or_default()).map(Some)
+    }
+
+    /// The record's partition and id, which identify it among those of its table.
+    #[must_use]
+    pub fn key(&self) -> (&str, &str) {
+        let partition = match self.kind {
+            RecordKind::ClientEvents => self.text("customer_id"),
+            RecordKind::Activities => None,
+            RecordKind::PlayerEvents => self.text("player_id"),
+        };
+        (partition.unwrap_or_default(), self.text("record_id").unwrap_or_default())
     }
 
     /// True if the record was deleted.

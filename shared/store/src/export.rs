@@ -1,15 +1,17 @@
 //! Items as JSON, with every attribute.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::value::RawValue;
 
-use crate::item::Item;
+use crate::item::{Item, b, n, s};
 
 /// Attributes whose text is JSON.
 const JSON_TEXTS: [&str; 4] = ["earned", "events", "extendedData", "response"];
+/// The binary attributes of records.
+const BINARY: [&str; 1] = ["payload"];
 
 /// Formats an item as one line of JSON. Numbers keep all digits, and JSON in text becomes part of it.
 pub(crate) fn record_json(item: &Item) -> String {
@@ -20,6 +22,41 @@ pub(crate) fn record_json(item: &Item) -> String {
         value => write_value(value, json),
     });
     json
+}
+
+/// Reads an item of a record table from what [`record_json`] wrote. `None` if it is no JSON object.
+pub(crate) fn record_item(json: &str) -> Option<Item> {
+    let members: HashMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    let attribute = |(name, value): (String, &RawValue)| {
+        let value = match serde_json::from_str::<String>(value.get()) {
+            Ok(text) if BINARY.contains(&&*name) => b(&BASE64_STANDARD.decode(text).ok()?),
+            Ok(text) => s(text),
+            Err(_) if JSON_TEXTS.contains(&&*name) => s(value.get()),
+            Err(_) => read_value(value.get())?,
+        };
+        Some((name, value))
+    };
+    members.into_iter().map(attribute).collect()
+}
+
+/// Reads a value. Numbers keep all digits.
+fn read_value(json: &str) -> Option<AttributeValue> {
+    Some(match json.as_bytes().first()? {
+        b'"' => s(serde_json::from_str::<String>(json).ok()?),
+        b't' => AttributeValue::Bool(true),
+        b'f' => AttributeValue::Bool(false),
+        b'{' => {
+            let members: HashMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+            let member = |(name, value): (String, &RawValue)| Some((name, read_value(value.get())?));
+            AttributeValue::M(members.into_iter().map(member).collect::<Option<_>>()?)
+        }
+        b'[' => {
+            let values: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+            AttributeValue::L(values.into_iter().map(|value| read_value(value.get())).collect::<Option<_>>()?)
+        }
+        b'n' => AttributeValue::Null(true),
+        _ => n(json),
+    })
 }
 
 fn write_object<'i>(
@@ -102,5 +139,23 @@ mod tests {
         ]);
         let expected = r#"{"b":"AQL/","earned":{"U":{"t":1.50}},"events":"{\n}","l":["x",null],"m":{"earned":"[1]"},"n":12345678901234567890.10,"response":"no JSON","s":"a\n\"b\"","t":true}"#;
         assert_eq!(record_json(&item), expected);
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_written() {
+        let item = Item::from([
+            ("payload".to_owned(), b(&[0, 200, 255])),
+            ("amount".to_owned(), n("12345678901234567890.10")),
+            ("note".to_owned(), s("{\"a\": \u{1f600}\n}")),
+            ("anonymous".to_owned(), AttributeValue::Bool(true)),
+            ("counters".to_owned(), AttributeValue::M(Item::from([("use#A".to_owned(), n(-3))]))),
+            ("metadata".to_owned(), AttributeValue::M(Item::from([("slots".to_owned(), AttributeValue::L(vec![s("x")]))]))),
+            ("earned".to_owned(), s(r#"{"U":{"t":1.50}}"#)),
+            ("response".to_owned(), s("no JSON")),
+        ]);
+        assert_eq!(record_item(&record_json(&item)), Some(item));
+        for text in ["", "[]", "null", "{\"payload\":\"%\"}", "{\"a\":1"] {
+            assert_eq!(record_item(text), None, "{text}");
+        }
     }
 }

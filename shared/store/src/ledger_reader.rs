@@ -1,8 +1,8 @@
 //! Whole-table reads of records and members, for audits.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, types::ReturnConsumedCapacity};
 use punchcard_models::{
     erasure::{ErasedId, ErasureKey},
     ids::{ActivityId, PlayerId},
@@ -12,17 +12,19 @@ use punchcard_rewards::counter_of_slot;
 use tokio::time::Instant;
 
 use crate::{
-    Store,
+    InvalidPosition, Store,
     activities::{ActivityRecord, StoredActivity},
     activity_pages::{ActivityPages, Position},
     catalog::read_callers,
     corrections::OUT,
     erasures::{Erasure, read_erasures},
     error::StoreError,
+    export::{record_item, record_json},
     item::{Attributes as _, Item, s, signed},
     ledger::CUSTOMER,
     player_records::PlayerRecord,
     read_items::{MAX_READ_ITEMS, read_items},
+    records::{RecordKind, StoredItem},
     tombstones::{activity_tombstone, request_tombstone},
     totals::USED,
 };
@@ -39,6 +41,7 @@ const MAX_SCANNED: i32 = 3000;
 pub struct LedgerReader {
     client: Client,
     pages: ActivityPages,
+    client_events: String,
     activities: String,
     player_events: String,
     members: String,
@@ -55,8 +58,45 @@ pub struct Page<T> {
 }
 
 /// The start of a page.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Start(Item);
+
+/// A part of a record table, of several that can be read at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TablePart {
+    /// The table.
+    pub kind: RecordKind,
+    /// The part's number, from 0.
+    pub index: i32,
+    /// The number of parts.
+    pub of: i32,
+}
+
+/// A page of a record table, as it is stored.
+#[derive(Debug)]
+pub struct ItemPage {
+    /// The items.
+    pub items: Vec<StoredItem>,
+    /// The read units that the page took.
+    pub read_units: f64,
+    /// The start of the next page, if there is one.
+    pub next: Option<Start>,
+}
+
+/// The start as JSON, from which it can be read again.
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&record_json(&self.0))
+    }
+}
+
+impl FromStr for Start {
+    type Err = InvalidPosition;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPosition> {
+        record_item(text).map(Start).ok_or(InvalidPosition)
+    }
+}
 
 /// An item of table `Members`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +120,7 @@ impl LedgerReader {
         LedgerReader {
             client: store.reads.clone(),
             pages: ActivityPages::new(store),
+            client_events: store.table("ClientEvents"),
             activities: store.table("Activities"),
             player_events: store.table("PlayerEvents"),
             members: store.table("Members"),
@@ -87,13 +128,22 @@ impl LedgerReader {
         }
     }
 
+    fn table(&self, kind: RecordKind) -> &str {
+        match kind {
+            RecordKind::ClientEvents => &self.client_events,
+            RecordKind::Activities => &self.activities,
+            RecordKind::PlayerEvents => &self.player_events,
+        }
+    }
+
     /// Returns the approximate number of records, for a progress bar. DynamoDB counts every six hours.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn approximate_count(&self) -> Result<u64, StoreError> {
+    pub async fn approximate_count(&self, kinds: &[RecordKind]) -> Result<u64, StoreError> {
         let mut count = 0;
-        for table in [&self.activities, &self.player_events] {
+        for kind in kinds {
+            let table = self.table(*kind);
             let described = self.client.describe_table().table_name(table).send().await;
             let described = described.map_err(|error| StoreError::read(READ, &error))?.table;
             let items = described.and_then(|table| table.item_count).unwrap_or(0);
@@ -126,6 +176,30 @@ impl LedgerReader {
     /// The store call failed.
     pub async fn members(&self, start: Option<Start>) -> Result<Page<StoredMember>, StoreError> {
         self.scan(&self.members, start, stored_member, |item| item.text("memberId").map(str::to_owned)).await
+    }
+
+    /// Reads a page of one of several parts of a record table, in no order.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn items(&self, part: TablePart, start: Option<Start>) -> Result<ItemPage, StoreError> {
+        let scan = self
+            .client
+            .scan()
+            .table_name(self.table(part.kind))
+            .segment(part.index)
+            .total_segments(part.of)
+            .consistent_read(true)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .limit(MAX_SCANNED)
+            .set_exclusive_start_key(start.map(|start| start.0));
+        let page = scan.send().await.map_err(|error| StoreError::read(READ, &error))?;
+        let items = page.items.unwrap_or_default().into_iter().map(|item| StoredItem::new(part.kind, item));
+        Ok(ItemPage {
+            items: items.collect(),
+            read_units: page.consumed_capacity.and_then(|consumed| consumed.capacity_units).unwrap_or(0.0),
+            next: page.last_evaluated_key.map(Start),
+        })
     }
 
     async fn scan<T>(

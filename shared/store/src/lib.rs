@@ -82,7 +82,7 @@ pub use error::{Cause, StoreError};
 pub use evaluation::{Basis, Evaluation, StoredOccurrence, StoredTrigger};
 pub use history::{Annotation, AppliedVersion, HistoryReader};
 pub use ledger::Mode;
-pub use ledger_reader::{LedgerReader, Page, Start, StoredMember};
+pub use ledger_reader::{ItemPage, LedgerReader, Page, Start, StoredMember, TablePart};
 pub use newest::{Newest, NewestReader, RecordPosition, StoredClientEvent};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};

@@ -9,7 +9,7 @@ use crate::{
     corrections::CorrectionContent,
     error::StoreError,
     evaluation::Evaluation,
-    export::record_json,
+    export::{record_item, record_json},
     item::{Attributes as _, Item},
     newest::StoredClientEvent,
     player_records::PlayerRecord,
@@ -137,6 +137,17 @@ impl StoredItem {
     #[must_use]
     pub fn json(&self) -> String {
         record_json(&self.item)
+    }
+
+    /// Reads what [`StoredItem::json`] wrote.
+    ///
+    /// # Errors
+    /// The text is not an item of this table.
+    pub fn from_json(kind: RecordKind, json: &str) -> Result<Self, StoreError> {
+        let item = record_item(json).ok_or(StoreError::corrupt(READ, "a record of an archive"))?;
+        let item = StoredItem { kind, item };
+        item.id()?;
+        Ok(item)
     }
 
     /// Parses the item.
