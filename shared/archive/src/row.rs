@@ -157,11 +157,10 @@ fn content(column: &str, item: &StoredItem, record: &StoredRecord, awards: Optio
         ("item", _) => Some(owned(item.json())),
         ("at", StoredRecord::ClientEvent(_)) => time("timestamp"),
         ("at", _) => time("when"),
-        ("type" | "event" | "action" | "channel", StoredRecord::Activity(_)) => text(column),
         ("channel", StoredRecord::ClientEvent(stored)) => {
             stored.event.metadata.channel.map(|channel| owned(channel.as_str().to_owned()))
         }
-        ("type" | "event", StoredRecord::ClientEvent(_)) => text(column),
+        ("type" | "event" | "action" | "channel", _) => text(column),
         ("metadata", _) => item.metadata_json().map(owned),
         ("correlation_id", _) => text("correlationId"),
         ("member_id", StoredRecord::Player(PlayerRecord::Request(request))) => Some(owned(request.member_id.clone())),
