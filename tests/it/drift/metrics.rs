@@ -34,8 +34,8 @@ pub enum Of {
     Each,
     /// The name that a resource gets.
     Resource(String),
-    /// The name of a queue, whose reference is its URL.
-    NameOf(String),
+    /// The name of a queue: a reference to one is its URL.
+    Queue(String),
     Value(String),
 }
 
@@ -46,7 +46,7 @@ fn alarmed(node: &Yaml) -> Metric {
         let name_of = argument(value, "GetAtt").and_then(Yaml::as_str).and_then(|name| name.strip_suffix(".QueueName"));
         let of = match (referred(value), name_of) {
             (Some(resource), _) => Of::Resource(resource.to_owned()),
-            (None, Some(queue)) => Of::NameOf(queue.to_owned()),
+            (None, Some(queue)) => Of::Queue(queue.to_owned()),
             (None, None) => Of::Value(value.as_str().expect("text").to_owned()),
         };
         (text(dimension, &["Name"]), of)
@@ -130,7 +130,7 @@ fn every_metric_of_an_alarm_or_a_chart_is_one_that_is_written() {
             ("AWS/Lambda", [("FunctionName", function)]) => {
                 OF_LAMBDA.contains(&metric.name.as_str()) && is("AWS::Serverless::Function", function)
             }
-            ("AWS/SQS", [("QueueName", Of::NameOf(queue))]) => {
+            ("AWS/SQS", [("QueueName", Of::Queue(queue))]) => {
                 metric.name == "ApproximateNumberOfMessagesVisible"
                     && resources(&template, "AWS::SQS::Queue").contains_key(queue)
             }
