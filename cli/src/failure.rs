@@ -2,12 +2,13 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
+use punchcard_archive::FolderError;
 use punchcard_http::token::UnusableKey;
 use punchcard_rewards::yaml::Problem;
 use punchcard_runtime::logs::InvalidRustLog;
 use punchcard_store::{AdminError, ConnectionError, StoreError};
 
-use crate::audit::AuditError;
+use crate::{audit::AuditError, export::ExportError};
 
 /// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +120,15 @@ pub enum Failure {
     /// An audit could not be completed.
     #[error("the audit is not complete: {0}")]
     Audit(rusqlite::Error),
+    /// An export could not be completed.
+    #[error("can't export: {0}")]
+    Export(ExportError),
+    /// Records could not be exported.
+    #[error("records that cannot be read and were not exported: {0}")]
+    UnreadableRecords(u64),
+    /// An archive cannot be read.
+    #[error(transparent)]
+    Archive(FolderError),
     /// There is no such version of the catalog.
     #[error("there is no version {0} of the catalog; `punchcard catalog history` lists the versions")]
     UnknownVersion(u64),
@@ -156,6 +166,15 @@ impl From<AuditError> for Failure {
         match error {
             AuditError::Store(error) => Failure::Store(error),
             AuditError::Sums(error) => Failure::Audit(error),
+        }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Store(error) => Failure::Store(error),
+            error => Failure::Export(error),
         }
     }
 }

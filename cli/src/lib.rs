@@ -26,6 +26,7 @@ mod difference;
 pub mod docs;
 pub mod embedded;
 pub mod explain;
+pub mod export;
 pub mod failure;
 mod framing;
 mod health;

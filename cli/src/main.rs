@@ -8,7 +8,7 @@ use std::{
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use punchcard::{
-    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, customer, explain, failure::Failure, history, key, output,
+    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, customer, explain, export, failure::Failure, history, key, output,
     serve, store,
 };
 
@@ -31,6 +31,7 @@ enum Command {
     Explain(explain::Options),
     Adjust(adjust::Options),
     Audit(audit::Options),
+    Export(export::Options),
     Customer(customer::Options),
     /// Print a completion script for a shell
     #[command(
@@ -72,6 +73,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(options) => explain::run(options).await,
         Command::Adjust(options) => adjust::run(options).await,
         Command::Audit(options) => audit::run(options).await,
+        Command::Export(options) => export::run(options).await,
         Command::Customer(options) => customer::run(options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -104,6 +104,15 @@ impl Operator {
         }
     }
 
+    /// Returns the name of the store, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.backend {
+            Backend::Stack(stack) => stack.to_string(),
+            Backend::Data(file) => file.display().to_string(),
+        }
+    }
+
     /// Returns the database file, if the store is an embedded one.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {

@@ -183,6 +183,15 @@ impl HistoryReader {
         read_version(&self.client, &self.table, version).await
     }
 
+    /// Returns the versions of all applied catalogs, oldest first.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn versions(&self) -> Result<Vec<u64>, StoreError> {
+        let versions = read_versions(&self.client, &self.table, usize::MAX).await?;
+        Ok(versions.into_iter().rev().map(|applied| applied.version).collect())
+    }
+
     fn cache(&self) -> MutexGuard<'_, LruCache<u64, Arc<Catalog>>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

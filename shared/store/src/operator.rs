@@ -1,6 +1,6 @@
 //! Operator connections: credentials, region and endpoint are resolved like in the AWS CLI.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use aws_config::{
     BehaviorVersion, ConfigLoader, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
@@ -138,6 +138,15 @@ async fn with_options(
             loader.profile_name(profile).credentials_provider(provider.build())
         }
         None => loader,
+    }
+}
+
+/// `stack loyalty in eu-west-1`
+impl fmt::Display for OperatorStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stack = self.prefix.strip_suffix('-').unwrap_or(&self.prefix);
+        let place = self.endpoint.as_ref().unwrap_or(&self.region);
+        write!(f, "stack {stack} in {place}")
     }
 }
 
