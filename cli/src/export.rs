@@ -9,7 +9,9 @@ mod days;
 mod spool;
 
 use std::{
-    io::IsTerminal as _,
+    fs::{DirBuilder, File, OpenOptions},
+    io::{IsTerminal as _, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -206,9 +208,14 @@ fn bar(count: u64, done: &'static str) -> Result<ProgressBar, Failure> {
 fn write_whole(path: &Path, content: &[u8]) -> Result<(), ExportError> {
     let failed = |error| ExportError::Write { path: path.to_owned(), error };
     let temporary = path.with_extension("part");
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    std::fs::write(&temporary, content).map_err(failed)?;
+    private_file(&temporary, true).and_then(|mut file| file.write_all(content)).map_err(failed)?;
     std::fs::rename(&temporary, path).map_err(failed)
+}
+
+/// Creates a file and its folder, or opens one that is not to be new. Only the owner can read them: records may be personal data.
+fn private_file(path: &Path, is_new: bool) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    OpenOptions::new().write(true).create(true).truncate(is_new).mode(0o600).open(path)
 }

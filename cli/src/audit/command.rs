@@ -2,26 +2,31 @@
 
 use std::{
     io::IsTerminal as _,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use punchcard_store::{LedgerReader, RecordKind};
+use punchcard_store::{LedgerReader, RecordKind, Store};
 use serde_json::json;
 
-use super::{Report, audit};
+use super::{Report, Scope, archive, audit};
 use crate::{
     failure::Failure,
-    operator::{Operator, Target},
+    operator::{Target, with_spinner},
     output::{printable, say},
 };
 
 /// Derive every award again and compare all balances, counters and total limits with their records
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  punchcard audit --data .punchcard\n  punchcard audit --stack loyalty --json\n\n\
+#[command(after_help = "Examples:\n  punchcard audit --data .punchcard\n  punchcard audit --stack loyalty --json\n  \
+    punchcard audit --archive export\n\n\
     Reads all records and changes nothing. Requests may go on. The exit status is 1 if there are differences.")]
 pub struct Options {
+    /// Archive in a folder, instead of a store: an export, or a copy of the bucket
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "stack", "profile", "region", "endpoint_url"])]
+    archive: Option<PathBuf>,
     #[command(flatten)]
     target: Target,
 }
@@ -32,14 +37,26 @@ pub struct Options {
 /// There are differences, or the store failed.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let in_json = options.target.json;
-    options.target.run(async |operator| run_on(operator, in_json).await).await
+    if let Some(folder) = &options.archive {
+        let copy = with_spinner("copying the archive to a temporary store", archive::copy(folder)).await?;
+        return run_on(&copy.store, Scope::Records, copy.records, in_json).await;
+    }
+    options
+        .target
+        .run(async |operator| {
+            let kinds = [RecordKind::Activities, RecordKind::PlayerEvents];
+            let count = LedgerReader::new(&operator.store).approximate_count(&kinds).await?;
+            run_on(&operator.store, Scope::Store, count, in_json).await
+        })
+        .await
 }
 
-async fn run_on(operator: &Operator, in_json: bool) -> Result<(), Failure> {
-    let bar = progress_bar(operator).await?;
+async fn run_on(store: &Store, scope: Scope, about: u64, in_json: bool) -> Result<(), Failure> {
+    let bar = progress_bar(about);
     let started = Instant::now();
     let audited = audit(
-        &operator.store,
+        store,
+        scope,
         |records| bar.inc(records),
         |difference| {
             bar.suspend(|| {
@@ -75,6 +92,9 @@ async fn run_on(operator: &Operator, in_json: bool) -> Result<(), Failure> {
             say!("{unversioned} records of version 0.1.0 do not name their catalog: their balances were audited only");
         }
     }
+    if scope == Scope::Records && !in_json {
+        say!("an archive has no members: balances, counters and total limits were not compared");
+    }
     if erased > 0 && !in_json {
         say!("{erased} records were erased: the amounts in their tombstones were added up");
     }
@@ -84,19 +104,16 @@ async fn run_on(operator: &Operator, in_json: bool) -> Result<(), Failure> {
     if differences == 0 { Ok(()) } else { Err(Failure::Differences(differences)) }
 }
 
-async fn progress_bar(operator: &Operator) -> Result<ProgressBar, Failure> {
+fn progress_bar(about: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
-        return Ok(ProgressBar::hidden());
+        return ProgressBar::hidden();
     }
-    let bar = match LedgerReader::new(&operator.store).approximate_count(&[RecordKind::Activities, RecordKind::PlayerEvents]).await? {
-        0 => ProgressBar::new_spinner(),
-        count => ProgressBar::new(count),
-    };
+    let bar = if about == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(about) };
     let style =
         ProgressStyle::with_template("{wide_bar} {human_pos} of about {human_len} records, {per_sec}, {eta} left");
     let bar = style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style));
     bar.enable_steady_tick(Duration::from_millis(100));
-    Ok(bar)
+    bar
 }
 
 /// Returns records per second.

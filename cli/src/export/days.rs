@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs,
     io::{BufWriter, Write as _},
     path::Path,
 };
@@ -10,7 +10,7 @@ use std::{
 use punchcard_archive::{FileWriter, Row, catalog_path, day_path};
 use punchcard_store::{HistoryReader, RecordKind, Store, StoreError, StoredItem};
 
-use super::{ExportError, spool::Spool, write_whole};
+use super::{ExportError, private_file, spool::Spool, write_whole};
 use crate::output::{notice, printable};
 
 /// Rows in memory at a time, which is also the size of a group of rows in a file.
@@ -76,10 +76,7 @@ async fn write_day(
     let temporary = path.with_extension("part");
     let mut file = None;
     if !is_written {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let to = BufWriter::new(File::create(&temporary).map_err(failed)?);
+        let to = BufWriter::new(private_file(&temporary, true).map_err(failed)?);
         file = Some(FileWriter::new(kind, to).map_err(broken)?);
     }
     let mut after: Option<StoredItem> = None;

@@ -1,7 +1,8 @@
 //! The temporary database of an export: items by table and day, and how far each part of a table was read.
 
 use std::{
-    fs,
+    fs::{self, DirBuilder},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -9,7 +10,7 @@ use punchcard_archive::day_of;
 use punchcard_store::{RecordKind, Start, StoredItem, TablePart};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::ExportError;
+use super::{ExportError, private_file};
 
 /// The file in the folder of the export.
 const FILE: &str = "unfinished-export.db";
@@ -37,11 +38,12 @@ impl Spool {
     /// The folder has other files, or the database cannot be used.
     pub fn open(folder: &Path, name: &str) -> Result<Self, ExportError> {
         let failed = |error| ExportError::Write { path: folder.to_owned(), error };
-        fs::create_dir_all(folder).map_err(failed)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let path = folder.join(FILE);
         if !path.is_file() && fs::read_dir(folder).map_err(failed)?.next().is_some() {
             return Err(ExportError::NotEmpty(folder.to_owned()));
         }
+        private_file(&path, false).map_err(failed)?;
         let database = Connection::open(&path)?;
         database.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;

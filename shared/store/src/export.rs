@@ -11,7 +11,7 @@ use crate::item::{Item, b, n, s};
 /// Attributes whose text is JSON.
 const JSON_TEXTS: [&str; 4] = ["earned", "events", "extendedData", "response"];
 /// The binary attributes of records.
-const BINARY: [&str; 1] = ["payload"];
+const BINARY: [&str; 2] = ["payload", "writeId"];
 
 /// Formats an item as one line of JSON. Numbers keep all digits, and JSON in text becomes part of it.
 pub(crate) fn record_json(item: &Item) -> String {
@@ -145,6 +145,7 @@ mod tests {
     fn a_record_is_read_as_it_was_written() {
         let item = Item::from([
             ("payload".to_owned(), b(&[0, 200, 255])),
+            ("writeId".to_owned(), b(&[7; 16])),
             ("amount".to_owned(), n("12345678901234567890.10")),
             ("note".to_owned(), s("{\"a\": \u{1f600}\n}")),
             ("anonymous".to_owned(), AttributeValue::Bool(true)),

@@ -94,6 +94,10 @@ impl StoredItem {
         StoredItem { kind, item }
     }
 
+    pub(crate) fn into_item(self) -> Item {
+        self.item
+    }
+
     /// The item's table.
     #[must_use]
     pub fn kind(&self) -> RecordKind {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use punchcard::audit::{self, Difference, Report};
+use punchcard::audit::{self, Difference, Report, Scope};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -73,7 +73,9 @@ fn merging(by: &str) -> String {
 
 async fn audited(app: &App) -> (Report, Vec<Difference>) {
     let mut differences = Vec::new();
-    let report = audit::audit(&app.store, |_| {}, |difference| differences.push(difference)).await.expect("an audit");
+    let report = audit::audit(&app.store, Scope::Store, |_| {}, |difference| differences.push(difference))
+        .await
+        .expect("an audit");
     assert_eq!(usize::try_from(report.differences).expect("few"), differences.len());
     (report, differences)
 }

@@ -11,7 +11,11 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
-use punchcard::{audit, embedded, in_process::InProcess};
+use punchcard::{
+    audit::{self, Scope},
+    embedded,
+    in_process::InProcess,
+};
 use punchcard_store::{EraseError, Eraser, LedgerReader, Pauses, PersonIds, PersonReader, Progress, Store};
 use serde_json::{Value, json};
 
@@ -51,7 +55,9 @@ async fn erase(store: &Store, ids: &PersonIds, pauses: Pauses) -> Result<(), Era
 
 async fn assert_no_differences(app: &App) -> audit::Report {
     let mut differences = Vec::new();
-    let report = audit::audit(&app.store, |_| {}, |difference| differences.push(difference)).await.expect("an audit");
+    let report = audit::audit(&app.store, Scope::Store, |_| {}, |difference| differences.push(difference))
+        .await
+        .expect("an audit");
     assert_eq!(differences, []);
     report
 }
@@ -377,7 +383,7 @@ async fn numbers_that_no_record_explains_stay_and_are_still_found_by_the_audit()
     erase(&app.store, &ids(&ada), Pauses::NONE).await.expect("erased");
     assert_eq!(with(&dump(app).await, &ada.mark()), BTreeSet::new());
     let mut differences = Vec::new();
-    audit::audit(&app.store, |_| {}, |difference| differences.push(difference)).await.expect("an audit");
+    audit::audit(&app.store, Scope::Store, |_| {}, |difference| differences.push(difference)).await.expect("an audit");
     let [audit::Difference::Member { name, stored: 1023, .. }] = &differences[..] else { panic!("{differences:?}") };
     assert_eq!(name, "pts#A#loyalty", "999, and 24 that corrections took away");
 }
@@ -450,6 +456,7 @@ async fn a_customer_with_many_records_is_erased_in_large_transactions() {
     );
     // Pages end a transaction too. The sessions, the pointers and two members take four.
     assert!(deletions <= records / 40 + 10, "{deletions}");
-    let report = audit::audit(&store, |_| {}, |difference| panic!("{difference}")).await.expect("an audit");
+    let report =
+        audit::audit(&store, Scope::Store, |_| {}, |difference| panic!("{difference}")).await.expect("an audit");
     assert_eq!(usize::try_from(report.erased).expect("few"), records);
 }

@@ -5,6 +5,7 @@ mod audit;
 mod configuration;
 mod connection;
 mod customer;
+mod export;
 mod history;
 mod output;
 mod records;

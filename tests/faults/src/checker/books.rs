@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use punchcard::audit::{self, Report};
+use punchcard::audit::{self, Report, Scope};
 
 use super::{MAX_VIOLATIONS, Violation};
 use crate::{wire, world::World};
@@ -11,7 +11,7 @@ use crate::{wire, world::World};
 pub(crate) async fn check(world: &Arc<World>) -> (Report, Vec<Violation>) {
     let mut differences = Vec::new();
     let store = wire::safe_store(world);
-    let audited = audit::audit(&store, |_| {}, |difference| differences.push(difference)).await;
+    let audited = audit::audit(&store, Scope::Store, |_| {}, |difference| differences.push(difference)).await;
     let (report, failed) = match audited {
         Ok(report) => (report, None),
         Err(error) => (Report::default(), Some(format!("the audit failed: {error}"))),
