@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Checks docs/analytics.md: sends requests to `punchcard serve --demo`, exports what it recorded, and answers the five
+# questions with DuckDB, on the export and on an archive as S3 would have it. The document has the same queries and
+# answers; --write writes them there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tests/tools.sh
+tool duckdb duckdb==2.0.1
+
+case "${1:-}" in
+  "") mode=check ;;
+  --write) mode=write ;;
+  *) echo "usage: tests/analytics.sh [--write]" >&2 && exit 2 ;;
+esac
+analytics() { timeout 60 "$tools/duckdb/bin/python" tests/analytics.py "$@"; }
+
+# As the tests build it, so that nothing is built twice.
+cargo build --workspace --bins --locked --quiet
+work="$(mktemp -d)"
+target/debug/punchcard serve --demo --data "$work/data" --addr 127.0.0.1:0 >"$work/server" &
+server=$!
+trap 'kill "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$work"' EXIT
+until grep -q '^Ctrl-C' "$work/server"; do
+  kill -0 "$server"
+  sleep 0.1
+done
+analytics send "$(sed -n 's/^Punchcard *//p' "$work/server")"
+kill "$server"
+wait "$server"
+
+target/debug/punchcard export --data "$work/data" --demo --to "$work/export"
+analytics "$mode" "$work/export"
