@@ -1,6 +1,6 @@
 """What analytics.sh does: `analytics.py send URL`, `analytics.py check|write EXPORT`.
 
-Runs in an environment of its own, which has duckdb.
+Runs in an environment of its own, which has duckdb and sqlglot.
 """
 
 import base64
@@ -14,10 +14,11 @@ import urllib.request
 from pathlib import Path
 
 import duckdb
+import sqlglot
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/analytics.md"
-QUERIES = ROOT / "docs/queries/duckdb"
+QUERIES = ROOT / "docs/queries"
 QUESTIONS = ["intake-per-hour", "points-per-offer", "duplicates-per-client", "top-members", "cost-per-point"]
 # What identifies a record among those of its table.
 KEYS = {
@@ -62,10 +63,12 @@ def send(url):
 
     # An app that makes a new id for each attempt, and one that repeats the id: only the first leaves a trace.
     activated = [client_event(number, "ActivateOffer", "OLB", "Dashboard") for number in (1, 2, 3)]
+    # The order of members is not part of the content.
+    activated[1]["clientEventMetadata"] = dict(reversed(activated[1]["clientEventMetadata"].items()))
     client_events("customer-1", *activated, client_event(4, "ActivateOffer", "OLB", "VIPLounge"))
     once = client_event(5, "ActivateOffer", "MobileApp", "Dashboard")
     client_events("customer-2", once, client_event(6, "ParkOffer", "MobileApp", "Dashboard"))
-    client_events("customer-2", once, status=400)
+    client_events("customer-2", once, status=409)
 
     basic = base64.b64encode(b"demo-client:demo-secret").decode()
     token = call("POST", "/oauth2/token", "grant_type=client_credentials", Authorization=f"Basic {basic}")
@@ -108,16 +111,25 @@ def send(url):
 
 
 def query(name):
-    return (QUERIES / f"{name}.sql").read_text()
+    """DuckDB's query."""
+    return (QUERIES / "duckdb" / f"{name}.sql").read_text()
 
 
-def answer(name, archive):
+def translated(name):
+    """Athena's query in DuckDB's SQL, on tables as Athena has them."""
+    for kind in KEYS:
+        options = "hive_partitioning = true, hive_types_autocast = false"
+        duckdb.sql(f"CREATE OR REPLACE VIEW {kind} AS FROM read_parquet('records/{kind}/*/*.parquet', {options})")
+    return sqlglot.transpile((QUERIES / f"{name}.sql").read_text(), read="athena", write="duckdb")[0]
+
+
+def answer(name, archive, sql=query):
     """The names of the columns and the rows of an answer. The hour of the run is left out, and hours are added up."""
     os.chdir(archive)
+    text = sql(name)
     if name == "intake-per-hour":
-        result = duckdb.sql(f"SELECT api, sum(records)::bigint AS records FROM ({query(name)}) GROUP BY api ORDER BY api")
-    else:
-        result = duckdb.sql(query(name))
+        text = f"SELECT api, sum(records)::bigint AS records FROM ({text}) GROUP BY api ORDER BY api"
+    result = duckdb.sql(text)
     return result.columns, result.fetchall()
 
 
@@ -141,29 +153,25 @@ def document(export):
 
 def stream(export, archive):
     """Writes an archive as S3 would have it: each record in two rows, of which the first is outdated, and in each table
-    one more record, which was removed. Sequence numbers are as long as the archive's."""
+    one more record, which was removed. One batch was delivered again, in part."""
     for kind, key in KEYS.items():
-        other = "0 AS points, '[]' AS awards" if kind != "client_events" else "NULL AS channel"
-        owner = key.split(", ")[0]
-        read = f"SELECT * EXCLUDE (day) FROM read_parquet('{export}/records/{kind}/*/*.parquet', hive_partitioning = true)"
-        day = Path(archive, "records", kind, "day=2026-01-31")
-        day.mkdir(parents=True)
-        files = {
-            10: f"SELECT * REPLACE (lpad('10', 40, '0') AS sequence_number, {other}) FROM ({read})",
-            9: f"SELECT * REPLACE (lpad('9', 40, '0') AS sequence_number, 'x' AS {owner}) FROM ({read}) LIMIT 1",
-            # The same batch again, split.
-            11: f"SELECT * REPLACE (lpad('11', 40, '0') AS sequence_number) FROM ({read})",
-            12: f"SELECT * REPLACE (lpad('11', 40, '0') AS sequence_number) FROM ({read}) LIMIT 2",
-            13: f"SELECT * REPLACE (lpad('13', 40, '0') AS sequence_number, 'x' AS {owner}, true AS removed) FROM ({read})"
-            " LIMIT 1",
-        }
-        for number, content in files.items():
-            duckdb.sql(f"COPY ({content}) TO '{day}/{number:040}.parquet' (FORMAT parquet, COMPRESSION zstd)")
+        outdated = "NULL AS channel" if kind == "client_events" else "0 AS points, '[]' AS awards"
+        removed = f"'removed' AS {key.split(', ')[0]}"
+        folder = next(Path(export, "records", kind).iterdir())
+        read = f"FROM read_parquet('{export}/records/{kind}/*/*.parquet', hive_partitioning = false)"
 
+        def write(file, number, *changes, limit="", folder=folder, read=read, kind=kind):
+            changes = ", ".join([f"lpad('{number}', 40, '0') AS sequence_number", *changes])
+            target = Path(archive, "records", kind, folder.name, f"{file:040}.parquet")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            duckdb.sql(f"COPY (SELECT * REPLACE ({changes}) {read} {limit}) TO '{target}' (COMPRESSION zstd)")
 
-def compare(name, wanted, got):
-    if wanted != got:
-        sys.exit(f"{name} on S3's archive: {got}, on the export: {wanted}")
+        # 9 is before 10 as a number, and after it as a text that is not padded.
+        write(9, 9, outdated)
+        write(8, 8, removed, limit="LIMIT 1")
+        write(10, 10)
+        write(11, 10, limit="LIMIT 2")
+        write(12, 12, removed, "true AS removed", limit="LIMIT 1")
 
 
 def check(export):
@@ -173,12 +181,18 @@ def check(export):
         stream(export, archive)
         for name in QUESTIONS:
             columns, rows = answer(name, export)
-            if name == "intake-per-hour":
-                # The removed records were received, too.
-                rows = [(api, records + 1) for api, records in rows]
-            compare(name, (columns, rows), answer(name, archive))
+            # Removed records were received, too.
+            more = [(api, records + 1) for api, records in rows] if name == "intake-per-hour" else rows
+            compare(f"{name} in Athena", (columns, rows), answer(name, export, translated))
+            compare(f"{name} on S3's archive", (columns, more), answer(name, archive))
+            compare(f"{name} in Athena on S3's archive", (columns, more), answer(name, archive, translated))
         os.chdir(ROOT)
-    print(f"docs/analytics.md: {2 * len(QUESTIONS)} passed, 0 failed")
+    print(f"docs/analytics.md: {4 * len(QUESTIONS)} passed, 0 failed")
+
+
+def compare(what, wanted, got):
+    if wanted != got:
+        sys.exit(f"{what}: {got} instead of {wanted}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Checks docs/analytics.md: sends requests to `punchcard serve --demo`, exports what it recorded, and answers the five
-# questions with DuckDB, on the export and on an archive as S3 would have it. The document has the same queries and
-# answers; --write writes them there.
+# questions in DuckDB: with DuckDB's queries and Athena's, translated, on the export and on an archive as S3 would have it.
+# The document has DuckDB's queries and the answers; --write writes them there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/tools.sh
-tool duckdb duckdb==2.0.1
+# sqlglot translates the queries for Athena, which runs nowhere but on AWS.
+tool duckdb duckdb==2.0.1 sqlglot==30.30.0
 
 case "${1:-}" in
   "") mode=check ;;

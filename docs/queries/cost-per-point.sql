@@ -21,6 +21,7 @@ WITH numbered AS (
     ELSE 0 END AS units
   FROM numbered WHERE age = 1 AND NOT removed
 )
-SELECT record, count(*) AS records, sum(units) AS write_units, sum(points) AS points,
-  sum(units) * 0.625e-6 AS dollars, sum(units) * 0.625e-6 / nullif(sum(points), 0) AS dollars_per_point
-FROM written GROUP BY GROUPING SETS ((record), ()) ORDER BY record
+SELECT coalesce(record, 'all') AS kind, count(*) AS records, sum(units) AS write_units, sum(points) AS points,
+  round(sum(units) * 0.625e0, 3) AS microdollars,
+  round(sum(units) * 0.625e0 / nullif(greatest(sum(points), 0), 0), 4) AS microdollars_per_point
+FROM written GROUP BY GROUPING SETS ((record), ()) ORDER BY record NULLS LAST

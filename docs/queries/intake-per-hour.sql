@@ -1,6 +1,6 @@
--- Records received per hour of the last 7 days, by table.
+-- Records received per hour of the last 7 days in UTC, by table. Deleted ones count: they were received.
 WITH received AS (
-  SELECT 'client events' AS api, record_id, received_at FROM client_events
+  SELECT 'client events' AS api, customer_id || ' ' || record_id AS record_id, received_at FROM client_events
   WHERE day >= date_format(current_date - INTERVAL '7' DAY, '%Y-%m-%d')
   UNION
   SELECT 'activities', record_id, received_at FROM activities

@@ -21,7 +21,7 @@ WITH latest AS (
     ELSE 0 END AS units
   FROM latest WHERE NOT removed
 )
-SELECT coalesce(record, 'all') AS record, count(*) AS records, CAST(sum(units) AS BIGINT) AS write_units,
-  CAST(sum(points) AS BIGINT) AS points, round(sum(units) * 0.625, 3) AS microdollars,
-  round(sum(units) * 0.625 / nullif(sum(points), 0), 4) AS microdollars_per_point
-FROM written GROUP BY ROLLUP (record) ORDER BY grouping(record), record
+SELECT coalesce(record, 'all') AS kind, count(*) AS records, CAST(sum(units) AS BIGINT) AS write_units,
+  CAST(sum(points) AS BIGINT) AS points, round(sum(units) * 0.625e0, 3) AS microdollars,
+  round(sum(units) * 0.625e0 / nullif(greatest(sum(points), 0), 0), 4) AS microdollars_per_point
+FROM written GROUP BY GROUPING SETS ((record), ()) ORDER BY record NULLS LAST

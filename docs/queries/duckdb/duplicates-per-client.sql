@@ -5,7 +5,7 @@ WITH latest AS (
   QUALIFY row_number() OVER (PARTITION BY customer_id, record_id ORDER BY sequence_number DESC NULLS LAST) = 1
 ), contents AS (
   SELECT channel, count(*) AS sent FROM latest WHERE NOT removed AND record = 'event'
-  GROUP BY channel, customer_id, type, event, at, metadata, day
+  GROUP BY channel, customer_id, type, event, "at", metadata, day
 )
 SELECT coalesce(channel, 'none') AS channel, CAST(sum(sent) AS BIGINT) AS events,
   CAST(sum(sent - 1) AS BIGINT) AS repeated, round(100 * sum(sent - 1) / sum(sent), 2) AS percent

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use punchcard_archive::columns;
+use punchcard_archive::{ColumnType, columns};
 use punchcard_store::RecordKind;
 use saphyr::Yaml;
 
@@ -44,6 +44,8 @@ fn every_query_is_a_file_of_the_documents() {
     let files: BTreeMap<_, _> = fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
+        // DuckDB's are in a folder of their own, and `tests/analytics.sh` compares their answers.
+        .filter(|path| path.is_file())
         .map(|path| {
             let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
             (name, fs::read_to_string(path).expect("a query"))
@@ -59,6 +61,39 @@ fn every_query_is_a_file_of_the_documents() {
         })
         .collect();
     assert_eq!(queries, files);
+}
+
+/// Each row of the document's table is a column with its type, and the tables that have it.
+#[test]
+fn the_document_names_the_columns_of_the_files() {
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/analytics.md");
+    let document = fs::read_to_string(document).expect("a document");
+    let lines = document.lines().skip_while(|line| *line != "| column | type | in | meaning |").skip(2);
+    let rows: Vec<Vec<_>> = lines
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').splitn(4, '|').map(str::trim).collect())
+        .collect();
+    for kind in RecordKind::ALL {
+        let kind_name = kind.to_string().replace('_', " ");
+        let named: BTreeMap<_, _> = rows
+            .iter()
+            .filter(|row| row[2] == "all" || row[2].split(", ").any(|name| name == kind_name))
+            .map(|row| (row[0].trim_matches('`'), row[1]))
+            .collect();
+        let written: BTreeMap<_, _> = columns(kind)
+            .iter()
+            .map(|column| {
+                let column_type = match column.column_type {
+                    ColumnType::Text => "text",
+                    ColumnType::Integer => "integer",
+                    ColumnType::Boolean => "boolean",
+                    ColumnType::Timestamp => "time",
+                };
+                (column.name, column_type)
+            })
+            .collect();
+        assert_eq!(named, written, "{kind}");
+    }
 }
 
 #[test]
