@@ -102,8 +102,8 @@ def send(url):
     events("player123", place_order=order, review={})
     events("player456", review={})
     events("player456", profile_completed={})
-    order = {"playerUniqueId": "player123", "orderId": "O-1001", "orderDate": WHEN, "totalPaid": "90", "totalPrice": "100"}
-    call("POST", "/integrations/order", order | {"category": ["electronics"]}, **api_key)
+    order = {"playerUniqueId": "player123", "orderId": "O-1001", "orderDate": WHEN, "category": ["electronics"]}
+    call("POST", "/integrations/order", order | {"totalPaid": "90", "totalPrice": "100"}, **api_key)
     refund = {"customerId": "player123", "refundTransactionId": "R-1001", "reverseTransactionId": "O-1001"}
     refund |= {"transactionTime": WHEN, "refundAmount": 45}
     path = "/api/v4.0/integrations/transactions/refund"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks docs/analytics.md: sends requests to `punchcard serve --demo`, exports what it recorded, and answers the five
-# questions in DuckDB: with DuckDB's queries and Athena's, translated, on the export and on an archive as S3 would have it.
+# Checks docs/analytics.md: sends requests to `punchcard serve --demo`, exports what it recorded, and answers five
+# questions in DuckDB, with DuckDB's queries and Athena's, translated, on the export and on an archive like S3's.
 # The document has DuckDB's queries and the answers; --write writes them there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
