@@ -34,7 +34,7 @@ use spool::Spool;
 /// Read units a second that an export of a stack takes at most, unless the operator says otherwise.
 const READ_UNITS: u32 = 500;
 
-/// Copy all records to Parquet files, for DuckDB and other tools
+/// Copy all records to Parquet files, for analytics
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  punchcard export --data .punchcard --to export\n  punchcard export --stack loyalty --to export \
@@ -118,12 +118,12 @@ async fn export(operator: &Operator, options: &Options) -> Result<(), Failure> {
     let mut spool = Spool::open(&options.to, &name)?;
     let units = options.read_units.unwrap_or(if operator.file().is_some() { 0 } else { READ_UNITS });
 
-    let bar = bar(reader.approximate_count(&RecordKind::ALL).await?, "read")?;
+    let bar = bar(reader.approximate_count(&RecordKind::ALL).await?, "read");
     let budget = Budget::new(units);
     read(&reader, &mut spool, options.parallel, &budget, &bar).await?;
     bar.finish_and_clear();
 
-    let bar = self::bar(spool.count()?, "written")?;
+    let bar = self::bar(spool.count()?, "written");
     let written = days::write(&operator.store, &mut spool, &options.to, |records| bar.inc(records)).await?;
     bar.finish_and_clear();
     spool.remove()?;
@@ -191,9 +191,9 @@ fn report(options: &Options, written: &days::Written, took: Duration) {
     );
 }
 
-fn bar(count: u64, done: &'static str) -> Result<ProgressBar, Failure> {
+fn bar(count: u64, done: &'static str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
-        return Ok(ProgressBar::hidden());
+        return ProgressBar::hidden();
     }
     let bar = if count == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(count) };
     let style = ProgressStyle::with_template(&format!(
@@ -201,7 +201,7 @@ fn bar(count: u64, done: &'static str) -> Result<ProgressBar, Failure> {
     ));
     let bar = style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style));
     bar.enable_steady_tick(Duration::from_millis(100));
-    Ok(bar)
+    bar
 }
 
 /// Writes a file under a temporary name first, so that a file that has its name is complete.
