@@ -15,6 +15,7 @@ skipped=(
   CKV_AWS_116 # dead letter queue: for asynchronous invocations; these are all answered
   CKV_AWS_18 # access log of the bucket: it would name objects only, and CloudTrail's data events do the same
   CKV_AWS_21 # versions of objects: a file is overwritten with itself only, and old versions would outlive an erasure
+  CKV_AWS_27 # encrypted queues: SqsManagedSseEnabled does that, and the check looks for a key only
   CKV_AWS_117 # VPC: the functions reach nothing but DynamoDB, whose endpoint is AWS's
   CKV_AWS_119 # customer-managed key for tables: the parameter KmsKeyArn; AWS's own by default
   CKV_AWS_158 # customer-managed key for logs: they hold nothing that was sent
