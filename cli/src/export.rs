@@ -48,7 +48,11 @@ pub struct Options {
     /// Parts of each table that are read at the same time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = RangedI64ValueParser::<i32>::new().range(1..=64))]
     parallel: i32,
-    #[arg(long, value_name = "N", help = "Most read units a second; 0: no limit [default: 500 of a stack, no limit with --data]")]
+    #[arg(
+        long,
+        value_name = "N",
+        help = "Most read units a second; 0: no limit [default: 500 of a stack, no limit with --data]"
+    )]
     read_units: Option<u32>,
     #[command(flatten)]
     target: Target,

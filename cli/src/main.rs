@@ -8,8 +8,8 @@ use std::{
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use punchcard::{
-    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, customer, explain, export, failure::Failure, history, key, output,
-    serve, store,
+    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, customer, explain, export, failure::Failure, history, key,
+    output, serve, store,
 };
 
 /// Loyalty event intake: records each event exactly once and credits its points in the same write

@@ -150,7 +150,10 @@ mod tests {
             ("note".to_owned(), s("{\"a\": \u{1f600}\n}")),
             ("anonymous".to_owned(), AttributeValue::Bool(true)),
             ("counters".to_owned(), AttributeValue::M(Item::from([("use#A".to_owned(), n(-3))]))),
-            ("metadata".to_owned(), AttributeValue::M(Item::from([("slots".to_owned(), AttributeValue::L(vec![s("x")]))]))),
+            (
+                "metadata".to_owned(),
+                AttributeValue::M(Item::from([("slots".to_owned(), AttributeValue::L(vec![s("x")]))])),
+            ),
             ("earned".to_owned(), s(r#"{"U":{"t":1.50}}"#)),
             ("response".to_owned(), s("no JSON")),
         ]);
