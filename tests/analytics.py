@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs/analytics.md"
 QUERIES = ROOT / "docs/queries"
 QUESTIONS = ["intake-per-hour", "points-per-offer", "duplicates-per-client", "top-members", "cost-per-point"]
-# What identifies a record among those of its table.
+# The columns of the key of each table.
 KEYS = {
     "client_events": "customer_id, record_id",
     "activities": "record_id",

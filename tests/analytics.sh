@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/tools.sh
+source tests/deployed.sh
+trap stop EXIT
 # sqlglot translates the queries for Athena, which runs nowhere but on AWS.
 tool duckdb duckdb==2.0.1 sqlglot==30.30.0
 
@@ -15,17 +17,8 @@ case "${1:-}" in
 esac
 analytics() { timeout 60 "$tools/duckdb/bin/python" tests/analytics.py "$@"; }
 
-# As the tests build it, so that nothing is built twice.
-cargo build --workspace --bins --locked --quiet
-work="$(mktemp -d)"
-target/debug/punchcard serve --demo --data "$work/data" --addr 127.0.0.1:0 >"$work/server" &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$work"' EXIT
-until grep -q '^Ctrl-C' "$work/server"; do
-  kill -0 "$server"
-  sleep 0.1
-done
-analytics send "$(sed -n 's/^Punchcard *//p' "$work/server")"
+serve_demo --data "$work/data"
+analytics send "$url"
 kill "$server"
 wait "$server"
 

@@ -5,6 +5,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/tools.sh
+source tests/deployed.sh
+trap stop EXIT
 # The generated requests depend on Hypothesis' version too.
 tool schemathesis schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0
 
@@ -16,17 +18,7 @@ esac
 
 openapi-spec-validator openapi.json
 
-# As the tests build it, so that nothing is built twice.
-cargo build --workspace --bins --locked --quiet
-work="$(mktemp -d)"
-target/debug/punchcard serve --demo --memory --addr 127.0.0.1:0 >"$work/server" &
-server=$!
-trap 'kill "$server" 2>/dev/null || true; wait "$server" || true; rm -rf "$work"' EXIT
-until grep -q '^Ctrl-C' "$work/server"; do
-  kill -0 "$server"
-  sleep 0.1
-done
-url="$(sed -n 's/^Punchcard *//p' "$work/server")"
+serve_demo --memory
 
 # In a folder of its own, where it leaves what it leaves.
 tests="$PWD/tests"

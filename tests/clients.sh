@@ -46,10 +46,7 @@ if [ "$(cat "$installed/installed.txt" 2>/dev/null)" != "$wanted" ]; then
   printf '%s' "$wanted" >"$installed/installed.txt"
 fi
 
-cargo build --workspace --bins --locked --quiet
-background serve.log target/debug/punchcard serve --demo --memory --addr 127.0.0.1:0
-eventually grep -q '^Ctrl-C' "$work/serve.log"
-url="$(sed -n 's/^Punchcard *//p' "$work/serve.log")"
+serve_demo --memory
 
 # The example in the README of gb-alpha. Each client sends it twice; of the demo's campaigns it meets three.
 sent='{"place_order":{"total_amount":100,"category":["electronics","cosmetics"]},"review":{}}'

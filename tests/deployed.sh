@@ -1,4 +1,4 @@
-# To be sourced. What sam-deploy.sh, sam-local.sh and docker.sh share: the build, the checks, the requests.
+# To be sourced. What the scripts share: processes, the demo's server, the build, the checks, the requests.
 
 # Dummy credentials, and no way to AWS: SAM asks it for the account's number at each start, and goes on without.
 unset AWS_PROFILE AWS_SESSION_TOKEN
@@ -49,6 +49,16 @@ eventually() {
   echo "still failing after a minute: $*" >&2
   cat "$work"/*.log >&2
   return 1
+}
+
+# serve_demo ARGUMENT…: builds and starts `punchcard serve --demo`; leaves its process in $server and its address in $url.
+serve_demo() {
+  # As the tests build it, so that nothing is built twice.
+  cargo build --workspace --bins --locked --quiet
+  background serve.log target/debug/punchcard serve --demo --addr 127.0.0.1:0 "$@"
+  server="${started[0]}"
+  eventually grep -q '^Ctrl-C' "$work/serve.log"
+  url="$(sed -n 's/^Punchcard *//p' "$work/serve.log")"
 }
 
 free_port() {

@@ -23,7 +23,9 @@ use std::{
 pub use command::{Options, run};
 pub use difference::Difference;
 use punchcard_rewards::Catalog;
-use punchcard_store::{HistoryReader, LedgerReader, Store, StoreError};
+use punchcard_store::{
+    HistoryReader, LedgerReader, RecordKind, Store, StoreError, StoredItem, StoredRecord, TablePart,
+};
 
 use derive::Derived;
 use members::Members;
@@ -60,7 +62,7 @@ pub enum AuditError {
     Sums(#[from] rusqlite::Error),
 }
 
-/// What an audit compares.
+/// The extent of an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Records with each other, and sums with the members and total limits.
@@ -68,6 +70,9 @@ pub enum Scope {
     /// Records with each other.
     Records,
 }
+
+/// The tables of records that change balances.
+const EARNING: [RecordKind; 2] = [RecordKind::Activities, RecordKind::PlayerEvents];
 
 /// Audits a store. Calls `progress` with the number of records that were read since the last call, and `found` with each
 /// difference.
@@ -92,8 +97,9 @@ pub async fn audit(
     let erasures = reader.erasures().await?;
     audit.read_catalogs(store).await?;
     audit.totals.read_before(&reader).await?;
-    audit.add_activities(&reader, &progress).await?;
-    audit.add_player_events(&reader, &progress).await?;
+    for kind in EARNING {
+        audit.add_records(kind, &reader, &progress).await?;
+    }
     // Limits of catalogs that were applied meanwhile.
     audit.read_catalogs(store).await?;
     if scope == Scope::Records {
@@ -177,33 +183,26 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
         }
     }
 
-    async fn add_activities(&mut self, reader: &LedgerReader, progress: impl Fn(u64)) -> Result<(), AuditError> {
+    async fn add_records(
+        &mut self,
+        kind: RecordKind,
+        reader: &LedgerReader,
+        progress: impl Fn(u64),
+    ) -> Result<(), AuditError> {
         let mut start = None;
         loop {
-            let page = reader.activities(start).await?;
+            let page = reader.items(TablePart::whole(kind), start).await?;
             progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
-            for activity in page.items {
-                match activity {
-                    Ok(record) => self.add(Derived::activity(record, &self.catalogs, reader).await?)?,
-                    Err(id) => self.unreadable(format!("activity {id}")),
-                }
-            }
-            start = page.next;
-            if start.is_none() {
-                return Ok(());
-            }
-        }
-    }
-
-    async fn add_player_events(&mut self, reader: &LedgerReader, progress: impl Fn(u64)) -> Result<(), AuditError> {
-        let mut start = None;
-        loop {
-            let page = reader.player_events(start).await?;
-            progress(u64::try_from(page.items.len()).unwrap_or(u64::MAX));
-            for request in page.items {
-                match request {
-                    Ok(record) => self.add(Derived::player_record(record, &self.catalogs, reader).await?)?,
-                    Err(id) => self.unreadable(format!("player request {id}")),
+            for item in page.items {
+                match item.record() {
+                    Ok(StoredRecord::Activity(record)) => {
+                        self.add(Derived::activity(record, &self.catalogs, reader).await?)?;
+                    }
+                    Ok(StoredRecord::Player(record)) => {
+                        self.add(Derived::player_record(record, &self.catalogs, reader).await?)?;
+                    }
+                    Ok(StoredRecord::ClientEvent(_) | StoredRecord::ErasedClientEvent) => {}
+                    Err(_) => self.unreadable(name(&item)),
                 }
             }
             start = page.next;
@@ -239,5 +238,15 @@ impl<F: FnMut(Difference) + Send> Audit<F> {
         }
         self.sums.add(&derived.member, &derived.adds, derived.is_partial)?;
         Ok(())
+    }
+}
+
+/// Names a record in a report.
+fn name(item: &StoredItem) -> String {
+    let id = item.id().unwrap_or_default();
+    match item.kind() {
+        RecordKind::ClientEvents => format!("client event {} {id}", item.partition().unwrap_or_default()),
+        RecordKind::Activities => format!("activity {id}"),
+        RecordKind::PlayerEvents => format!("player request {} {id}", item.partition().unwrap_or_default()),
     }
 }

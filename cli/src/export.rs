@@ -19,7 +19,7 @@ use std::{
 use clap::{Args, builder::RangedI64ValueParser};
 use futures_util::future::try_join_all;
 use indicatif::{ProgressBar, ProgressStyle};
-use punchcard_archive::{ArchiveError, FolderError};
+use punchcard_archive::ArchiveError;
 use punchcard_store::{LedgerReader, RecordKind, StoreError, TablePart};
 use serde_json::json;
 
@@ -75,9 +75,9 @@ pub enum ExportError {
     Other {
         /// The folder.
         folder: PathBuf,
-        /// What was being exported.
+        /// The store and parts of the interrupted export.
         was: String,
-        /// What was asked for.
+        /// The store and parts of this one.
         is: String,
     },
     /// A file cannot be written.
@@ -99,12 +99,6 @@ pub enum ExportError {
     /// A stored position or item of the temporary database cannot be read.
     #[error("the temporary database is damaged; delete the folder to start again")]
     Damaged,
-}
-
-impl From<FolderError> for Failure {
-    fn from(error: FolderError) -> Self {
-        Failure::Archive(error)
-    }
 }
 
 /// Runs the command.

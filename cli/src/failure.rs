@@ -128,7 +128,7 @@ pub enum Failure {
     UnreadableRecords(u64),
     /// An archive cannot be read.
     #[error(transparent)]
-    Archive(FolderError),
+    Archive(#[from] FolderError),
     /// There is no such version of the catalog.
     #[error("there is no version {0} of the catalog; `punchcard catalog history` lists the versions")]
     UnknownVersion(u64),

@@ -8,10 +8,10 @@ use std::{
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use punchcard_store::{LedgerReader, RecordKind, Store};
+use punchcard_store::{LedgerReader, Store};
 use serde_json::json;
 
-use super::{Report, Scope, archive, audit};
+use super::{EARNING, Report, Scope, archive, audit};
 use crate::{
     failure::Failure,
     operator::{Target, with_spinner},
@@ -44,8 +44,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     options
         .target
         .run(async |operator| {
-            let kinds = [RecordKind::Activities, RecordKind::PlayerEvents];
-            let count = LedgerReader::new(&operator.store).approximate_count(&kinds).await?;
+            let count = LedgerReader::new(&operator.store).approximate_count(&EARNING).await?;
             run_on(&operator.store, Scope::Store, count, in_json).await
         })
         .await

@@ -18,7 +18,7 @@ const GROUP: usize = 20_000;
 /// The name of the files.
 const FILE: &str = "export.parquet";
 
-/// What was written.
+/// Counts of an export.
 #[derive(Debug, Default)]
 pub(super) struct Written {
     pub records: BTreeMap<RecordKind, u64>,
@@ -85,7 +85,7 @@ async fn write_day(
         let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
         let mut rows = Vec::with_capacity(items.len());
         for item in &items {
-            match row(history, item).await {
+            match Row::stored(item, None, history).await {
                 Ok(row) => rows.push(row),
                 Err(StoreError::Corrupt { what, .. }) => {
                     let id = item.id().unwrap_or_default();
@@ -107,13 +107,4 @@ async fn write_day(
     let mut to = file.finish().map_err(broken)?;
     to.flush().map_err(failed)?;
     fs::rename(&temporary, path).map_err(failed)
-}
-
-/// The row of a record, with its award by offer.
-async fn row(history: &HistoryReader, item: &StoredItem) -> Result<Row, StoreError> {
-    let catalog = match item.record()?.evaluation()? {
-        Some(evaluation) => Some(evaluation.catalog(history).await?),
-        None => None,
-    };
-    Row::stored(item, None, catalog.as_deref())
 }

@@ -1,4 +1,4 @@
-//! The temporary database of an export: items by table and day, and how far each part of a table was read.
+//! The temporary database of an export: items by table and day, and the progress of each part of a table.
 
 use std::{
     fs::{self, DirBuilder},
@@ -15,12 +15,12 @@ use super::{ExportError, private_file};
 /// The file in the folder of the export.
 const FILE: &str = "unfinished-export.db";
 
-/// How far a part of a table was read.
+/// The progress of reading a part of a table.
 #[derive(Debug, PartialEq)]
 pub(super) enum Position {
-    /// Up to here. `None`: not at all.
+    /// The start of the next page. `None`: the part's first.
     At(Option<Start>),
-    /// To its end.
+    /// All pages were read.
     Done,
 }
 
@@ -66,7 +66,7 @@ impl Spool {
         Ok(Spool { database, path })
     }
 
-    /// How far a part was read.
+    /// Returns the progress of a part.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -83,7 +83,7 @@ impl Spool {
         }
     }
 
-    /// Adds a page, and how far its part was read. Returns the ids of items without a time, which have no day.
+    /// Adds a page, and the progress of its part. Returns the ids of items without a time, which have no day.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -182,5 +182,52 @@ impl Spool {
         let Spool { database, path } = self;
         database.close().map_err(|(_, error)| error)?;
         fs::remove_file(&path).map_err(|error| ExportError::Write { path, error })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity(id: &str, received_at: &str) -> StoredItem {
+        let json = format!(r#"{{"activityId":"{id}","receivedAt":"{received_at}"}}"#);
+        StoredItem::from_json(RecordKind::Activities, &json).expect("an item")
+    }
+
+    #[test]
+    fn an_interrupted_export_continues_at_the_page_that_it_had_not_read() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let folder = directory.path().join("export");
+        let part = TablePart { kind: RecordKind::Activities, index: 1, of: 2 };
+        let next: Start = r#"{"activityId":"a-2"}"#.parse().expect("a start");
+        let mut spool = Spool::open(&folder, "a store").expect("a spool");
+        assert_eq!(spool.position(part).expect("a position"), Position::At(None));
+        let page = [activity("a-2", "2026-01-02T00:00:00.000Z"), activity("a-1", "2026-01-01T23:59:59.999Z")];
+        let at = Position::At(Some(next));
+        assert!(spool.add(part, &page, &at).expect("added").is_empty());
+        drop(spool);
+
+        assert!(matches!(Spool::open(&folder, "another"), Err(ExportError::Other { .. })));
+        let mut spool = Spool::open(&folder, "a store").expect("a spool");
+        assert_eq!(spool.position(part).expect("a position"), at);
+        let without_time = StoredItem::from_json(RecordKind::Activities, r#"{"activityId":"a-3"}"#).expect("an item");
+        let page = [activity("a-0", "2026-01-02T00:00:00.000Z"), without_time];
+        assert_eq!(spool.add(part, &page, &Position::Done).expect("added"), ["a-3"]);
+        assert_eq!(spool.position(part).expect("a position"), Position::Done);
+        assert_eq!(spool.count().expect("a count"), 3);
+        spool.set_written(RecordKind::Activities, "2026-01-01").expect("written");
+        let days = [("2026-01-01".to_owned(), true), ("2026-01-02".to_owned(), false)];
+        assert_eq!(spool.days(RecordKind::Activities).expect("days"), days);
+
+        // One at a time, by arrival and then by id.
+        let mut ids = Vec::new();
+        let mut after = None;
+        while let [item] = &spool.items(RecordKind::Activities, "2026-01-02", after.as_ref(), 1).expect("items")[..] {
+            ids.push(item.id().expect("an id").to_owned());
+            after = Some(item.clone());
+        }
+        assert_eq!(ids, ["a-0", "a-2"]);
+        spool.remove().expect("removed");
+        assert_eq!(fs::read_dir(&folder).expect("a folder").count(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! The bucket of the archive.
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_s3::{
     Client, Config,
@@ -9,7 +9,7 @@ use aws_sdk_s3::{
     operation::RequestId as _,
     primitives::ByteStream,
 };
-use punchcard_store::{ConfigError, sdk_config};
+use punchcard_store::{ConfigError, sdk_config, text_variable, url_variable};
 
 const BUCKET: &str = "ARCHIVE_BUCKET";
 const ENDPOINT: &str = "S3_ENDPOINT";
@@ -55,13 +55,8 @@ impl Bucket {
     /// # Errors
     /// A variable is missing or invalid.
     pub fn from_env() -> Result<Self, ConfigError> {
-        let text = |name| match env::var(name) {
-            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
-            Err(env::VarError::NotPresent) => Ok(None),
-            Err(env::VarError::NotUnicode(_)) => Err(ConfigError::NotUnicode(name)),
-        };
-        let name = text(BUCKET)?.ok_or(ConfigError::Missing(BUCKET))?;
-        let endpoint = text(ENDPOINT)?;
+        let name = text_variable(BUCKET)?.ok_or(ConfigError::Missing(BUCKET))?;
+        let endpoint = url_variable(ENDPOINT)?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)

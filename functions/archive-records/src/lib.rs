@@ -29,7 +29,7 @@ pub struct ArchiveRecords {
     catalogs: Mutex<HashSet<u64>>,
 }
 
-/// Why a whole batch has to be repeated.
+/// A failure that repeats the whole batch.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("the history: {0}")]
@@ -40,7 +40,7 @@ enum Failure {
     File(#[from] ArchiveError),
 }
 
-/// Why a record has no row.
+/// A record without a row.
 enum NoRow {
     /// It will not have one in the next attempt either.
     Unreadable(StoreError),
@@ -110,19 +110,14 @@ impl ArchiveRecords {
     }
 
     async fn stored(&self, item: &StoredItem, sequence_number: &SequenceNumber) -> Result<Row, NoRow> {
-        let evaluation = item.record().and_then(|record| record.evaluation()).map_err(NoRow::Unreadable)?;
-        let catalog = match &evaluation {
-            None => None,
-            Some(evaluation) => {
-                let catalog = evaluation.catalog(&self.history).await.map_err(|error| match error {
-                    StoreError::Corrupt { .. } => NoRow::Unreadable(error),
-                    error => NoRow::Failed(Failure::Store(error)),
-                })?;
-                self.archive_catalog(evaluation.basis.catalog_version).await.map_err(NoRow::Failed)?;
-                Some(catalog)
-            }
-        };
-        Row::stored(item, Some(sequence_number), catalog.as_deref()).map_err(NoRow::Unreadable)
+        let row = Row::stored(item, Some(sequence_number), &self.history).await.map_err(|error| match error {
+            StoreError::Corrupt { .. } => NoRow::Unreadable(error),
+            error => NoRow::Failed(Failure::Store(error)),
+        })?;
+        if let Some(version) = row.catalog_version() {
+            self.archive_catalog(version).await.map_err(NoRow::Failed)?;
+        }
+        Ok(row)
     }
 
     /// Writes a version of the catalog, once in each process.

@@ -59,6 +59,12 @@ pub struct Folder {
     root: PathBuf,
 }
 
+/// The digest of a record's key. Half of a SHA-256: no two records share it.
+type Key = [u8; 16];
+
+/// The last state of each tombstone so far, with its sequence number.
+type Tombstones = HashMap<Key, (Option<String>, StoredItem)>;
+
 /// The files of a table for one day.
 #[derive(Debug)]
 struct Day {
@@ -76,7 +82,8 @@ impl Folder {
         if folder.root.join(ROOT).is_dir() { Ok(folder) } else { Err(FolderError::NoArchive(folder.root)) }
     }
 
-    /// Calls `each` with the last state of every record of a table that was not deleted, day by day.
+    /// Calls `each` with the last state of every record of a table that was not deleted, day by day, and then with those
+    /// of the tombstones: a tombstone is pending on the day of the erasure, and then complete on that of its record.
     ///
     /// # Errors
     /// A file cannot be read, or `each` failed.
@@ -85,10 +92,11 @@ impl Folder {
         kind: RecordKind,
         mut each: impl FnMut(StoredItem) -> Result<(), E>,
     ) -> Result<(), E> {
+        let mut tombstones = HashMap::new();
         for day in self.days(kind)? {
-            day.read(&mut each)?;
+            day.read(&mut tombstones, &mut each)?;
         }
-        Ok(())
+        tombstones.into_values().try_for_each(|(_, tombstone)| each(tombstone))
     }
 
     /// The applied catalogs, by version.
@@ -134,8 +142,12 @@ impl Folder {
 
 impl Day {
     /// Reads the files twice if they may have a record more than once: first which row of it is the last.
-    fn read<E: From<FolderError>>(&self, each: &mut impl FnMut(StoredItem) -> Result<(), E>) -> Result<(), E> {
-        let mut last: HashMap<[u8; 16], (Option<String>, usize)> = HashMap::new();
+    fn read<E: From<FolderError>>(
+        &self,
+        tombstones: &mut Tombstones,
+        each: &mut impl FnMut(StoredItem) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut last: HashMap<Key, (Option<String>, usize)> = HashMap::new();
         let mut number = 0;
         if self.files.len() > 1 || self.has_sequence_numbers()? {
             self.rows(|row, _| {
@@ -151,13 +163,19 @@ impl Day {
         }
         number = 0;
         self.rows(|row, path| {
-            let is_last = last.get(&digest(&row)).is_none_or(|(_, last)| *last == number);
+            let key = digest(&row);
+            let is_last = last.get(&key).is_none_or(|(_, last)| *last == number);
             number += 1;
             let failed = |error| FolderError::Record { path: path.to_owned(), error };
-            match row.item().map_err(failed)? {
-                Some(item) if is_last => each(item),
-                Some(_) | None => Ok(()),
+            let Some(item) = row.item().map_err(failed)?.filter(|_| is_last) else { return Ok(()) };
+            if !row.is_tombstone() {
+                return each(item);
             }
+            let sequence_number = row.text("sequence_number").map(str::to_owned);
+            if tombstones.get(&key).is_none_or(|(held, _)| *held <= sequence_number) {
+                tombstones.insert(key, (sequence_number, item));
+            }
+            Ok(())
         })
     }
 
@@ -179,8 +197,7 @@ impl Day {
     }
 }
 
-/// Half of a SHA-256: two records of a day do not share it.
-fn digest(row: &Row) -> [u8; 16] {
+fn digest(row: &Row) -> Key {
     let (partition, id) = row.key();
     let hash = Sha256::new().chain_update(partition).chain_update([0]).chain_update(id).finalize();
     let mut half = [0; 16];

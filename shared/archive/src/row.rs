@@ -1,9 +1,10 @@
 //! Rows: records in the columns of their table.
 
 use punchcard_models::timestamp::Timestamp;
-use punchcard_rewards::{Award, Catalog};
+use punchcard_rewards::{Award, Catalog, Line};
 use punchcard_store::{
-    ActivityRecord, CorrectionContent, PlayerRecord, RecordKind, SequenceNumber, StoreError, StoredItem, StoredRecord,
+    ActivityRecord, CorrectionContent, Evaluation, HistoryReader, PlayerRecord, RecordKind, SequenceNumber, StoreError,
+    StoredItem, StoredRecord,
 };
 use serde_json::{Value, json};
 
@@ -37,20 +38,21 @@ pub struct Row {
 }
 
 impl Row {
-    /// The row of a record. `catalog` is that of the record's version, from which its award by offer is derived. Records
-    /// that are read from a table have no sequence number.
+    /// The row of a record, with its award by offer, derived from the catalog of the record's version. Records that are
+    /// read from a table have no sequence number.
     ///
     /// # Errors
-    /// The record cannot be read.
-    pub fn stored(
+    /// [`StoreError::Corrupt`] if the record or its catalog cannot be read; another one if the store call failed.
+    pub async fn stored(
         item: &StoredItem,
         sequence_number: Option<&SequenceNumber>,
-        catalog: Option<&Catalog>,
+        history: &HistoryReader,
     ) -> Result<Self, StoreError> {
         let record = item.record()?;
-        let evaluation = record.evaluation()?;
-        let awards =
-            evaluation.as_ref().zip(catalog).map(|(evaluation, catalog)| awards_json(&evaluation.awards(catalog)));
+        let awards = match record.evaluation()? {
+            Some(evaluation) => Some(Awards::of(&evaluation, &*evaluation.catalog(history).await?)),
+            None => None,
+        };
         Self::new(item, sequence_number, false, |column| content(column, item, &record, awards.as_ref()))
     }
 
@@ -120,6 +122,21 @@ impl Row {
         (partition.unwrap_or_default(), self.text("record_id").unwrap_or_default())
     }
 
+    /// The version of the catalog that evaluated the record, if one did.
+    #[must_use]
+    pub fn catalog_version(&self) -> Option<u64> {
+        match self.cell("catalog_version")? {
+            Cell::Integer(version) => u64::try_from((*version)?).ok(),
+            Cell::Text(_) | Cell::Boolean(_) | Cell::Timestamp(_) => None,
+        }
+    }
+
+    /// True if the record is the tombstone of one that was erased.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        self.text("record") == Some(StoredRecord::ERASED)
+    }
+
     /// True if the record was deleted.
     #[must_use]
     pub fn is_removed(&self) -> bool {
@@ -168,10 +185,7 @@ fn content(column: &str, item: &StoredItem, record: &StoredRecord, awards: Optio
         ("member_id", _) => text("memberId"),
         ("awards", _) => awards.map(|awards| owned(awards.json.clone())),
         ("points", _) => points(record, awards).map(|points| Cell::Integer(Some(points))),
-        ("catalog_version", _) => {
-            let version = record.evaluation().ok()??.basis.catalog_version;
-            Some(Cell::Integer(i64::try_from(version).ok()))
-        }
+        ("catalog_version", _) => awards.map(|awards| Cell::Integer(i64::try_from(awards.catalog_version).ok())),
         ("data", StoredRecord::Activity(_)) => text("extendedData"),
         ("data", StoredRecord::Player(_)) => text("events"),
         _ => None,
@@ -180,15 +194,23 @@ fn content(column: &str, item: &StoredItem, record: &StoredRecord, awards: Optio
 
 /// The awards of a record.
 struct Awards {
+    /// The points of each offer or campaign: `[{"offer":"BIG_ORDER","points":50,"unit":null}]`.
     json: String,
     points: u64,
+    catalog_version: u64,
 }
 
-/// Lists what each offer or campaign paid: `[{"offer":"BIG_ORDER","points":50,"unit":null}]`.
-fn awards_json(awards: &[Award<'_>]) -> Awards {
-    let lines = awards.iter().flat_map(Award::trace).filter(|line| line.points() > 0);
-    let line = |line: &punchcard_rewards::Line<'_>| json!({"offer": line.rule.id().to_string(), "unit": line.rule.unit(), "points": line.points()});
-    Awards { json: Value::Array(lines.map(line).collect()).to_string(), points: awards.iter().map(Award::points).sum() }
+impl Awards {
+    fn of(evaluation: &Evaluation, catalog: &Catalog) -> Self {
+        let awards = evaluation.awards(catalog);
+        let line = |line: &Line<'_>| json!({"offer": line.rule.id().to_string(), "unit": line.rule.unit(), "points": line.points()});
+        let lines = awards.iter().flat_map(Award::trace).filter(|line| line.points() > 0).map(line);
+        Awards {
+            json: Value::Array(lines.collect()).to_string(),
+            points: awards.iter().map(Award::points).sum(),
+            catalog_version: evaluation.basis.catalog_version,
+        }
+    }
 }
 
 /// The points that a record adds to balances; negative if it takes them away. `None` if it does not say.

@@ -85,6 +85,22 @@ pub(crate) fn certificates() -> Result<Option<Vec<u8>>, ConfigError> {
     certificates_from(&|name| env::var_os(name))
 }
 
+/// Reads a variable of a function. Empty values count as unset.
+///
+/// # Errors
+/// The value is not valid UTF-8.
+pub fn text_variable(name: &'static str) -> Result<Option<String>, ConfigError> {
+    text(&|name| env::var_os(name), name)
+}
+
+/// Reads a variable of a function with the URL of an endpoint. Empty values count as unset.
+///
+/// # Errors
+/// The value is not an absolute HTTP or HTTPS URL.
+pub fn url_variable(name: &'static str) -> Result<Option<String>, ConfigError> {
+    text_variable(name)?.map(|value| url(name, value)).transpose()
+}
+
 /// Validates an absolute HTTP or HTTPS URL. `setting` names the variable or option in the error.
 pub(crate) fn url(setting: &'static str, value: String) -> Result<String, ConfigError> {
     let authority = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));

@@ -1,4 +1,4 @@
-//! Records and catalogs of an archive, put into a store of their own, so that what reads a store reads them too.
+//! Copies records and catalogs of an archive to a store of their own, for the readers of a store.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const MAX_ITEMS: usize = 25;
 /// Time limit of writing what one call was given.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Writes to a store that nobody else uses. It puts records without conditions, so it is not for one that takes requests.
+/// Writes without conditions, so the store must have no other writers.
 #[derive(Debug)]
 pub struct Importer {
     client: Client,

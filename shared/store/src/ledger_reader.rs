@@ -72,6 +72,14 @@ pub struct TablePart {
     pub of: i32,
 }
 
+impl TablePart {
+    /// All of a table.
+    #[must_use]
+    pub fn whole(kind: RecordKind) -> Self {
+        TablePart { kind, index: 0, of: 1 }
+    }
+}
+
 /// A page of a record table, as it is stored.
 #[derive(Debug)]
 pub struct ItemPage {
@@ -150,24 +158,6 @@ impl LedgerReader {
             count += u64::try_from(items).unwrap_or(0);
         }
         Ok(count)
-    }
-
-    /// Reads a page of all activities and corrections, in no order.
-    ///
-    /// # Errors
-    /// The store call failed.
-    pub async fn activities(&self, start: Option<Start>) -> Result<Page<ActivityRecord>, StoreError> {
-        self.scan(&self.activities, start, ActivityRecord::read, |item| item.text("activityId").map(str::to_owned))
-            .await
-    }
-
-    /// Reads a page of all player requests and refunds, in no order.
-    ///
-    /// # Errors
-    /// The store call failed.
-    pub async fn player_events(&self, start: Option<Start>) -> Result<Page<PlayerRecord>, StoreError> {
-        let key = |item: &Item| Some(format!("{} {}", item.text("playerId")?, item.text("recordId")?));
-        self.scan(&self.player_events, start, PlayerRecord::read, key).await
     }
 
     /// Reads a page of all members, in no order.

@@ -73,7 +73,7 @@ pub use catalog::{Callers, CatalogVersion, Snapshot};
 pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
 pub use client::{Store, sdk_config};
 pub use client_events::{ClientEventWriter, Recorded};
-pub use config::ConfigError;
+pub use config::{ConfigError, text_variable, url_variable};
 pub use correction_writer::{Corrected, CorrectionWriter, NewAdjustment, NewReversal, Reversed};
 pub use corrections::{CorrectionContent, OUT, StoredCorrection, is_given_back, taken_json};
 pub use digest_key::DigestKeyReader;

@@ -178,7 +178,10 @@ impl StoredItem {
 }
 
 impl StoredRecord {
-    /// What the record is, among those of its table.
+    /// The name of tombstones.
+    pub const ERASED: &'static str = "erased";
+
+    /// The name of the record's type, such as `reversal`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -192,7 +195,7 @@ impl StoredRecord {
             StoredRecord::Player(PlayerRecord::Refund(_)) => "refund",
             StoredRecord::Activity(ActivityRecord::Erased(_))
             | StoredRecord::Player(PlayerRecord::Erased(_))
-            | StoredRecord::ErasedClientEvent => "erased",
+            | StoredRecord::ErasedClientEvent => Self::ERASED,
         }
     }
 

@@ -63,7 +63,7 @@ fn collect(folder: &Path, read: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let source = fs::read_to_string(&path).expect("a source file");
             let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-            if source.contains("env::var") {
+            if source.contains("env::var") || source.contains("_variable(") {
                 let is_code = |line: &&str| !line.trim_start().starts_with("//");
                 let strings = source.lines().filter(is_code).flat_map(|line| line.split('"').skip(1).step_by(2));
                 read.extend(strings.filter(|text| is_variable(text)).map(str::to_owned));

@@ -144,7 +144,7 @@ fn every_metric_of_an_alarm_or_a_chart_is_one_that_is_written() {
 
 #[test]
 fn every_function_is_in_the_alarm_for_throttles_and_in_the_chart_of_latencies() {
-    // Streams wait for a function that is throttled: an alarm on their age tells.
+    // Streams wait for a throttled function: the alarm on their age covers it.
     let functions: BTreeSet<_> = routed_functions().keys().map(|binary| resource_name(binary)).collect();
     let of = |metrics: &[Metric], name: &str| -> BTreeSet<String> {
         let metrics = metrics.iter().filter(|metric| metric.namespace == "AWS/Lambda" && metric.name == name);

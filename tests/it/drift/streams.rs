@@ -9,7 +9,7 @@ use super::{
     text, texts,
 };
 
-/// How long Lambda tells of records that it gave up: longer than a long weekend. SQS's maximum.
+/// Retention of messages about records that Lambda gave up: SQS's maximum.
 const QUEUE_SECONDS: i64 = 14 * 24 * 60 * 60;
 
 /// The record tables, whose streams there are.

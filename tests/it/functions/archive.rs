@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use axum::http::StatusCode;
 use punchcard_archive::{Cell, Row, read};
-use punchcard_store::RecordKind;
+use punchcard_store::{Pauses, RecordKind};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::operator::{
+    bare_punchcard, customer,
+    export::{archived, items},
+};
 use crate::support::{
     activities::Programme,
     app::App,
@@ -226,7 +230,7 @@ async fn a_record_that_cannot_be_read_is_reported_and_the_others_are_archived() 
     assert!(archive.function.end().await.contains("unreadable record"));
 }
 
-/// What docs/operations.md says of the size of the archive, with ids and times of their own in each record.
+/// The sizes in docs/operations.md, with ids and times of their own in each record.
 #[tokio::test]
 async fn a_thousand_records_fit_into_one_small_file_and_little_memory() {
     let mut archive = Archive::start().await;
@@ -294,6 +298,42 @@ async fn an_erased_record_leaves_rows_without_content() {
             assert_eq!(row.text(name), None, "{name}");
         }
     }
+    archive.function.end().await;
+}
+
+/// A copy of the bucket, in batches of few records, is read as the tables are: each record in its last state, and tombstones,
+/// which change their day, once.
+#[tokio::test]
+async fn a_copy_of_the_bucket_has_what_the_tables_have_after_an_erasure() {
+    let mut archive = Archive::start().await;
+    Customer::record(&archive.programme, "ada").await;
+    let bob = Customer::record(&archive.programme, "bob").await;
+    customer::erase(&archive.programme.app.store, &customer::ids(&bob), Pauses::NONE).await.expect("erased");
+    let copy = tempfile::tempdir().expect("a directory");
+    for kind in RecordKind::ALL {
+        let mut records = archive.records(kind).await;
+        // As if the erasure was on the next day: pending tombstones are in the folder of that day.
+        for record in &mut records {
+            if let Some(created) = record.pointer_mut("/dynamodb/NewImage/createdAt/S") {
+                *created = json!("2100-01-01T00:00:00.000Z");
+            }
+        }
+        for batch in records.chunks(7) {
+            assert_eq!(archive.deliver(batch).await, None);
+        }
+    }
+    for (name, content) in archive.bucket.take() {
+        let path = copy.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, content).expect("written");
+    }
+    let pending = |kind: RecordKind| copy.path().join(format!("records/{kind}/day=2100-01-01")).is_dir();
+    assert!(RecordKind::ALL.into_iter().all(pending), "no tombstone changed its day");
+    for kind in RecordKind::ALL {
+        assert_eq!(archived(copy.path(), kind), items(&archive.programme.app, kind).await, "{kind}");
+    }
+    let audit = bare_punchcard(&["audit", "--archive", copy.path().to_str().expect("a path")]).await;
+    assert!(audit.succeeded && audit.output.contains(" 0 differences"), "{audit:?}");
     archive.function.end().await;
 }
 

@@ -36,7 +36,7 @@ async fn on_data(data: &Path, arguments: &[&str]) -> Said {
     run(command).await
 }
 
-fn ids(customer: &Customer) -> PersonIds {
+pub fn ids(customer: &Customer) -> PersonIds {
     let mut ids = PersonIds::default();
     ids.accounts.insert(customer.id("account").parse().expect("an id"));
     ids.customers.insert(customer.id("customer").parse().expect("an id"));
@@ -44,7 +44,7 @@ fn ids(customer: &Customer) -> PersonIds {
     ids
 }
 
-async fn erase(store: &Store, ids: &PersonIds, pauses: Pauses) -> Result<(), EraseError> {
+pub async fn erase(store: &Store, ids: &PersonIds, pauses: Pauses) -> Result<(), EraseError> {
     let reader = PersonReader::new(store);
     let mut all = ids.clone();
     all.extend(reader.unfinished(ids).await?.unwrap_or_default());

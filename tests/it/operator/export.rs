@@ -9,10 +9,14 @@ use std::{
 
 use futures_util::future::join_all;
 use punchcard_archive::{Folder, FolderError, Row, read};
-use punchcard_store::{LedgerReader, RecordKind, StoredItem, TablePart};
+use punchcard_store::{HistoryReader, LedgerReader, Pauses, RecordKind, StoredItem, TablePart};
 use serde_json::{Value, json};
 
-use super::{bare, punchcard};
+use super::{
+    bare, bare_punchcard,
+    customer::{erase, ids},
+    punchcard,
+};
 use crate::support::{
     activities::{Programme, activity},
     app::App,
@@ -30,9 +34,7 @@ async fn store() -> (Programme, Customer) {
             .send_until_recorded(&format!("c-{}", number % 3), &format!("a-{number}"), &activity("APP_CHECKIN"))
             .await;
     }
-    let erased =
-        punchcard(&programme.app, &["customer", "erase", &bob.id("account"), &bob.id("player"), "--yes"]).await;
-    assert!(erased.succeeded, "{}", erased.errors);
+    erase(&programme.app.store, &ids(&bob), Pauses::NONE).await.expect("erased");
     (programme, ada)
 }
 
@@ -41,13 +43,13 @@ fn path(folder: &Path) -> &str {
 }
 
 /// All items of a table, ordered.
-async fn stored(app: &App, kind: RecordKind) -> Vec<StoredItem> {
-    let page = LedgerReader::new(&app.store).items(TablePart { kind, index: 0, of: 1 }, None).await.expect("a page");
+pub async fn items(app: &App, kind: RecordKind) -> Vec<StoredItem> {
+    let page = LedgerReader::new(&app.store).items(TablePart::whole(kind), None).await.expect("a page");
     assert!(page.next.is_none());
     ordered(page.items)
 }
 
-fn exported(folder: &Path, kind: RecordKind) -> Vec<StoredItem> {
+pub fn archived(folder: &Path, kind: RecordKind) -> Vec<StoredItem> {
     let mut items = Vec::new();
     Folder::open(folder)
         .expect("an archive")
@@ -77,12 +79,14 @@ async fn an_export_has_every_record_as_it_is_stored_and_its_audit_finds_no_diffe
     let to = directory.path().join("export");
     let said = punchcard(app, &["export", "--to", path(&to), "--json"]).await.json();
     for kind in RecordKind::ALL {
-        let items = stored(app, kind).await;
-        assert!(items.len() > 3, "{kind}");
-        assert_eq!(exported(&to, kind), items, "{kind}");
-        assert_eq!(said["records"][kind.to_string()], items.len(), "{said}");
+        let stored = items(app, kind).await;
+        assert!(stored.len() > 3, "{kind}");
+        assert_eq!(archived(&to, kind), stored, "{kind}");
+        assert_eq!(said["records"][kind.to_string()], stored.len(), "{said}");
     }
-    assert_eq!((&said["catalogs"], &said["unreadable"]), (&json!(2), &json!(0)));
+    let applied = punchcard(app, &["catalog", "history", "--json"]).await.json();
+    let applied = applied.as_array().expect("a list").len();
+    assert_eq!((&said["catalogs"], &said["unreadable"]), (&json!(applied), &json!(0)));
     let files = files(&to);
     assert!(files.iter().all(|file| matches!(file.extension().and_then(|end| end.to_str()), Some("parquet" | "json"))));
     for file in &files {
@@ -91,9 +95,7 @@ async fn an_export_has_every_record_as_it_is_stored_and_its_audit_finds_no_diffe
 
     let audit = punchcard(app, &["audit", "--archive", path(&to), "--json"]).await;
     assert!(!audit.succeeded && audit.errors.contains("cannot be used with"), "an archive is no stack: {audit:?}");
-    let mut audit = bare();
-    audit.args(["audit", "--archive", path(&to), "--json"]);
-    let audit = super::run(audit).await.json();
+    let audit = bare_punchcard(&["audit", "--archive", path(&to), "--json"]).await.json();
     let live = punchcard(app, &["audit", "--json"]).await.json();
     assert_eq!((&audit["records"], &audit["erased"]), (&live["records"], &live["erased"]));
     assert_eq!((&audit["differences"], &audit["members"]), (&json!(0), &json!(0)), "{audit}");
@@ -110,11 +112,9 @@ async fn an_audit_of_an_archive_finds_an_award_that_was_changed() {
     let row = rows.iter_mut().find(|row| row.text("record_id") == Some(&ada.id("survey"))).expect("the row");
     let tampered = row.text("item").expect("an item").replace(r#""total":19"#, r#""total":20"#);
     let item = StoredItem::from_json(RecordKind::Activities, &tampered).expect("an item");
-    *row = Row::stored(&item, None, None).expect("a row");
+    *row = Row::stored(&item, None, &HistoryReader::new(&programme.app.store)).await.expect("a row");
     fs::write(&file, punchcard_archive::write(RecordKind::Activities, &rows).expect("a file")).expect("written");
-    let mut audit = bare();
-    audit.args(["audit", "--archive", path(&to)]);
-    let audit = super::run(audit).await;
+    let audit = bare_punchcard(&["audit", "--archive", path(&to)]).await;
     assert!(!audit.succeeded && audit.errors.contains("differences found: 1"), "{audit:?}");
     assert!(audit.output.contains(&ada.id("survey")), "{}", audit.output);
 }
@@ -168,7 +168,7 @@ async fn an_export_that_was_killed_continues_and_another_is_refused() {
     assert!(!other.succeeded && other.errors.contains("in 4 parts, not of"), "{}", other.errors);
     assert!(punchcard(app, &["export", "--to", path(&to)]).await.succeeded);
     for kind in RecordKind::ALL {
-        assert_eq!(exported(&to, kind), stored(app, kind).await, "{kind}");
+        assert_eq!(archived(&to, kind), items(app, kind).await, "{kind}");
     }
     assert!(!spool.exists());
     let again = punchcard(app, &["export", "--to", path(&to)]).await;
@@ -180,7 +180,7 @@ async fn an_export_while_requests_go_on_has_each_record_once() {
     let (programme, _) = store().await;
     let directory = tempfile::tempdir().expect("a directory");
     let to = directory.path().join("export");
-    let before = stored(&programme.app, RecordKind::Activities).await;
+    let before = items(&programme.app, RecordKind::Activities).await;
     let check_in = activity("APP_CHECKIN");
     let requests = (0..50).map(|number| {
         let (programme, check_in) = (&programme, &check_in);
@@ -189,10 +189,10 @@ async fn an_export_while_requests_go_on_has_each_record_once() {
     let export = async { punchcard(&programme.app, &["export", "--to", path(&to)]).await };
     let (_, said) = tokio::join!(join_all(requests), export);
     assert!(said.succeeded, "{}", said.errors);
-    let items = exported(&to, RecordKind::Activities);
-    let after = stored(&programme.app, RecordKind::Activities).await;
+    let exported = archived(&to, RecordKind::Activities);
+    let after = items(&programme.app, RecordKind::Activities).await;
     let ids = |items: &[StoredItem]| items.iter().map(|item| item.id().expect("an id").to_owned()).collect::<Vec<_>>();
-    let (before, items, after) = (ids(&before), ids(&items), ids(&after));
-    assert!(items.windows(2).all(|pair| pair[0] != pair[1]));
-    assert!(before.iter().all(|id| items.contains(id)) && items.iter().all(|id| after.contains(id)));
+    let (before, exported, after) = (ids(&before), ids(&exported), ids(&after));
+    assert!(exported.windows(2).all(|pair| pair[0] != pair[1]));
+    assert!(before.iter().all(|id| exported.contains(id)) && exported.iter().all(|id| after.contains(id)));
 }

@@ -4,8 +4,8 @@ mod adjust;
 mod audit;
 mod configuration;
 mod connection;
-mod customer;
-mod export;
+pub mod customer;
+pub mod export;
 mod history;
 mod output;
 mod records;
@@ -42,6 +42,13 @@ pub async fn punchcard(app: &App, arguments: &[&str]) -> Said {
         .args(["--stack", stack, "--endpoint-url", &app.endpoint])
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test");
+    run(command).await
+}
+
+/// Runs a command that uses no store of an app.
+pub async fn bare_punchcard(arguments: &[&str]) -> Said {
+    let mut command = bare();
+    command.args(arguments);
     run(command).await
 }
 
