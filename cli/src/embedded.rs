@@ -57,6 +57,12 @@ impl DataLocation {
         open(&self.data, name)
     }
 
+    /// Returns the database file `name`, or `None` if all data is in memory.
+    #[must_use]
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
+        (!self.memory).then(|| self.data.join(name))
+    }
+
     /// Describes the location for display.
     #[must_use]
     pub fn describe(&self) -> String {

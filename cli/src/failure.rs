@@ -28,6 +28,9 @@ pub enum Failure {
     /// The embedded store cannot be opened.
     #[error("can't open the embedded store: {0}")]
     Embedded(String),
+    /// The queue of events cannot be used.
+    #[error("can't use the queue of events: {0}")]
+    Events(#[from] rusqlite::Error),
     /// A file cannot be read.
     #[error("can't read {0}: {1}")]
     Read(PathBuf, io::Error),

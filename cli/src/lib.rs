@@ -25,6 +25,7 @@ pub mod demo;
 mod difference;
 pub mod docs;
 pub mod embedded;
+mod events;
 pub mod explain;
 pub mod export;
 pub mod failure;

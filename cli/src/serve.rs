@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use crate::{
     catalog, demo,
     embedded::{self, DEMO_FILE, DataLocation, FILE},
+    events::{self, Delivery, Target},
     failure::Failure,
     in_process::InProcess,
     limits::Limits,
@@ -33,7 +34,7 @@ const FIRST_CLIENT: &str = "first-client";
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  punchcard serve --demo\n  punchcard serve --data /var/lib/punchcard --catalog catalog.yaml\n  \
-    punchcard serve --demo --memory --addr 127.0.0.1:0"
+    punchcard serve --demo --events events.jsonl\n  punchcard serve --demo --memory --addr 127.0.0.1:0"
 )]
 pub struct Options {
     /// Address to listen on. Port 0 selects a free port
@@ -47,6 +48,9 @@ pub struct Options {
     /// Use the demo catalog and well-known credentials. Requires a loopback address
     #[arg(long)]
     demo: bool,
+    /// Deliver an event for each new record: a file to append to, or an http:// or https:// URL to post to
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "memory")]
+    events: Option<Target>,
     /// Maximum number of concurrent requests. Further requests get status 429
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
     concurrency: usize,
@@ -68,8 +72,18 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     };
     let listener = TcpListener::bind(options.addr).await.map_err(|error| Failure::Listen(options.addr, error))?;
     let address = listener.local_addr()?;
-    let database = options.location.open(if options.demo { DEMO_FILE } else { FILE })?;
-    let store = embedded::store(InProcess::new(database)).await?;
+    let file = if options.demo { DEMO_FILE } else { FILE };
+    let database = options.location.open(file)?;
+    let store = embedded::store(InProcess::new(database.clone())).await?;
+    // Before the first record of this run.
+    let delivery = match (options.location.file(file), &options.events) {
+        (Some(file), Some(target)) => Some(Delivery::start(target.clone(), &database, &file)?),
+        (Some(file), None) => {
+            events::turn_off(&database, &file, punchcard_runtime::now())?;
+            None
+        }
+        (None, _) => None,
+    };
     let admin = Admin::new(&store);
     let new_secret = set_up(&admin, &options, rules).await?;
 
@@ -82,6 +96,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     server::serve(listener, app, signalled).await?;
     // Requests continue after their clients disconnect.
     limits.idle().await;
+    if let Some(delivery) = delivery {
+        delivery.stop().await;
+    }
     Ok(())
 }
 

@@ -105,7 +105,7 @@ impl ArchiveRecords {
     async fn row(&self, change: &Change, sequence_number: &SequenceNumber) -> Result<Row, NoRow> {
         match change {
             Change::Removed(item) => Row::removed(item, sequence_number).map_err(NoRow::Unreadable),
-            Change::Stored(item) => self.stored(item, sequence_number).await,
+            Change::Inserted(item) | Change::Modified(item) => self.stored(item, sequence_number).await,
         }
     }
 

@@ -22,6 +22,11 @@ pub fn archived(count: usize) {
     add("Archived", count);
 }
 
+/// Counts events sent to the event bus.
+pub fn published(count: usize) {
+    add("Published", count);
+}
+
 /// Counts a new correction.
 pub(crate) fn corrected() {
     add("Corrected", 1);

@@ -93,7 +93,7 @@ impl StoreError {
         }
     }
 
-    pub(crate) fn corrupt(operation: &'static str, what: &'static str) -> Self {
+    pub fn corrupt(operation: &'static str, what: &'static str) -> Self {
         StoreError::Corrupt { operation, what }
     }
 

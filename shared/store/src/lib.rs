@@ -68,7 +68,7 @@ mod totals;
 pub use activities::{ActivityReader, ActivityRecord, ActivityRecorded, ActivityWriter, NewActivity, StoredActivity};
 pub use activity_pages::{ActivityPage, ActivityPages, InvalidPosition, Position};
 pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller, ShareChange};
-pub use balances::{BalanceReader, Balances};
+pub use balances::{BalanceReader, Balances, Holdings};
 pub use catalog::{Callers, CatalogVersion, Snapshot};
 pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
 pub use client::{Store, sdk_config};

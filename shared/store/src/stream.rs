@@ -57,8 +57,10 @@ pub struct StreamRecord {
 /// A change of an item.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// The item was put or updated. This is the new one.
-    Stored(StoredItem),
+    /// The item is new.
+    Inserted(StoredItem),
+    /// The item was replaced or updated. This is the new one.
+    Modified(StoredItem),
     /// The item was deleted. This is the last one.
     Removed(StoredItem),
 }
@@ -105,13 +107,17 @@ impl StreamEvent {
 fn change(record: &str) -> Option<Change> {
     let record: EventRecord = serde_json::from_str(record).ok()?;
     let kind = RecordKind::of_stream(record.event_source_arn.as_deref()?)?;
-    let is_removed = record.event_name == "REMOVE";
-    let image = if is_removed { record.change.old_image } else { record.change.new_image };
+    let (image, change): (_, fn(StoredItem) -> Change) = match record.event_name.as_str() {
+        "INSERT" => (record.change.new_image, Change::Inserted),
+        "MODIFY" => (record.change.new_image, Change::Modified),
+        "REMOVE" => (record.change.old_image, Change::Removed),
+        _ => return None,
+    };
     let item =
         StoredItem::new(kind, image.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect());
     // Without images the stream has another view type.
     item.id().ok()?;
-    Some(if is_removed { Change::Removed(item) } else { Change::Stored(item) })
+    Some(change(item))
 }
 
 #[cfg(test)]
@@ -141,7 +147,7 @@ mod tests {
             good(4, "INSERT", "OldImage")
         );
         let read = records(&json).expect("records");
-        assert!(matches!(&read[0].change, Ok(Change::Stored(item)) if item.id() == Ok("a-1")), "{read:?}");
+        assert!(matches!(&read[0].change, Ok(Change::Inserted(item)) if item.id() == Ok("a-1")), "{read:?}");
         assert!(read[1].change.is_err() && read[1].sequence_number.to_string() == "2");
         assert!(matches!(&read[2].change, Ok(Change::Removed(item)) if item.kind() == RecordKind::Activities));
         assert!(read[3].change.is_err(), "no image");

@@ -1,0 +1,219 @@
+//! `serve --events`: delivers the event of each new record to a file or a URL, at least once.
+//!
+//! A background task reads the [`Queue`] on connections of its own, so requests never wait for it. An event leaves the
+//! queue when its line is on disk, or the receiver has answered 2xx.
+
+mod file;
+mod queue;
+mod receiver;
+
+use std::{
+    convert::Infallible,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use dynoxide::Database;
+use punchcard_models::timestamp::Timestamp;
+use punchcard_outbound::{Draft, Drafts, OutboundEvent};
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+
+use crate::{
+    embedded::TABLE_PREFIX, events::queue::Batch, failure::Failure, in_process::InProcess, output::notice,
+    shutdown::GRACE,
+};
+use file::EventFile;
+use queue::Queue;
+use receiver::Receiver;
+
+/// Pause after the queue was empty.
+const IDLE: Duration = Duration::from_millis(100);
+/// Pause after a failure of the store or the file.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Time limit of reading balances.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A file, to which lines are appended.
+    File(PathBuf),
+    /// A URL, to which events are posted.
+    Url(String),
+}
+
+impl FromStr for Target {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let is_url = text.starts_with("http://") || text.starts_with("https://");
+        Ok(if is_url { Target::Url(text.to_owned()) } else { Target::File(text.into()) })
+    }
+}
+
+/// The open target.
+#[derive(Debug)]
+enum Outlet {
+    File(EventFile),
+    Receiver(Receiver),
+}
+
+/// A running delivery.
+#[derive(Debug)]
+pub struct Delivery {
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Delivery {
+    /// Keeps new records in the queue from now on, and starts to deliver their events and those of earlier runs.
+    ///
+    /// # Errors
+    /// The database or the file cannot be used.
+    pub fn start(target: Target, database: &Database, data: &Path) -> Result<Self, Failure> {
+        let outlet = match target {
+            Target::File(path) => {
+                EventFile::open(&path).map(Outlet::File).map_err(|error| Failure::Write(path, error))?
+            }
+            Target::Url(url) => Outlet::Receiver(Receiver::new(url)),
+        };
+        let queue = Queue::open(data)?;
+        if let Some(since) = queue.turn_on(database)? {
+            notice(format_args!(
+                "events are missing: records received from {since} until now, while --events was not given, have none"
+            ));
+        }
+        let waiting = queue.len()?;
+        if waiting > 0 {
+            notice(format_args!("{waiting} records of earlier runs are in the queue for events"));
+        }
+        // A connection of its own: requests do not wait for the delivery's reads.
+        let reads = Database::new(&data.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))?;
+        let drafts = Drafts::new(&InProcess::new(reads).store(TABLE_PREFIX));
+        let (stop, stopped) = watch::channel(false);
+        let running = tokio::spawn(deliver(queue, outlet, drafts, stopped));
+        Ok(Delivery { stop, running })
+    }
+
+    /// Delivers what is in the queue, for at most [`GRACE`]. The rest stays for the next start.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if timeout(GRACE, self.running).await.is_err() {
+            notice(format_args!("not all events were delivered; the rest is delivered after the next start"));
+        }
+    }
+}
+
+/// Stops keeping new records in the queue, if an earlier run did.
+///
+/// # Errors
+/// The database cannot be used.
+pub fn turn_off(database: &Database, data: &Path, now: Timestamp) -> Result<(), Failure> {
+    let queue = Queue::open(data)?;
+    if queue.turn_off(database, &now.to_string())? {
+        notice(format_args!("--events is not given any more: records received from now on have no events"));
+    }
+    Ok(())
+}
+
+async fn deliver(mut queue: Queue, mut outlet: Outlet, drafts: Drafts, stopped: watch::Receiver<bool>) {
+    loop {
+        // Read before the queue: what is added before the stop is delivered.
+        let is_stopped = *stopped.borrow();
+        let (returned, batch) = blocking(queue, |queue| queue.next()).await;
+        queue = returned;
+        match batch {
+            Ok(batch) if batch.is_empty() => {
+                if is_stopped {
+                    return;
+                }
+                sleep(IDLE).await;
+            }
+            Ok(batch) => {
+                let (batch, unreadable, events) = read(batch, &drafts).await;
+                outlet = send(outlet, events).await;
+                let deleted;
+                (queue, deleted) = blocking(queue, move |queue| queue.done(&batch, &unreadable)).await;
+                if let Err(error) = deleted {
+                    tracing::error!(%error, "delivered events stay in the queue and are delivered again");
+                    sleep(PAUSE).await;
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "the queue of events cannot be read");
+                sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Makes the events of a batch. Returns the ids of records that cannot be read, too.
+async fn read(mut batch: Batch, drafts: &Drafts) -> (Batch, Vec<i64>, Vec<OutboundEvent>) {
+    let (mut unreadable, mut read) = (Vec::new(), Vec::new());
+    for (id, record) in batch.records.drain(..) {
+        match record.change.and_then(|change| Draft::of(&change)) {
+            Ok(draft) => read.extend(draft),
+            Err(error) => {
+                tracing::error!(
+                    operation = error.operation(),
+                    cause = error.cause(),
+                    position = id,
+                    "a record cannot be read; its event stays in the queue"
+                );
+                unreadable.push(id);
+            }
+        }
+    }
+    loop {
+        match drafts.complete(read.clone(), Instant::now() + READ_LIMIT).await {
+            Ok(events) => return (batch, unreadable, events),
+            Err(error) => tracing::error!(operation = error.operation(), cause = error.cause(), "no balances"),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Sends events until all are delivered.
+async fn send(outlet: Outlet, events: Vec<OutboundEvent>) -> Outlet {
+    let mut file = match outlet {
+        _ if events.is_empty() => return outlet,
+        Outlet::Receiver(receiver) => {
+            receiver.send(&events).await;
+            return Outlet::Receiver(receiver);
+        }
+        Outlet::File(file) => file,
+    };
+    let lines: String = events.iter().map(|event| event.envelope() + "\n").collect();
+    loop {
+        let line = lines.clone();
+        let appended;
+        (file, appended) = blocking(file, move |file| file.append(line.as_bytes())).await;
+        match appended {
+            Ok(()) => return Outlet::File(file),
+            Err(error) => tracing::error!(%error, "the file of events cannot be written"),
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Runs blocking work on a value, and gives it back.
+async fn blocking<T: Send + 'static, R: Send + 'static>(
+    mut value: T,
+    work: impl FnOnce(&mut T) -> R + Send + 'static,
+) -> (T, R) {
+    let done = tokio::task::spawn_blocking(move || {
+        let result = work(&mut value);
+        (value, result)
+    });
+    match done.await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is shutting down, which ends this task too.
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,100 @@
+//! Events sent to a URL, one in a request.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_smithy_http_client::{
+    Connector,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector as _, HttpConnectorSettings},
+    orchestrator::HttpRequest,
+};
+use aws_smithy_types::body::SdkBody;
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use futures_util::{StreamExt as _, stream};
+use punchcard_outbound::OutboundEvent;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time limit of a request, with its answer.
+const TIMEOUT: Duration = Duration::from_secs(15);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Maximum number of concurrent requests, each for another member.
+const CONCURRENCY: usize = 8;
+
+/// A receiver of events.
+#[derive(Debug)]
+pub struct Receiver {
+    connector: Connector,
+    url: String,
+}
+
+/// Why an event was not received. Safe to log: it has nothing of the URL, which may contain a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum SendError {
+    #[error("no answer in time")]
+    TimedOut,
+    #[error("the connection failed")]
+    Unreached,
+    #[error("status {0}")]
+    Status(u16),
+    #[error("the request cannot be built")]
+    Invalid,
+}
+
+impl Receiver {
+    /// Creates a client of a URL. Certificates are verified with the system's authorities.
+    #[must_use]
+    pub fn new(url: String) -> Self {
+        let settings =
+            HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(TIMEOUT).build();
+        let connector =
+            Connector::builder().connector_settings(settings).tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
+        Receiver { connector, url }
+    }
+
+    /// Sends events until all are received: those of a member one after the other, in order.
+    pub async fn send(&self, events: &[OutboundEvent]) {
+        let mut members = BTreeMap::<&str, Vec<&OutboundEvent>>::new();
+        for event in events {
+            members.entry(&event.order_key).or_default().push(event);
+        }
+        let send = async |events: Vec<&OutboundEvent>| {
+            for event in events {
+                self.send_one(event).await;
+            }
+        };
+        stream::iter(members.into_values()).for_each_concurrent(CONCURRENCY, send).await;
+    }
+
+    async fn send_one(&self, event: &OutboundEvent) {
+        let body = event.envelope();
+        let mut pauses = ExponentialBuilder::default()
+            .with_min_delay(FIRST_PAUSE)
+            .with_max_delay(LONGEST_PAUSE)
+            .without_max_times()
+            .with_jitter()
+            .build();
+        while let Err(error) = self.post(&body).await {
+            tracing::warn!(%error, "an event was not received; it is sent again");
+            tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;
+        }
+    }
+
+    async fn post(&self, body: &str) -> Result<(), SendError> {
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request.set_method("POST").map_err(|_| SendError::Invalid)?;
+        request.set_uri(self.url.as_str()).map_err(|_| SendError::Invalid)?;
+        request.headers_mut().insert("content-type", "application/json");
+        request.headers_mut().insert("content-length", body.len().to_string());
+        let answer = tokio::time::timeout(TIMEOUT, self.connector.call(request)).await;
+        match answer {
+            Err(_) => Err(SendError::TimedOut),
+            Ok(Err(error)) if error.is_timeout() => Err(SendError::TimedOut),
+            Ok(Err(_)) => Err(SendError::Unreached),
+            Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
+            Ok(Ok(answer)) => Err(SendError::Status(answer.status().as_u16())),
+        }
+    }
+}
