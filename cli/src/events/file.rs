@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -62,7 +62,7 @@ fn whole_lines(file: &mut File) -> io::Result<u64> {
         let start = end.saturating_sub(CHUNK_BYTES);
         file.seek(SeekFrom::Start(start))?;
         let mut chunk = Vec::new();
-        file.by_ref().take(end - start).read_to_end(&mut chunk)?;
+        Read::by_ref(file).take(end - start).read_to_end(&mut chunk)?;
         if let Some(newline) = chunk.iter().rposition(|byte| *byte == b'\n') {
             return Ok(start + u64::try_from(newline).unwrap_or(0) + 1);
         }

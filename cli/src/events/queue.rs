@@ -65,7 +65,8 @@ impl Queue {
                 set(database, kind, true)?;
             }
         }
-        let since = self.connection.query_row("SELECT since FROM punchcard_events_off", [], |row| row.get(0)).optional()?;
+        let since =
+            self.connection.query_row("SELECT since FROM punchcard_events_off", [], |row| row.get(0)).optional()?;
         self.connection.execute("DELETE FROM punchcard_events_off", [])?;
         Ok(since)
     }
@@ -111,7 +112,8 @@ impl Queue {
             if row.get_ref(2)?.as_str()? != "INSERT" {
                 continue;
             }
-            let [table, sequence_number, keys, image]: [String; 4] = [row.get(1)?, row.get(3)?, row.get(4)?, row.get(5)?];
+            let [table, sequence_number, keys, image]: [String; 4] =
+                [row.get(1)?, row.get(3)?, row.get(4)?, row.get(5)?];
             if let Some(record) = record(&table, &sequence_number, &keys, &image) {
                 batch.records.push((id, record));
             }
@@ -171,8 +173,11 @@ fn is_on(database: &Database, kind: RecordKind) -> Result<bool, Failure> {
 }
 
 fn set(database: &Database, kind: RecordKind, is_on: bool) -> Result<(), Failure> {
-    let specification =
-        if is_on { json!({"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"}) } else { json!({"StreamEnabled": false}) };
+    let specification = if is_on {
+        json!({"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"})
+    } else {
+        json!({"StreamEnabled": false})
+    };
     let update = json!({"TableName": name(kind), "StreamSpecification": specification});
     table_call(database, "UpdateTable", &update).map(drop)
 }
@@ -207,7 +212,8 @@ mod tests {
         let queue = Queue::open(&directory.path().join(FILE)).expect("a queue");
         let numbering = "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1 FROM _stream_records
             WHERE table_name = 'x'";
-        for (query, plan) in [(numbering, "USING COVERING INDEX punchcard_stream_order"), (READ, "INTEGER PRIMARY KEY")] {
+        for (query, plan) in [(numbering, "USING COVERING INDEX punchcard_stream_order"), (READ, "INTEGER PRIMARY KEY")]
+        {
             let mut explain = queue.connection.prepare(&format!("EXPLAIN QUERY PLAN {query}")).expect("a query");
             let parameters: &[&dyn rusqlite::ToSql] = if query == READ { &[&0, &1] } else { &[] };
             let found: String = explain.query_row(parameters, |row| row.get(3)).expect("a plan");

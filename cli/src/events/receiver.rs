@@ -47,8 +47,7 @@ impl Receiver {
     /// Creates a client of a URL. Certificates are verified with the system's authorities.
     #[must_use]
     pub fn new(url: String) -> Self {
-        let settings =
-            HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(TIMEOUT).build();
+        let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(TIMEOUT).build();
         let connector =
             Connector::builder().connector_settings(settings).tls_provider(Provider::Rustls(CryptoMode::Ring)).build();
         Receiver { connector, url }

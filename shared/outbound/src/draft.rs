@@ -43,7 +43,8 @@ impl Draft {
         };
         let (kind, member, own) = match item.record()? {
             StoredRecord::ClientEvent(_) => {
-                let customer = item.partition().ok_or(StoreError::corrupt(READ, "a client event without a customer"))?;
+                let customer =
+                    item.partition().ok_or(StoreError::corrupt(READ, "a client event without a customer"))?;
                 (EventKind::ClientEvent, None, json!({"customerId": customer}))
             }
             StoredRecord::Activity(ActivityRecord::Activity(activity)) => {
@@ -60,7 +61,9 @@ impl Draft {
         if let Value::Object(own) = own {
             detail.extend(own);
         }
-        Ok(Some(Draft { id: event_id(item)?, kind, received_at: item.received_at()?, member, detail }.with_id(item.id()?)))
+        Ok(Some(
+            Draft { id: event_id(item)?, kind, received_at: item.received_at()?, member, detail }.with_id(item.id()?),
+        ))
     }
 
     fn with_id(mut self, id: &str) -> Self {

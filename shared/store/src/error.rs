@@ -93,6 +93,8 @@ impl StoreError {
         }
     }
 
+    /// Creates an error of a stored item that cannot be read.
+    #[must_use]
     pub fn corrupt(operation: &'static str, what: &'static str) -> Self {
         StoreError::Corrupt { operation, what }
     }
