@@ -14,8 +14,9 @@ use tokio::time::Instant;
 
 use crate::bus::Bus;
 
-/// Time for the last call, before the limit of the batch.
-const RESERVE: Duration = Duration::from_secs(10);
+/// Time limit for starting calls. Then Lambda delivers the batch again, from the first event that failed.
+const SEND_LIMIT: Duration = Duration::from_secs(20);
+const _: () = assert!(SEND_LIMIT.as_secs() < BATCH_LIMIT.as_secs());
 
 /// Sends events of records.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl BatchHandler for PublishRecords {
     }
 
     async fn process(&self, batch: Vec<StreamRecord>) -> Option<SequenceNumber> {
-        let deadline = Instant::now() + BATCH_LIMIT.saturating_sub(RESERVE);
+        let deadline = Instant::now() + SEND_LIMIT;
         let (mut numbers, mut drafts, mut failed) = (Vec::new(), Vec::new(), None);
         for StreamRecord { sequence_number, change } in batch {
             match change.and_then(|change| Draft::of(&change)) {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use axum::http::StatusCode;
 use punchcard_archive::{Cell, Row, read};
 use punchcard_store::{Pauses, RecordKind};
@@ -19,6 +18,7 @@ use crate::support::{
     bucket::{Bucket, Objects},
     customers::{self, Customer},
     lambda::Function,
+    streams::{self, number},
 };
 
 /// The record tables' streams, and the function.
@@ -31,62 +31,21 @@ struct Archive {
 impl Archive {
     async fn start() -> Self {
         let programme = Programme::with(&customers::rules()).await;
-        for kind in RecordKind::ALL {
-            let stream =
-                StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
-            let table = format!("{}{}", programme.app.prefix, kind.table());
-            let update = programme.app.dynamo().update_table().table_name(table);
-            update.stream_specification(stream.build().expect("a stream")).send().await.expect("a stream");
-        }
+        streams::turn_on(&programme.app).await;
         let bucket = Bucket::start().await;
         let variables = [("ARCHIVE_BUCKET", Bucket::NAME), ("S3_ENDPOINT", &bucket.endpoint)];
         let function = Function::start_with("archive-records", &programme.app, &variables).await;
         Archive { programme, bucket, function }
     }
 
-    /// The records of a table's stream, as Lambda would deliver them.
     async fn records(&self, kind: RecordKind) -> Vec<Value> {
-        let app = &self.programme.app;
-        let call = async |operation: &str, body: Value| -> Value {
-            let target = format!("DynamoDBStreams_20120810.{operation}");
-            let request = app.client.post(&app.endpoint).header("x-amz-target", target);
-            let request = request.header("content-type", "application/x-amz-json-1.0").body(body.to_string());
-            let response = request.send().await.expect("an answer").text().await.expect("a body");
-            serde_json::from_str(&response).unwrap_or_else(|_| panic!("{operation}: {response}"))
-        };
-        let table = format!("{}{}", app.prefix, kind.table());
-        let streams = call("ListStreams", json!({"TableName": table})).await;
-        let arn = streams["Streams"][0]["StreamArn"].as_str().unwrap_or_else(|| panic!("{streams}"));
-        let stream = call("DescribeStream", json!({"StreamArn": arn})).await;
-        let shard = &stream["StreamDescription"]["Shards"][0]["ShardId"];
-        let iterator = json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
-        let mut iterator = call("GetShardIterator", iterator).await["ShardIterator"].clone();
-        let mut records = Vec::new();
-        loop {
-            let page = call("GetRecords", json!({"ShardIterator": iterator})).await;
-            let found = page["Records"].as_array().unwrap_or_else(|| panic!("{page}"));
-            if found.is_empty() {
-                return records;
-            }
-            records.extend(found.iter().cloned().map(|mut record| {
-                record["eventSourceARN"] = json!(arn);
-                record
-            }));
-            iterator = page["NextShardIterator"].clone();
-        }
+        streams::records(&self.programme.app, kind).await
     }
 
     /// Delivers a batch. Returns the sequence number of the failed record.
     async fn deliver(&mut self, records: &[Value]) -> Option<String> {
-        let answer = self.function.invoke(json!({"Records": records})).await.expect("an answer");
-        let failures = answer["batchItemFailures"].as_array().expect("a list");
-        assert!(failures.len() <= 1, "{answer}");
-        failures.first().map(|failure| failure["itemIdentifier"].as_str().expect("a number").to_owned())
+        streams::deliver(&mut self.function, records).await
     }
-}
-
-fn number(record: &Value) -> String {
-    record["dynamodb"]["SequenceNumber"].as_str().expect("a number").to_owned()
 }
 
 /// The rows of the files of a table.

@@ -4,6 +4,7 @@ mod archive;
 mod capacity;
 mod counted;
 mod permitted;
+mod publish;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,6 +1,7 @@
 //! The real `punchcard`: `serve` and `store`, from their first line to their end.
 
 mod connections;
+mod events;
 mod overload;
 mod upgrade;
 
