@@ -136,7 +136,7 @@ async fn a_record_that_cannot_be_read_is_reported_and_the_others_are_sent() {
     let mut publisher = Publisher::start().await;
     let records = publisher.records(RecordKind::Activities).await;
     let middle = records.iter().rposition(|record| record["eventName"] == "INSERT").expect("a record") / 2;
-    let middle = (middle..).find(|index| records[*index]["eventName"] == "INSERT").expect("a record");
+    let middle = (middle..records.len()).find(|index| records[*index]["eventName"] == "INSERT").expect("a record");
     for damage in ["dynamodb/NewImage/receivedAt", "dynamodb/NewImage/earned", "eventSourceARN"] {
         let mut damaged = records.clone();
         match damaged[middle].pointer_mut(&format!("/{damage}")) {

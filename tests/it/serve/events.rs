@@ -238,8 +238,8 @@ async fn every_acknowledged_record_has_an_event_after_each_kill() {
     assert!(serve.interrupt().await.success());
     let details = read(&file);
     let events = in_order(&details);
-    let lost: Vec<_> = acknowledged.difference(&ids(&details)).cloned().collect();
-    assert!(lost.is_empty(), "{} of {} have no event", lost.len(), acknowledged.len());
+    let missing: Vec<_> = acknowledged.difference(&ids(&details)).cloned().collect();
+    assert!(missing.is_empty(), "{} of {} have no event", missing.len(), acknowledged.len());
     // The balances add up: the last version of each player is that of its records.
     let mut last = BTreeMap::new();
     for detail in &details {

@@ -43,7 +43,7 @@ pub fn in_order(details: &[Value]) -> BTreeMap<String, Value> {
     by_id
 }
 
-/// An event bus that is listening: as much of EventBridge as the function uses.
+/// An event bus that is listening: as much of one as the function uses.
 pub struct Bus {
     pub endpoint: String,
     state: Arc<Mutex<Contents>>,
