@@ -35,6 +35,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Every kind.
+    pub const ALL: [EventKind; 7] = [
+        EventKind::ClientEvent,
+        EventKind::Activity,
+        EventKind::Reversal,
+        EventKind::Adjustment,
+        EventKind::PlayerEvents,
+        EventKind::Order,
+        EventKind::Refund,
+    ];
+
     /// The kind in the detail.
     #[must_use]
     pub fn as_str(self) -> &'static str {

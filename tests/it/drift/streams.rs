@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use punchcard_outbound::{EventKind, SCHEMA_VERSION, SOURCE};
 use saphyr::Yaml;
+use serde_json::{Value, json};
 
 use super::{
     argument, find, is_on_streams, list, members, number, referred, resources, tagged, template, template_functions,
     text, texts,
 };
+use crate::support::events;
 
 /// Retention of messages about records that Lambda gave up: SQS's maximum.
 const QUEUE_SECONDS: i64 = 14 * 24 * 60 * 60;
@@ -77,4 +80,64 @@ fn the_archive_writes_records_and_nothing_else() {
     assert_eq!(texts(find(statement, &["Action"]).expect("actions")), ["s3:PutObject"]);
     let resource = tagged(statement, &["Resource"]).and_then(|resource| argument(resource, "Sub"));
     assert_eq!(resource.and_then(Yaml::as_str), Some("${ArchiveBucket.Arn}/records/*"));
+}
+
+#[test]
+fn events_go_to_one_bus_and_are_no_others() {
+    let function = &template_functions()["publish-records"];
+    let policies = list(function, &["Properties", "Policies"]).iter();
+    let statements = policies.flat_map(|policy| list(policy, &["Statement"]));
+    let of_buses: Vec<_> = statements
+        .filter(|statement| {
+            let actions = find(statement, &["Action"]).map(texts).unwrap_or_default();
+            actions.iter().any(|action| action.starts_with("events:"))
+        })
+        .collect();
+    let [statement] = of_buses[..] else { panic!("{of_buses:?}") };
+    assert_eq!(texts(find(statement, &["Action"]).expect("actions")), ["events:PutEvents"]);
+    let resource = tagged(statement, &["Resource"]).and_then(|resource| argument(resource, "Sub"));
+    assert!(resource.and_then(Yaml::as_str).is_some_and(|arn| arn.ends_with(":event-bus/${EventBusName}")));
+    assert_eq!(text(statement, &["Condition", "StringEquals", "events:source"]), SOURCE);
+}
+
+#[test]
+fn the_document_has_an_example_of_each_kind_of_event() {
+    let document = include_str!("../../../docs/events.md");
+    let mut found = BTreeSet::new();
+    for line in document.lines().filter(|line| line.starts_with("{\"schemaVersion\"")) {
+        let detail: Value = serde_json::from_str(line).expect("JSON");
+        events::check(&detail);
+        assert_eq!(detail["schemaVersion"], SCHEMA_VERSION);
+        found.insert(detail["kind"].as_str().expect("a kind").to_owned());
+    }
+    assert_eq!(found, EventKind::ALL.map(|kind| kind.as_str().to_owned()).into());
+    for kind in EventKind::ALL {
+        let row = format!("| `{}` | `{}` |", kind.as_str(), kind.detail_type());
+        assert!(document.contains(&row), "{row}");
+    }
+}
+
+/// A schema that accepts everything would check nothing.
+#[test]
+fn the_schema_refuses_what_events_must_not_have() {
+    let good = json!({
+        "schemaVersion": 1, "kind": "activity", "eventId": "f5a4a1f2-07a3-5cf0-b6b1-3c2f2f3b9d12", "id": "a-1",
+        "receivedAt": "2026-11-28T09:30:00.000Z", "member": "acct#A-1", "earned": {},
+        "balance": {"version": 1, "balances": {"ABC": {"loyalty": 1}}},
+    });
+    assert!(events::is_valid(&good));
+    for (name, value) in [
+        ("note", json!("text")),
+        ("schemaVersion", json!(2)),
+        ("kind", json!("order")),
+        ("eventId", json!("1")),
+        ("member", json!("mail#1")),
+        ("taken", json!({})),
+        ("balance", json!({"version": 1})),
+        ("balance", json!({"version": -1, "balances": {}})),
+    ] {
+        let mut bad = good.clone();
+        bad[name] = value;
+        assert!(!events::is_valid(&bad), "{bad}");
+    }
 }
