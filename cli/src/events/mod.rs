@@ -114,8 +114,8 @@ impl Delivery {
 /// # Errors
 /// The database cannot be used.
 pub fn turn_off(database: &Database, data: &Path, now: Timestamp) -> Result<(), Failure> {
-    let queue = Queue::open(data)?;
-    if queue.turn_off(database, &now.to_string())? {
+    // A store that never had a queue is left as it is.
+    if queue::is_any_on(database)? && Queue::open(data)?.turn_off(database, &now.to_string())? {
         notice(format_args!("--events is not given any more: records received from now on have no events"));
     }
     Ok(())

@@ -76,17 +76,17 @@ impl Queue {
     /// # Errors
     /// The database cannot be written.
     pub fn turn_off(&self, database: &Database, now: &str) -> Result<bool, Failure> {
-        let mut was_on = false;
+        if !is_any_on(database)? {
+            return Ok(false);
+        }
+        // First, so that a crash in between cannot hide the gap.
+        self.connection.execute("INSERT INTO punchcard_events_off VALUES (?1)", [now])?;
         for kind in RecordKind::ALL {
             if is_on(database, kind)? {
-                if !was_on {
-                    self.connection.execute("INSERT INTO punchcard_events_off VALUES (?1)", [now])?;
-                }
-                was_on = true;
                 set(database, kind, false)?;
             }
         }
-        Ok(was_on)
+        Ok(true)
     }
 
     /// Returns the number of records in the queue.
@@ -165,6 +165,19 @@ fn record(table: &str, sequence_number: &str, keys: &str, image: &str) -> Option
     });
     let event: StreamEvent = serde_json::from_str(&json!({"Records": [record]}).to_string()).ok()?;
     event.records().ok()?.pop()
+}
+
+/// Returns true if new records of any kind are kept.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn is_any_on(database: &Database) -> Result<bool, Failure> {
+    for kind in RecordKind::ALL {
+        if is_on(database, kind)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_on(database: &Database, kind: RecordKind) -> Result<bool, Failure> {
