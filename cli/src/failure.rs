@@ -8,7 +8,7 @@ use punchcard_rewards::yaml::Problem;
 use punchcard_runtime::logs::InvalidRustLog;
 use punchcard_store::{AdminError, ConnectionError, StoreError};
 
-use crate::{audit::AuditError, export::ExportError};
+use crate::{audit::AuditError, events::InvalidUrl, export::ExportError};
 
 /// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum Failure {
     /// The embedded store cannot be opened.
     #[error("can't open the embedded store: {0}")]
     Embedded(String),
+    /// The receiver of events is not valid.
+    #[error("--events: {0}")]
+    Receiver(#[from] InvalidUrl),
     /// The queue of events cannot be used.
     #[error("can't use the queue of events: {0}")]
     Events(#[from] rusqlite::Error),

@@ -50,7 +50,7 @@ pub struct Options {
     demo: bool,
     /// Deliver an event for each new record: a file to append to, or an http:// or https:// URL to post to
     #[arg(long, value_name = "FILE|URL", conflicts_with = "memory")]
-    events: Option<Target>,
+    events: Option<String>,
     /// Maximum number of concurrent requests. Further requests get status 429
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
     concurrency: usize,
@@ -70,14 +70,16 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         Some(file) => Some(catalog::read(file)?),
         None => None,
     };
+    // Not parsed by clap, which would print the value: a URL may contain a secret.
+    let events = options.events.as_deref().map(str::parse::<Target>).transpose()?;
     let listener = TcpListener::bind(options.addr).await.map_err(|error| Failure::Listen(options.addr, error))?;
     let address = listener.local_addr()?;
     let file = if options.demo { DEMO_FILE } else { FILE };
     let database = options.location.open(file)?;
     let store = embedded::store(InProcess::new(database.clone())).await?;
     // Before the first record of this run.
-    let delivery = match (options.location.file(file), &options.events) {
-        (Some(file), Some(target)) => Some(Delivery::start(target.clone(), &database, &file)?),
+    let delivery = match (options.location.file(file), events) {
+        (Some(file), Some(target)) => Some(Delivery::start(target, &database, &file)?),
         (Some(file), None) => {
             events::turn_off(&database, &file, punchcard_runtime::now())?;
             None

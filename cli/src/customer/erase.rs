@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Whose, body, counts};
 use crate::{
-    embedded,
+    embedded, events,
     failure::Failure,
     operator::{Operator, confirmed, with_spinner},
     output::{notice, printable, say},
@@ -126,10 +126,11 @@ async fn nothing_found(options: &Options, operator: &Operator) -> Result<(), Fai
     }
 }
 
-/// Rewrites the files of an embedded store, whose free space holds what was deleted.
+/// Rewrites the files of an embedded store, whose free space and queue of events hold what was deleted.
 async fn compact(operator: &Operator, file: &Path) -> Result<(), Failure> {
     let path = file.to_owned();
-    let compacted = tokio::task::spawn_blocking(move || embedded::compact(&path)).await;
+    let compact = move || events::forget_deleted(&path).and_then(|()| embedded::compact(&path));
+    let compacted = tokio::task::spawn_blocking(compact).await;
     compacted.map_err(std::io::Error::other)??;
     Ok(Eraser::clear_remains(&operator.store).await?)
 }

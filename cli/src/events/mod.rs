@@ -8,7 +8,6 @@ mod queue;
 mod receiver;
 
 use std::{
-    convert::Infallible,
     path::{Path, PathBuf},
     str::FromStr,
     time::Duration,
@@ -29,7 +28,9 @@ use crate::{
 };
 use file::EventFile;
 use queue::Queue;
-use receiver::Receiver;
+pub use queue::forget_deleted;
+pub use receiver::InvalidUrl;
+use receiver::{Receiver, ReceiverUrl};
 
 /// Pause after the queue was empty.
 const IDLE: Duration = Duration::from_millis(100);
@@ -44,15 +45,14 @@ pub enum Target {
     /// A file, to which lines are appended.
     File(PathBuf),
     /// A URL, to which events are posted.
-    Url(String),
+    Url(ReceiverUrl),
 }
 
 impl FromStr for Target {
-    type Err = Infallible;
+    type Err = InvalidUrl;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        let is_url = text.starts_with("http://") || text.starts_with("https://");
-        Ok(if is_url { Target::Url(text.to_owned()) } else { Target::File(text.into()) })
+    fn from_str(text: &str) -> Result<Self, InvalidUrl> {
+        if text.contains("://") { text.parse().map(Target::Url) } else { Ok(Target::File(text.into())) }
     }
 }
 

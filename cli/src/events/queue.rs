@@ -144,9 +144,38 @@ impl Batch {
     }
 }
 
+/// Deletes what the queue of a database file holds of deleted items. Those records get no event.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn forget_deleted(file: &Path) -> Result<(), Failure> {
+    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.busy_timeout(BUSY_LIMIT)?;
+    // They give no event, and have the keys of deleted items.
+    connection.execute("DELETE FROM _stream_records WHERE event_name <> 'INSERT'", [])?;
+    let database = Database::new(&file.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))?;
+    let mut deleted = Vec::<i64>::new();
+    let mut select = connection.prepare("SELECT id, table_name, keys_json FROM _stream_records")?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let [table, keys]: [String; 2] = [row.get(1)?, row.get(2)?];
+        let get = json!({"TableName": table, "Key": parsed(&keys)});
+        if table_call(&database, "GetItem", &get)?.get("Item").is_none() {
+            deleted.push(row.get(0)?);
+        }
+    }
+    for id in deleted {
+        connection.execute("DELETE FROM _stream_records WHERE id = ?1", [id])?;
+    }
+    Ok(())
+}
+
+fn parsed(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or(Value::Null)
+}
+
 /// Reads a stream record as a function reads it.
 fn record(table: &str, sequence_number: &str, keys: &str, image: &str) -> Option<StreamRecord> {
-    let parsed = |json: &str| serde_json::from_str::<Value>(json).unwrap_or(Value::Null);
     let record = json!({
         "eventID": sequence_number,
         "eventName": "INSERT",

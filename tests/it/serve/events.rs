@@ -19,10 +19,13 @@ use tokio::{net::TcpListener, task::JoinSet};
 use uuid::Uuid;
 
 use super::{Running, event, failure, text};
-use crate::support::{
-    events::in_order,
-    logs,
-    players::{API_KEY, EVENT},
+use crate::{
+    operator::bare_punchcard,
+    support::{
+        events::in_order,
+        logs,
+        players::{API_KEY, EVENT},
+    },
 };
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -143,6 +146,33 @@ async fn without_the_option_the_queue_stays_and_the_gap_is_told() {
     assert_eq!(ids(&read(&file)), ["key#after", "key#kept"].map(str::to_owned).into());
     let refused = failure(&["serve", "--memory", "--demo", "--events", "x"]).await;
     assert!(refused.contains("cannot be used with"), "{refused}");
+    let refused = failure(&["serve", "--demo", "--events", "https://user:canary@example.com"]).await;
+    assert!(refused.contains("an http:// or https:// URL with a host"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_erased_customer_is_gone_from_the_queue_too() {
+    let folder = TempDir::new().expect("a folder");
+    let (data, file) = (folder.path().join("data"), folder.path().join("events.jsonl"));
+    let client = Client::new();
+    // Nobody listens there.
+    let mut serve = Running::serve(&["--demo", "--data", text(&data), "--events", "http://127.0.0.1:9"]).await;
+    assert!(order(&client, serve.url(), "canary-player", "of-canary").await);
+    assert!(order(&client, serve.url(), "other-player", "of-other").await);
+    assert!(serve.interrupt().await.success());
+    let held = || {
+        let files = fs::read_dir(&data).expect("a folder").map(|file| fs::read(file.expect("a file").path()));
+        files.into_iter().any(|bytes| bytes.expect("a file").windows(13).any(|window| window == b"canary-player"))
+    };
+    assert!(held());
+    let erase = ["customer", "erase", "canary-player", "--demo", "--data", text(&data), "--offline", "--yes"];
+    let said = bare_punchcard(&erase).await;
+    assert!(said.succeeded, "{}", said.errors);
+    assert!(!held());
+
+    let mut serve = Running::serve(&["--demo", "--data", text(&data), "--events", text(&file)]).await;
+    assert!(serve.interrupt().await.success());
+    assert_eq!(ids(&read(&file)), ["key#of-other".to_owned()].into());
 }
 
 /// What a receiver got, and how many requests it still refuses.
