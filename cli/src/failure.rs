@@ -8,7 +8,7 @@ use punchcard_rewards::yaml::Problem;
 use punchcard_runtime::logs::InvalidRustLog;
 use punchcard_store::{AdminError, ConnectionError, StoreError};
 
-use crate::{audit::AuditError, events::InvalidUrl, export::ExportError};
+use crate::{audit::AuditError, backtest::BacktestError, events::InvalidUrl, export::ExportError};
 
 /// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +126,9 @@ pub enum Failure {
     /// An audit could not be completed.
     #[error("the audit is not complete: {0}")]
     Audit(rusqlite::Error),
+    /// A backtest could not be completed.
+    #[error("the backtest is not complete: {0}")]
+    Backtest(BacktestError),
     /// An export could not be completed.
     #[error("can't export: {0}")]
     Export(ExportError),
@@ -172,6 +175,16 @@ impl From<AuditError> for Failure {
         match error {
             AuditError::Store(error) => Failure::Store(error),
             AuditError::Sums(error) => Failure::Audit(error),
+        }
+    }
+}
+
+impl From<BacktestError> for Failure {
+    fn from(error: BacktestError) -> Self {
+        match error {
+            BacktestError::Store(error) => Failure::Store(error),
+            BacktestError::Archive(error) => Failure::Archive(error),
+            error => Failure::Backtest(error),
         }
     }
 }

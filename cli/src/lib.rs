@@ -17,6 +17,7 @@
 
 pub mod adjust;
 pub mod audit;
+pub mod backtest;
 pub mod catalog;
 pub mod client;
 mod connection;

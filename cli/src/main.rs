@@ -8,8 +8,8 @@ use std::{
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use punchcard::{
-    DEFAULT_LOG_FILTER, adjust, audit, catalog, client, customer, explain, export, failure::Failure, history, key,
-    output, serve, store,
+    DEFAULT_LOG_FILTER, adjust, audit, backtest, catalog, client, customer, explain, export, failure::Failure, history,
+    key, output, serve, store,
 };
 
 /// Loyalty event intake: records each event exactly once and credits its points in the same write
@@ -31,6 +31,7 @@ enum Command {
     Explain(explain::Options),
     Adjust(adjust::Options),
     Audit(audit::Options),
+    Backtest(backtest::Options),
     Export(export::Options),
     Customer(customer::Options),
     /// Print a completion script for a shell
@@ -73,6 +74,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Explain(options) => explain::run(options).await,
         Command::Adjust(options) => adjust::run(options).await,
         Command::Audit(options) => audit::run(options).await,
+        Command::Backtest(options) => backtest::run(options).await,
         Command::Export(options) => export::run(options).await,
         Command::Customer(options) => customer::run(options).await,
         Command::Completions { shell } => {

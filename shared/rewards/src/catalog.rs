@@ -255,7 +255,7 @@ impl Catalog {
     }
 
     /// The rules that a trigger selects, ordered by id.
-    pub(crate) fn rules_for(&self, trigger: Trigger<'_>) -> impl Iterator<Item = &Rule> {
+    pub fn rules_for(&self, trigger: Trigger<'_>) -> impl Iterator<Item = &Rule> {
         let found = match trigger {
             Trigger::Action(name) => self.rules.by_action.get(name),
             Trigger::Event(name) => self.rules.by_event.get(name),

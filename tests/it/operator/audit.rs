@@ -16,10 +16,10 @@ use crate::support::{
     players::{API_KEY, EVENT, JSON},
 };
 
-const RULES: &str = include_str!("../../faults/src/catalog.yaml");
+pub(super) const RULES: &str = include_str!("../../faults/src/catalog.yaml");
 
 /// Sends a mixture of requests, with repeated ids, merged players, limits that are reached, and corrections.
-async fn send(programme: &Programme, seed: u64, requests: usize) {
+pub(super) async fn send(programme: &Programme, seed: u64, requests: usize) {
     let mut chance = Chance::new(seed);
     for number in 0..requests {
         let correlation_id = format!("c-{}", chance.below(6));

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod audit;
+mod backtest;
 mod configuration;
 mod connection;
 pub mod customer;

@@ -1,0 +1,454 @@
+//! The replay of records, one after the other, in both worlds.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use punchcard_models::{
+    decimal::{Decimal, Share},
+    timestamp::Timestamp,
+};
+use punchcard_rewards::{Award, Catalog, Counter, Usage};
+use punchcard_store::{
+    ActivityRecord, CorrectionContent, ErasedRecord, Evaluation, OUT, OrderAward, PlayerRecord, StoreError, StoredItem,
+    StoredOccurrence, StoredRecord, is_given_back,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BacktestError, Figures, Largest, Source, Window,
+    counters::{Counters, Names, total_of},
+    figures::{Earned, OfOccurrence, Tally},
+    settle::{Outcome, outcomes, settle},
+    spool::Spool,
+};
+
+/// Number of versions of the catalog that are kept.
+const CACHED_VERSIONS: usize = 16;
+
+/// A world: the counters as they were, or as they would be with the draft.
+#[derive(Debug, Clone, Copy)]
+enum World {
+    Recorded,
+    Draft,
+}
+
+const WORLDS: [World; 2] = [World::Recorded, World::Draft];
+
+/// A member's counters by world, and what it would have more or less.
+#[derive(Debug, Default)]
+struct MemberState {
+    counters: [Counters; 2],
+    difference: i64,
+}
+
+/// A version of the catalog, as it was applied and with one counter for each total limit.
+#[derive(Debug, Clone)]
+struct Version {
+    applied: Arc<Catalog>,
+    plain: Arc<Catalog>,
+}
+
+/// What a record earned that is reversed or refunded later.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    earned: Vec<Earned>,
+    /// The amounts of counters by world.
+    counters: [Vec<(String, u64)>; 2],
+    /// What was paid for an order.
+    paid: Option<String>,
+}
+
+/// A record that is evaluated.
+struct Evaluated<'r> {
+    name: String,
+    member: &'r str,
+    evaluation: Result<Option<Evaluation>, StoreError>,
+    is_corrected: bool,
+}
+
+pub(super) struct Replay<'d> {
+    draft: &'d Catalog,
+    window: Window,
+    names: Names,
+    totals: [Counters; 2],
+    members: HashMap<Box<str>, MemberState>,
+    versions: HashMap<u64, Option<Version>>,
+    tally: Tally,
+}
+
+impl<'d> Replay<'d> {
+    pub fn new(draft: &'d Catalog, window: Window) -> Self {
+        Replay {
+            draft,
+            window,
+            names: Names::default(),
+            totals: Default::default(),
+            members: HashMap::new(),
+            versions: HashMap::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    pub fn figures(self) -> Figures {
+        self.tally.finish(self.members.into_values().map(|member| member.difference))
+    }
+
+    /// Replays the next record.
+    pub async fn add(&mut self, item: &StoredItem, source: &Source, spool: &Spool) -> Result<(), BacktestError> {
+        let at = item.received_at()?;
+        if self.window.until.is_some_and(|until| at >= until) {
+            return Ok(());
+        }
+        match item.record() {
+            Err(_) => self.leave_out(at, |left_out| &mut left_out.unreadable),
+            Ok(StoredRecord::Activity(ActivityRecord::Activity(activity))) => {
+                let record = Evaluated {
+                    name: activity_name(&activity.activity_id),
+                    member: &activity.member_id,
+                    evaluation: activity.evaluation(),
+                    is_corrected: activity.reversed_by.is_some(),
+                };
+                self.evaluate(at, record, source, spool).await?;
+            }
+            Ok(StoredRecord::Activity(ActivityRecord::Correction(correction))) => match &correction.content {
+                CorrectionContent::Reversal { original, taken } => {
+                    let original = activity_name(original);
+                    self.take_back(at, &correction.member_id, &original, taken, spool, |_| Some(Part::Whole))?;
+                }
+                CorrectionContent::Adjustment { .. } => self.leave_out(at, |left_out| &mut left_out.adjustments),
+            },
+            Ok(StoredRecord::Player(PlayerRecord::Request(request))) => {
+                let record = Evaluated {
+                    name: request_name(&request.player_id, &request.record_id),
+                    member: &request.member_id,
+                    evaluation: request.evaluation(),
+                    is_corrected: request.refunds.last.is_some(),
+                };
+                self.evaluate(at, record, source, spool).await?;
+            }
+            Ok(StoredRecord::Player(PlayerRecord::Refund(refund))) => {
+                let order = request_name(&refund.player_id, &refund.order);
+                self.take_back(at, &refund.member_id, &order, &refund.taken, spool, |order| {
+                    let paid = order.paid.as_deref().and_then(Decimal::parse)?;
+                    let [before, after] =
+                        [&refund.before.refunded, &refund.after].map(|refunded| refunded.share_of(&paid));
+                    Some(Part::Refund { before, after })
+                })?;
+            }
+            Ok(
+                StoredRecord::Activity(ActivityRecord::Erased(erased))
+                | StoredRecord::Player(PlayerRecord::Erased(erased)),
+            ) => self.add_erased(at, &erased),
+            Ok(StoredRecord::ClientEvent(_) | StoredRecord::ErasedClientEvent) => {}
+        }
+        Ok(())
+    }
+
+    /// True if the draft is in force.
+    fn is_in_force(&self, at: Timestamp) -> bool {
+        self.window.since.is_none_or(|since| at >= since)
+    }
+
+    fn leave_out(&mut self, at: Timestamp, count: impl Fn(&mut super::NotCompared) -> &mut u64) {
+        if self.is_in_force(at) {
+            *count(&mut self.tally.figures.not_compared) += 1;
+        }
+    }
+
+    /// Evaluates a record in both worlds, and adds what it earned.
+    async fn evaluate(
+        &mut self,
+        at: Timestamp,
+        record: Evaluated<'_>,
+        source: &Source,
+        spool: &Spool,
+    ) -> Result<(), BacktestError> {
+        let evaluation = match &record.evaluation {
+            Ok(Some(evaluation)) => evaluation,
+            Ok(None) => {
+                self.leave_out(at, |left_out| &mut left_out.unversioned);
+                return Ok(());
+            }
+            Err(_) => {
+                self.leave_out(at, |left_out| &mut left_out.unreadable);
+                return Ok(());
+            }
+        };
+        let Some(version) = self.version(evaluation.basis.catalog_version, source).await? else {
+            self.leave_out(at, |left_out| &mut left_out.unreadable);
+            return Ok(());
+        };
+        let draft = self.draft;
+        let stored = outcomes(&evaluation.awards(&version.applied));
+        let usage = self.usage(World::Draft, record.member, evaluation, draft);
+        let in_force = self.is_in_force(at);
+        let mut would = stored.clone();
+        if in_force {
+            let usage_then = self.usage(World::Recorded, record.member, evaluation, &version.plain);
+            let recorded = outcomes(&awards(evaluation, &version.plain, &usage_then));
+            let drafted = outcomes(&awards(evaluation, draft, &usage));
+            would = drafted
+                .iter()
+                .map(|(id, outcome)| (*id, settle(stored.get(*id), recorded.get(*id), outcome)))
+                .collect();
+        }
+        let mut earned = Vec::new();
+        for (id, outcome) in &stored {
+            let would = would.get(id).map_or(0, |outcome| outcome.points);
+            earned.push(Earned::of(outcome.rule, [outcome.points, would]));
+        }
+        let added = would.iter().filter(|(id, _)| !stored.contains_key(*id));
+        earned.extend(added.map(|(_, outcome)| Earned::of(outcome.rule, [0, outcome.points])));
+        earned.retain(|earned| earned.then != 0 || earned.would != 0);
+
+        let counters = [amounts(stored.values()), amounts(would.values())];
+        self.member(record.member);
+        for (world, amounts) in WORLDS.into_iter().zip(&counters) {
+            for (name, amount) in amounts {
+                self.count(world, record.member, name, *amount);
+            }
+        }
+        if in_force {
+            let sum = self.tally.add(at, &earned, 1);
+            self.member(record.member).difference += sum.difference();
+            if self.tally.is_large(sum) {
+                self.tally.add_large(Largest {
+                    record: record.name.clone(),
+                    member: record.member.to_owned(),
+                    received_at: at.to_string(),
+                    points: sum,
+                    explanation: explanation(evaluation, draft, &usage),
+                });
+            }
+        }
+        if record.is_corrected {
+            let paid = OrderAward::derive(evaluation, &version.applied).ok().map(|award| award.paid().to_string());
+            let remembered = Remembered { earned, counters, paid };
+            spool.remember(&record.name, &serde_json::to_string(&remembered).map_err(|_| BacktestError::Damaged)?)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what a record earned in each world, or a part of it. `taken` is what was really taken: if the record cannot
+    /// be compared, it is given back in both worlds.
+    fn take_back(
+        &mut self,
+        at: Timestamp,
+        member: &str,
+        record: &str,
+        taken: &BTreeMap<String, u64>,
+        spool: &Spool,
+        part: impl Fn(&Remembered) -> Option<Part>,
+    ) -> Result<(), BacktestError> {
+        let Some(remembered) = spool.remembered(record)? else {
+            self.leave_out(at, |left_out| &mut left_out.corrections);
+            for (name, amount) in taken {
+                for world in WORLDS {
+                    self.give_back(world, member, name, *amount);
+                }
+            }
+            return Ok(());
+        };
+        let remembered: Remembered = serde_json::from_str(&remembered).map_err(|_| BacktestError::Damaged)?;
+        let part = part(&remembered).ok_or(BacktestError::Damaged)?;
+        for (world, counters) in WORLDS.into_iter().zip(&remembered.counters) {
+            for (name, amount) in counters {
+                self.give_back(world, member, name, part.of_counter(name, *amount));
+            }
+        }
+        if self.is_in_force(at) {
+            let taken = part.of_points(&remembered.earned);
+            let sum = self.tally.add(at, &taken, if part.is_last() { -1 } else { 0 });
+            self.member(member).difference += sum.difference();
+        }
+        Ok(())
+    }
+
+    /// Adds what an erased record used of total limits. Its member is a digest now, and has no other records to replay.
+    fn add_erased(&mut self, at: Timestamp, erased: &ErasedRecord) {
+        let Some(effects) = &erased.effects else { return };
+        self.leave_out(at, |left_out| &mut left_out.erased);
+        for (name, amount) in effects.totals() {
+            let member = effects.member.to_string();
+            for world in WORLDS {
+                match name.strip_prefix(OUT) {
+                    Some(name) => self.give_back(world, &member, name, amount),
+                    None => self.count(world, &member, &name, amount),
+                }
+            }
+        }
+    }
+
+    fn member(&mut self, key: &str) -> &mut MemberState {
+        // Looked up twice, so that a known member needs no new key.
+        if !self.members.contains_key(key) {
+            self.members.insert(key.into(), MemberState::default());
+        }
+        self.members.entry(key.into()).or_default()
+    }
+
+    fn count(&mut self, world: World, member: &str, name: &str, amount: u64) {
+        if let Some(total) = total_of(name) {
+            self.totals[world as usize].add(total, amount, &mut self.names);
+        } else if let Some(member) = self.members.get_mut(member) {
+            member.counters[world as usize].add(name, amount, &mut self.names);
+        }
+    }
+
+    fn give_back(&mut self, world: World, member: &str, name: &str, amount: u64) {
+        if !is_given_back(name) || amount == 0 || Counter::of_name(name).is_none() {
+            return;
+        }
+        if let Some(total) = total_of(name) {
+            self.totals[world as usize].give_back(total, amount, &mut self.names);
+        } else if let Some(member) = self.members.get_mut(member) {
+            member.counters[world as usize].give_back(name, amount, &mut self.names);
+        }
+    }
+
+    /// Returns the counters that an evaluation sees.
+    fn usage(&self, world: World, member: &str, evaluation: &Evaluation, catalog: &Catalog) -> Usage {
+        let mut usage = Usage::default();
+        if let Some(member) = self.members.get(member) {
+            member.counters[world as usize].set(&mut usage, &self.names);
+        }
+        for occurrence in &evaluation.occurrences {
+            for rule in catalog.rules_for(occurrence.as_occurrence().trigger).filter(|rule| rule.has_total_limit()) {
+                let name = Counter::TotalUses.name(rule.id());
+                let used = self.totals[world as usize].used(&name, &self.names);
+                usage.set(name, used);
+            }
+        }
+        usage
+    }
+
+    async fn version(&mut self, number: u64, source: &Source) -> Result<Option<Version>, BacktestError> {
+        if let Some(version) = self.versions.get(&number) {
+            return Ok(version.clone());
+        }
+        if self.versions.len() >= CACHED_VERSIONS {
+            self.versions.clear();
+        }
+        let applied = source.catalog(number).await?;
+        let version = applied.map(|applied| Version { plain: Arc::new(applied.without_shares()), applied });
+        self.versions.insert(number, version.clone());
+        Ok(version)
+    }
+}
+
+/// The part of a record that a reversal or a refund takes back.
+enum Part {
+    Whole,
+    /// Refunded in all before and after it.
+    Refund {
+        before: Share,
+        after: Share,
+    },
+}
+
+impl Part {
+    fn of(&self, amount: u64) -> i64 {
+        let signed = |amount: u64| i64::try_from(amount).unwrap_or(i64::MAX);
+        match self {
+            Part::Whole => signed(amount),
+            Part::Refund { before, after } => signed(after.of(amount)) - signed(before.of(amount)),
+        }
+    }
+
+    /// True if nothing is left after it.
+    fn is_last(&self) -> bool {
+        match self {
+            Part::Whole => true,
+            Part::Refund { before, after } => *after == Share::ALL && *before != Share::ALL,
+        }
+    }
+
+    /// Points of limits come back in proportion, uses with the last part.
+    fn of_counter(&self, name: &str, amount: u64) -> u64 {
+        match Counter::of_name(name) {
+            Some(Counter::MemberPoints) => u64::try_from(self.of(amount)).unwrap_or(0),
+            Some(Counter::MemberUses | Counter::TotalUses | Counter::FirstTrigger) if self.is_last() => amount,
+            Some(Counter::MemberUses | Counter::TotalUses | Counter::FirstTrigger | Counter::Occurrences) | None => 0,
+        }
+    }
+
+    /// The negative points of each rule. They add up to exactly the part of all points: each rule has the difference of two
+    /// parts of running sums.
+    fn of_points(&self, earned: &[Earned]) -> Vec<Earned> {
+        let unsigned = |points: i64| u64::try_from(points).unwrap_or(0);
+        let mut sums = [0_u64; 2];
+        let part = |earned: &Earned| {
+            let mut points = [earned.then, earned.would];
+            for (sum, points) in sums.iter_mut().zip(&mut points) {
+                let before = self.of(*sum);
+                *sum = sum.saturating_add(unsigned(*points));
+                *points = before - self.of(*sum);
+            }
+            let [then, would] = points;
+            Earned { then, would, ..earned.clone() }
+        };
+        earned.iter().map(part).collect()
+    }
+}
+
+fn activity_name(id: &str) -> String {
+    format!("activity {id}")
+}
+
+fn request_name(player: &str, record: &str) -> String {
+    format!("player request {player} {record}")
+}
+
+fn awards<'c>(evaluation: &Evaluation, catalog: &'c Catalog, usage: &Usage) -> Vec<Award<'c>> {
+    let award =
+        |occurrence: &StoredOccurrence| catalog.evaluate(&occurrence.as_occurrence(), evaluation.member(), usage);
+    evaluation.occurrences.iter().map(award).collect()
+}
+
+/// The amounts that outcomes add to counters, by name.
+fn amounts<'o, 'c: 'o>(outcomes: impl Iterator<Item = &'o Outcome<'c>>) -> Vec<(String, u64)> {
+    let of_outcome =
+        |outcome: &'o Outcome<'c>| outcome.uses.iter().map(|used| (used.name(outcome.rule.id()), used.amount));
+    outcomes.flat_map(of_outcome).collect()
+}
+
+fn explanation(evaluation: &Evaluation, draft: &Catalog, usage: &Usage) -> Vec<OfOccurrence> {
+    let explain = |occurrence: &StoredOccurrence| {
+        let input = occurrence.as_occurrence();
+        let explanations = draft.explain(&input, evaluation.member(), usage);
+        OfOccurrence {
+            name: occurrence.name().to_owned(),
+            sentences: explanations.iter().map(ToString::to_string).collect(),
+            rules: explanations
+                .iter()
+                .map(|explanation| serde_json::from_str(&explanation.to_json().to_string()).unwrap_or_default())
+                .collect(),
+        }
+    };
+    evaluation.occurrences.iter().map(explain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_rules_add_up_to_the_part_of_all_points() {
+        let rule =
+            |rule: &str, then, would| Earned { rule: rule.to_owned(), unit: None, is_campaign: true, then, would };
+        let earned = [rule("A", 5, 7), rule("B", 5, 0), rule("C", 1, 3)];
+        let paid = Decimal::from(3);
+        let share = |refunded: u64| Share::new(&Decimal::from(refunded), &paid);
+        let mut left = [11, 10];
+        for (before, after) in [(0, 1), (1, 2), (2, 3)] {
+            let part = Part::Refund { before: share(before), after: share(after) };
+            let taken = part.of_points(&earned);
+            let sums = [taken.iter().map(|one| one.then).sum::<i64>(), taken.iter().map(|one| one.would).sum()];
+            assert_eq!(sums, [-part.of(11), -part.of(10)]);
+            left = [left[0] + sums[0], left[1] + sums[1]];
+        }
+        assert_eq!(left, [0, 0]);
+    }
+}

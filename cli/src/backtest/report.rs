@@ -1,0 +1,99 @@
+//! The report as one HTML file: no network, charts by uPlot, which is embedded.
+
+use askama::Template;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ring::digest::{SHA256, digest};
+use serde_json::json;
+
+use super::{BacktestError, Figures};
+
+const UPLOT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
+const UPLOT_CSS: &str = include_str!("../../assets/uplot/uPlot.min.css");
+const CHARTS: &str = include_str!("../../assets/backtest.js");
+const CSS: &str = include_str!("../../assets/backtest.css");
+/// Number of offers in the chart, those with the largest differences.
+const CHARTED: usize = 20;
+
+/// What was tested.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heading {
+    /// The draft's file.
+    pub draft: String,
+    /// The start of the period, in RFC 3339.
+    pub since: Option<String>,
+    /// Its end.
+    pub until: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "backtest.html")]
+struct Report<'a> {
+    heading: &'a Heading,
+    figures: &'a Figures,
+    left_out: Vec<String>,
+    has_charts: bool,
+    policy: String,
+    style: String,
+    script: String,
+    data: String,
+}
+
+/// Builds the report.
+///
+/// # Errors
+/// The report cannot be built.
+pub fn html(heading: &Heading, figures: &Figures) -> Result<String, BacktestError> {
+    let style = format!("{UPLOT_CSS}\n{CSS}");
+    let script = format!("{UPLOT}\n{CHARTS}");
+    let policy = format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
+        source_hash(&script),
+        source_hash(&style)
+    );
+    let report = Report {
+        heading,
+        figures,
+        left_out: figures.not_compared.sentences(),
+        has_charts: !figures.weeks.is_empty(),
+        policy,
+        style,
+        script,
+        data: chart_data(figures),
+    };
+    report.render().map_err(|_| BacktestError::Report)
+}
+
+/// The hash by which the policy permits an inline script or style.
+fn source_hash(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(digest(&SHA256, text.as_bytes())))
+}
+
+/// The data of the charts as JSON that cannot end its element.
+fn chart_data(figures: &Figures) -> String {
+    let mut offers: Vec<_> = figures.offers.iter().filter(|offer| offer.points.difference() != 0).collect();
+    offers.sort_by_key(|offer| std::cmp::Reverse(offer.points.difference().unsigned_abs()));
+    offers.truncate(CHARTED);
+    let data = json!({
+        "weeks": figures.weeks.iter().map(|week| json!([week.from, week.points.then, week.points.would])).collect::<Vec<_>>(),
+        "offers": offers.iter().map(|offer| json!([offer.id, offer.points.difference()])).collect::<Vec<_>>(),
+    });
+    data.to_string().replace('<', "\\u003c")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The files of uPlot 1.6.32 as its package has them.
+    #[test]
+    fn the_charting_library_is_the_published_one() {
+        for (content, expected) in [
+            (UPLOT, "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"),
+            (UPLOT_CSS, "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04"),
+        ] {
+            let hash: String =
+                digest(&SHA256, content.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(hash, expected);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Where the records and catalogs of a backtest come from: a store, or an archive.
+
+use std::{collections::HashMap, sync::Arc};
+
+use punchcard_archive::Folder;
+use punchcard_rewards::Catalog;
+use punchcard_store::{HistoryReader, LedgerReader, RecordKind, Store, StoreError, StoredItem, TablePart};
+
+use super::{BacktestError, spool::Spool};
+
+/// The tables whose records earn points.
+pub(super) const KINDS: [RecordKind; 2] = [RecordKind::Activities, RecordKind::PlayerEvents];
+/// Number of records of an archive that are added at once.
+const BATCH: usize = 1000;
+
+/// The source of records and catalogs.
+#[derive(Debug)]
+pub enum Source {
+    /// A store.
+    Store(LedgerReader, HistoryReader),
+    /// An archive, and its catalogs by version.
+    Archive(Folder, HashMap<u64, Arc<Catalog>>),
+}
+
+impl Source {
+    /// A store.
+    #[must_use]
+    pub fn of_store(store: &Store) -> Self {
+        Source::Store(LedgerReader::new(store), HistoryReader::new(store))
+    }
+
+    /// An archive.
+    ///
+    /// # Errors
+    /// A catalog cannot be read.
+    pub fn of_archive(folder: Folder) -> Result<Self, BacktestError> {
+        let catalogs = folder.catalogs()?;
+        Ok(Source::Archive(folder, catalogs))
+    }
+
+    /// The approximate number of records, 0 if it is not known.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(super) async fn approximate_count(&self) -> Result<u64, BacktestError> {
+        match self {
+            Source::Store(reader, _) => Ok(reader.approximate_count(&KINDS).await?),
+            Source::Archive(..) => Ok(0),
+        }
+    }
+
+    /// Adds all records to a spool.
+    pub(super) async fn read(&self, spool: &mut Spool, progress: impl Fn(u64)) -> Result<(), BacktestError> {
+        let mut add = |items: &[StoredItem]| -> Result<(), BacktestError> {
+            let without_time = spool.add(items)?;
+            if without_time > 0 {
+                crate::output::notice(format_args!(
+                    "records that have no readable time and are left out: {without_time}"
+                ));
+            }
+            progress(u64::try_from(items.len()).unwrap_or(u64::MAX));
+            Ok(())
+        };
+        for kind in KINDS {
+            match self {
+                Source::Store(reader, _) => {
+                    let mut start = None;
+                    loop {
+                        let page = reader.items(TablePart { kind, index: 0, of: 1 }, start).await?;
+                        add(&page.items)?;
+                        start = page.next;
+                        if start.is_none() {
+                            break;
+                        }
+                    }
+                }
+                Source::Archive(folder, _) => {
+                    let mut batch = Vec::with_capacity(BATCH);
+                    folder.read(kind, |item| {
+                        batch.push(item);
+                        if batch.len() == BATCH {
+                            add(&batch)?;
+                            batch.clear();
+                        }
+                        Ok::<_, BacktestError>(())
+                    })?;
+                    add(&batch)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A version of the catalog. `None` if it is missing or damaged.
+    pub(super) async fn catalog(&self, version: u64) -> Result<Option<Arc<Catalog>>, BacktestError> {
+        match self {
+            Source::Store(_, history) => match history.of(version).await {
+                Err(StoreError::Corrupt { .. }) => Ok(None),
+                catalog => Ok(catalog?),
+            },
+            Source::Archive(_, catalogs) => Ok(catalogs.get(&version).cloned()),
+        }
+    }
+}
