@@ -24,14 +24,22 @@
     const week = 7 * 86400;
     const line = (label, stroke, dash) => ({ label, stroke, dash, width: 2, points: { show: true, size: 6, fill: stroke } });
     const options = {
-      width, height: 260, tzDate: utc, cursor: { drag: { x: false, y: false } },
+      width, height: 260, tzDate: utc, cursor: { show: false }, legend: { live: false },
       scales: {
         x: { range: (plot, least, most) => [least - week / 2, most + week / 2] },
         y: { range: (plot, least, most) => uPlot.rangeNum(Math.min(least, 0), Math.max(most, 1), 0.1, true) },
       },
       series: [{ label: "Week from", value: "{YYYY}-{MM}-{DD}" }, line("Then", colors.then, [6, 4]), line("With the draft", colors.would)],
       axes: [
-        axis(colors, { incrs: [1, 2, 4, 13, 26, 52].map((count) => count * week), values: "{YYYY}-{MM}-{DD}", space: 90 }),
+        axis(colors, {
+          incrs: [1, 2, 4, 13, 26, 52].map((count) => count * week), values: "{YYYY}-{MM}-{DD}", space: 90,
+          // On the Mondays of the data, as many as there is space for.
+          splits: (plot, index, least, most, step) => {
+            const mondays = [];
+            for (let monday = columns[0][0]; monday <= most; monday += step) mondays.push(monday);
+            return mondays;
+          },
+        }),
         axis(colors, { values, size: 60 }),
       ],
     };
