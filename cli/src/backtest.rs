@@ -22,6 +22,7 @@
 mod command;
 mod counters;
 mod figures;
+mod part;
 mod replay;
 mod report;
 mod settle;

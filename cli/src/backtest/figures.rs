@@ -220,8 +220,8 @@ impl Tally {
                 ..OfOffer::default()
             });
             offer.points.add(points);
-            let used = |points: i64| if points == 0 { 0 } else { uses };
-            offer.uses.add(Sum { then: used(points.then), would: used(points.would) });
+            let count = |points: i64| if points == 0 { 0 } else { uses };
+            offer.uses.add(Sum { then: count(points.then), would: count(points.would) });
             self.units.entry(earned.unit.clone()).or_default().add(points);
         }
         self.figures.records += 1;
