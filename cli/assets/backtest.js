@@ -26,7 +26,8 @@
     const options = {
       width, height: 260, tzDate: utc, cursor: { show: false }, legend: { live: false },
       scales: {
-        x: { range: (plot, least, most) => [least - week / 2, most + week / 2] },
+        // A single week would otherwise be one of many years.
+        x: { range: [columns[0][0] - week / 2, columns[0][columns[0].length - 1] + week / 2] },
         y: { range: (plot, least, most) => uPlot.rangeNum(Math.min(least, 0), Math.max(most, 1), 0.1, true) },
       },
       series: [{ label: "Week from", value: "{YYYY}-{MM}-{DD}" }, line("Then", colors.then, [6, 4]), line("With the draft", colors.would)],
