@@ -10,7 +10,7 @@
 //!
 //! - If both evaluations agree, the draft pays what was really paid. The stored award is derived again for that, from the
 //!   counters that the record itself has.
-//! - If they don't, the draft pays what its evaluation says.
+//! - If they don't, the draft pays what its evaluation says; see [`settle`].
 //!
 //! The first rule keeps requests that overlapped from looking like differences: they may have been written in another order
 //! than they arrived, and processes remember for a while that a total limit was exhausted. Recorded counters advance by what
@@ -94,9 +94,10 @@ pub async fn backtest(
     progress: impl Fn(Step),
 ) -> Result<Figures, BacktestError> {
     let mut spool = Spool::new()?;
-    source.read(&mut spool, |records| progress(Step::Read(records))).await?;
+    let without_time = source.read(&mut spool, |records| progress(Step::Read(records))).await?;
     progress(Step::Total(spool.index()?));
     let mut replay = Replay::new(draft, window);
+    replay.leave_out_without_time(without_time);
     let mut after = None;
     loop {
         let (items, last) = spool.after(after)?;

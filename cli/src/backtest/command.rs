@@ -37,7 +37,7 @@ pub struct Options {
     /// The draft is in force from then on; earlier records only count towards its limits [default: the first record]
     #[arg(long, value_name = "TIME", value_parser = time)]
     since: Option<Timestamp>,
-    /// Records that arrived then or later are ignored [default: none]
+    /// Records that arrived then or later are ignored [default: the start of the backtest]
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Timestamp>,
     /// Write a report with charts to this HTML file as well
@@ -79,7 +79,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 async fn run_on(source: &Source, draft: &Catalog, options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let bar = bar(source.approximate_count().await?);
-    let window = Window { since: options.since, until: options.until };
+    // A store in use gets records during the scan, of which only some would be read.
+    let until = options.until.unwrap_or_else(punchcard_runtime::now);
+    let window = Window { since: options.since, until: Some(until) };
     let tested = backtest(source, draft, window, |step| match step {
         Step::Read(records) | Step::Replayed(records) => bar.inc(records),
         Step::Total(records) => {

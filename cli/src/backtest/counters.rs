@@ -37,16 +37,17 @@ impl Names {
     }
 }
 
-/// The counters of a member, or those of total limits.
+/// The counters of a member, or those of total limits. One is negative if a reversal or refund is replayed before its
+/// record, because the clocks of two functions differ.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Counters(Vec<(u32, u64)>);
+pub(super) struct Counters(Vec<(u32, i64)>);
 
 impl Counters {
     /// Sets all of them.
     pub fn set(&self, usage: &mut Usage, names: &Names) {
         for (id, used) in &self.0 {
             if let Some(name) = names.names.get(usize::try_from(*id).unwrap_or(usize::MAX)) {
-                usage.set(name.as_str(), *used);
+                usage.set(name.as_str(), at_least_zero(*used));
             }
         }
     }
@@ -54,7 +55,7 @@ impl Counters {
     /// The value of one.
     pub fn used(&self, name: &str, names: &Names) -> u64 {
         let id = names.by_name.get(name);
-        id.and_then(|id| self.place(*id).ok()).map_or(0, |place| self.0[place].1)
+        id.and_then(|id| self.place(*id).ok()).map_or(0, |place| at_least_zero(self.0[place].1))
     }
 
     /// Adds to the counter with this name, which may be that of a period.
@@ -62,14 +63,14 @@ impl Counters {
         match slot_of(name) {
             None => {
                 let used = self.number(name.to_owned(), names);
-                *used = used.saturating_add(amount);
+                *used = used.saturating_add(signed(amount));
             }
             Some((slot, period)) => {
                 let (first, next) = bounds(period);
                 let held = self.number(slot, names);
                 // A slot of a later period stays: the earlier one is closed.
                 if *held < next {
-                    *held = (*held).max(first).saturating_add(amount);
+                    *held = (*held).max(first).saturating_add(signed(amount));
                 }
             }
         }
@@ -80,13 +81,13 @@ impl Counters {
         match slot_of(name) {
             None => {
                 let used = self.number(name.to_owned(), names);
-                *used = used.saturating_sub(amount);
+                *used = used.saturating_sub(signed(amount));
             }
             Some((slot, period)) => {
                 let (first, next) = bounds(period);
                 let held = self.number(slot, names);
                 if (first..next).contains(held) {
-                    *held = held.saturating_sub(amount).max(first);
+                    *held = held.saturating_sub(signed(amount)).max(first);
                 }
             }
         }
@@ -96,7 +97,7 @@ impl Counters {
         self.0.binary_search_by_key(&id, |(id, _)| *id)
     }
 
-    fn number(&mut self, name: String, names: &mut Names) -> &mut u64 {
+    fn number(&mut self, name: String, names: &mut Names) -> &mut i64 {
         let id = names.id(name);
         let place = self.place(id).unwrap_or_else(|place| {
             self.0.insert(place, (id, 0));
@@ -107,9 +108,17 @@ impl Counters {
 }
 
 /// The first value of a period's slot, and that of the next period's.
-fn bounds(period: Period) -> (u64, u64) {
+fn bounds(period: Period) -> (i64, i64) {
     let next = Period { number: period.number + 1, ..period };
-    (period.slot_value(0), next.slot_value(0))
+    (signed(period.slot_value(0)), signed(next.slot_value(0)))
+}
+
+fn signed(amount: u64) -> i64 {
+    i64::try_from(amount).unwrap_or(i64::MAX)
+}
+
+fn at_least_zero(amount: i64) -> u64 {
+    u64::try_from(amount).unwrap_or(0)
 }
 
 /// The name of a total limit's counter, without its shard: `cap#RULE` for `cap#RULE#3`. `None` for another counter.
@@ -137,6 +146,17 @@ mod tests {
         counters.add("use#RULE#day#21", 9, &mut names);
         counters.give_back("use#RULE#day#21", 1, &mut names);
         assert_eq!(value(&counters, &names), 1);
+    }
+
+    #[test]
+    fn what_is_given_back_before_its_use_is_not_lost() {
+        let (mut names, mut counters) = (Names::default(), Counters::default());
+        counters.give_back("cap#RULE", 1, &mut names);
+        assert_eq!(counters.used("cap#RULE", &names), 0);
+        counters.add("cap#RULE", 1, &mut names);
+        assert_eq!(counters.used("cap#RULE", &names), 0);
+        counters.add("cap#RULE", 1, &mut names);
+        assert_eq!(counters.used("cap#RULE", &names), 1);
     }
 
     #[test]

@@ -144,6 +144,11 @@ impl<'d> Replay<'d> {
         Ok(())
     }
 
+    /// Counts records that have no readable time.
+    pub fn leave_out_without_time(&mut self, count: u64) {
+        self.tally.figures.not_compared.unreadable += count;
+    }
+
     /// True if the draft is in force.
     fn is_in_force(&self, at: Timestamp) -> bool {
         self.window.since.is_none_or(|since| at >= since)
@@ -167,16 +172,16 @@ impl<'d> Replay<'d> {
             Ok(Some(evaluation)) => evaluation,
             Ok(None) => {
                 self.leave_out(at, |left_out| &mut left_out.unversioned);
-                return Ok(());
+                return spool.remember(&record.name, &remembered(None)?);
             }
             Err(_) => {
                 self.leave_out(at, |left_out| &mut left_out.unreadable);
-                return Ok(());
+                return spool.remember(&record.name, &remembered(None)?);
             }
         };
         let Some(version) = self.version(evaluation.basis.catalog_version, source).await? else {
             self.leave_out(at, |left_out| &mut left_out.unreadable);
-            return Ok(());
+            return spool.remember(&record.name, &remembered(None)?);
         };
         let draft = self.draft;
         let stored = outcomes(&evaluation.awards(&version.applied));
@@ -187,10 +192,7 @@ impl<'d> Replay<'d> {
             let usage_then = self.usage(World::Recorded, record.member, evaluation, &version.plain);
             let recorded = outcomes(&awards(evaluation, &version.plain, &usage_then));
             let drafted = outcomes(&awards(evaluation, draft, &usage));
-            would = drafted
-                .iter()
-                .map(|(id, outcome)| (*id, settle(stored.get(*id), recorded.get(*id), outcome)))
-                .collect();
+            would = settle(&stored, &recorded, &drafted);
         }
         let mut earned = Vec::new();
         for (id, outcome) in &stored {
@@ -223,14 +225,13 @@ impl<'d> Replay<'d> {
         }
         if record.is_corrected {
             let paid = OrderAward::derive(evaluation, &version.applied).ok().map(|award| award.paid().to_string());
-            let remembered = Remembered { earned, counters, paid };
-            spool.remember(&record.name, &serde_json::to_string(&remembered).map_err(|_| BacktestError::Damaged)?)?;
+            spool.remember(&record.name, &remembered(Some(Remembered { earned, counters, paid }))?)?;
         }
         Ok(())
     }
 
-    /// Takes back what a record earned in each world, or a part of it. `taken` is what was really taken: if the record cannot
-    /// be compared, it is given back in both worlds.
+    /// Takes back what a record earned in each world, or a part of it. `taken` is what was really taken: if the record was
+    /// erased, it is given back in both worlds. What could not be evaluated used nothing here, and gives nothing back.
     fn take_back(
         &mut self,
         at: Timestamp,
@@ -240,16 +241,21 @@ impl<'d> Replay<'d> {
         spool: &Spool,
         part: impl Fn(&Remembered) -> Option<Part>,
     ) -> Result<(), BacktestError> {
-        let Some(remembered) = spool.remembered(record)? else {
-            self.leave_out(at, |left_out| &mut left_out.corrections);
-            for (name, amount) in taken {
-                for world in WORLDS {
-                    self.give_back(world, member, name, *amount);
+        let remembered: Option<Remembered> = match spool.remembered(record)? {
+            Some(remembered) => serde_json::from_str(&remembered).map_err(|_| BacktestError::Damaged)?,
+            None => {
+                for (name, amount) in taken {
+                    for world in WORLDS {
+                        self.give_back(world, member, name, *amount);
+                    }
                 }
+                None
             }
+        };
+        let Some(remembered) = remembered else {
+            self.leave_out(at, |left_out| &mut left_out.corrections);
             return Ok(());
         };
-        let remembered: Remembered = serde_json::from_str(&remembered).map_err(|_| BacktestError::Damaged)?;
         let part = part(&remembered).ok_or(BacktestError::Damaged)?;
         for (world, counters) in WORLDS.into_iter().zip(&remembered.counters) {
             for (name, amount) in counters {
@@ -334,6 +340,11 @@ impl<'d> Replay<'d> {
         self.versions.insert(number, version.clone());
         Ok(version)
     }
+}
+
+/// What a record earned, as JSON. `None` if it could not be evaluated.
+fn remembered(remembered: Option<Remembered>) -> Result<String, BacktestError> {
+    serde_json::to_string(&remembered).map_err(|_| BacktestError::Damaged)
 }
 
 fn activity_name(id: &str) -> String {

@@ -49,15 +49,11 @@ impl Source {
         }
     }
 
-    /// Adds all records to a spool.
-    pub(super) async fn read(&self, spool: &mut Spool, progress: impl Fn(u64)) -> Result<(), BacktestError> {
+    /// Adds all records to a spool. Returns how many have no readable time; they are left out.
+    pub(super) async fn read(&self, spool: &mut Spool, progress: impl Fn(u64)) -> Result<u64, BacktestError> {
+        let mut without_time = 0;
         let mut add = |items: &[StoredItem]| -> Result<(), BacktestError> {
-            let without_time = spool.add(items)?;
-            if without_time > 0 {
-                crate::output::notice(format_args!(
-                    "records that have no readable time and are left out: {without_time}"
-                ));
-            }
+            without_time += spool.add(items)?;
             progress(u64::try_from(items.len()).unwrap_or(u64::MAX));
             Ok(())
         };
@@ -88,7 +84,7 @@ impl Source {
                 }
             }
         }
-        Ok(())
+        Ok(without_time)
     }
 
     /// A version of the catalog. `None` if it is missing or damaged.
