@@ -4,7 +4,7 @@
 # routes from an API's description, which stack.py does in its place, and knows no alarms on sums of metrics and no saved
 # queries of Athena, which are left out. It invokes the archive's function with the tables' streams, but knows neither
 # `batchItemFailures` nor split batches nor their queue (`cargo test -p punchcard-tests functions::archive` plays that
-# part), and Athena's queries are not run. Needs cargo, python3 and curl, no account.
+# part), and Athena's queries are not run. A queue gets the events of the event bus. Needs cargo, python3 and curl, no account.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/tools.sh
@@ -27,7 +27,8 @@ export AWS_ENDPOINT_URL="$endpoint"
 deploy() {
   quietly deploy.log sam deploy --template-file "$template" --stack-name "$stack" --resolve-s3 \
     --capabilities CAPABILITY_IAM --no-confirm-changeset --no-progressbar --parameter-overrides \
-    "Architecture=$architecture" DeletionProtection=false Archive=true "DynamoDbEndpoint=$endpoint" "S3Endpoint=$endpoint" "$@"
+    "Architecture=$architecture" DeletionProtection=false Archive=true EventBusName=default "DynamoDbEndpoint=$endpoint" "S3Endpoint=$endpoint" \
+    "EventBridgeEndpoint=$endpoint" "$@"
 }
 of_stack() { "$tools/sam/bin/python" tests/stack.py "$@"; }
 # Not among kept: `sam local` gives all of a path to its ANY, where API Gateway prefers the method's own route.
@@ -37,6 +38,8 @@ activity_kept() {
 }
 state() { of_stack state "$stack"; }
 archived="files of activities catalogs client_events player_events; tables activities client_events player_events"
+events="activity client-event order player-events refund"
+is_published() { [ "$(of_stack events)" = "$events" ]; }
 is_archived() { [ "$(of_stack archive "$stack")" = "$archived" ]; }
 punchcard() { target/debug/punchcard "$@" --stack "$stack" --endpoint "$endpoint" --json; }
 
@@ -49,7 +52,8 @@ template=.aws-sam/build/without-indexes.yaml
 of_stack older "$newer" "$template"
 deploy
 template="$newer"
-check "sam deploy" "19 functions [256, 512], 6 tables" "$(state)"
+check "sam deploy" "20 functions [256, 512], 6 tables" "$(state)"
+of_stack listen
 url="$endpoint/_aws/execute-api/$(of_stack routes "$stack")/\$default"
 
 body="$(punchcard catalog apply shared/rewards/demo.yaml --yes)"
@@ -70,11 +74,13 @@ activity_kept
 refusals "$url" "$api_key"
 eventually is_archived || true
 check "the archive" "$archived" "$(of_stack archive "$stack")"
+eventually is_published || true
+check "the events of the event bus" "$events" "$(of_stack events)"
 call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
 
 echo "sam deploy, with the index and more memory …"
 deploy MemorySize=512
-check "sam deploy, an update" "19 functions [512], 6 tables" "$(state)"
+check "sam deploy, an update" "20 functions [512], 6 tables" "$(state)"
 tokens "$url" shop-app "$secret"
 kept "$url" "$api_key"
 activity_kept

@@ -1,8 +1,10 @@
-"""What sam-deploy.sh does to a stack beside SAM: `stack.py template|older FROM TO`, `stack.py routes|state|archive NAME`.
+"""What sam-deploy.sh does to a stack beside SAM: `stack.py template|older FROM TO`, `stack.py routes|state|archive NAME`,
+`stack.py listen|events`.
 
 Runs in the SAM CLI's environment, which has boto3.
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -86,5 +88,36 @@ def archive(stack):
     print("tables", *sorted(table["Name"] for table in tables))
 
 
+def listen():
+    """Makes a queue that gets all events of Punchcard from the default event bus."""
+    queues, bus = boto3.client("sqs"), boto3.client("events")
+    url = queues.create_queue(QueueName=LISTENER)["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus.put_rule(Name=LISTENER, EventPattern=json.dumps({"source": ["punchcard"]}))
+    bus.put_targets(Rule=LISTENER, Targets=[{"Id": LISTENER, "Arn": arn}])
+
+
+def events():
+    """Prints the kinds of events in the queue, and leaves them there."""
+    queues, kinds = boto3.client("sqs"), set()
+    url = queues.get_queue_url(QueueName=LISTENER)["QueueUrl"]
+    while found := queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=2).get("Messages"):
+        for message in found:
+            event = json.loads(message["Body"])
+            assert event["source"] == "punchcard" and event["detail"]["schemaVersion"] == 1, event
+            kinds.add(event["detail"]["kind"])
+    print(*sorted(kinds))
+
+
+LISTENER = "punchcard-events"
+commands = {
+    "template": template,
+    "older": older,
+    "routes": routes,
+    "state": state,
+    "archive": archive,
+    "listen": listen,
+    "events": events,
+}
 command, *arguments = sys.argv[1:]
-{"template": template, "older": older, "routes": routes, "state": state, "archive": archive}[command](*arguments)
+commands[command](*arguments)
