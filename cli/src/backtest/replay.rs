@@ -225,7 +225,7 @@ impl<'d> Replay<'d> {
         }
         if record.is_corrected {
             let paid = OrderAward::derive(evaluation, &version.applied).ok().map(|award| award.paid().to_string());
-            spool.remember(&record.name, &remembered(Some(Remembered { earned, counters, paid }))?)?;
+            spool.remember(&record.name, &remembered(Some(&Remembered { earned, counters, paid }))?)?;
         }
         Ok(())
     }
@@ -241,17 +241,16 @@ impl<'d> Replay<'d> {
         spool: &Spool,
         part: impl Fn(&Remembered) -> Option<Part>,
     ) -> Result<(), BacktestError> {
-        let remembered: Option<Remembered> = match spool.remembered(record)? {
-            Some(remembered) => serde_json::from_str(&remembered).map_err(|_| BacktestError::Damaged)?,
-            None => {
-                for (name, amount) in taken {
-                    for world in WORLDS {
-                        self.give_back(world, member, name, *amount);
-                    }
+        let Some(remembered) = spool.remembered(record)? else {
+            self.leave_out(at, |left_out| &mut left_out.corrections);
+            for (name, amount) in taken {
+                for world in WORLDS {
+                    self.give_back(world, member, name, *amount);
                 }
-                None
             }
+            return Ok(());
         };
+        let remembered: Option<Remembered> = serde_json::from_str(&remembered).map_err(|_| BacktestError::Damaged)?;
         let Some(remembered) = remembered else {
             self.leave_out(at, |left_out| &mut left_out.corrections);
             return Ok(());
@@ -343,7 +342,7 @@ impl<'d> Replay<'d> {
 }
 
 /// What a record earned, as JSON. `None` if it could not be evaluated.
-fn remembered(remembered: Option<Remembered>) -> Result<String, BacktestError> {
+fn remembered(remembered: Option<&Remembered>) -> Result<String, BacktestError> {
     serde_json::to_string(&remembered).map_err(|_| BacktestError::Damaged)
 }
 
