@@ -107,7 +107,7 @@ impl FromStr for Start {
 }
 
 /// An item of table `Members`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredMember {
     /// The key.
     pub key: String,
@@ -249,6 +249,26 @@ impl LedgerReader {
         let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
         let read = |item| PlayerRecord::read(&item).ok_or(StoreError::corrupt(READ, "stored player events"));
         found.map(read).transpose()
+    }
+
+    /// Returns a record as it is stored, by its id and, but for activities, the customer or player in whose partition it
+    /// is.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn item(
+        &self,
+        kind: RecordKind,
+        partition: Option<&str>,
+        id: &str,
+    ) -> Result<Option<StoredItem>, StoreError> {
+        let get = self.client.get_item().table_name(self.table(kind)).key(kind.id(), s(id)).consistent_read(true);
+        let get = match (kind.partition(), partition) {
+            (Some(name), Some(value)) => get.key(name, s(value)),
+            (_, _) => get,
+        };
+        let found = get.send().await.map_err(|error| StoreError::read(READ, &error))?.item;
+        Ok(found.map(|item| StoredItem::new(kind, item)))
     }
 
     /// Reads a page of a member's activities and corrections, newest first. The index is eventually consistent.

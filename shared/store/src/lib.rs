@@ -43,11 +43,13 @@ mod import;
 mod item;
 mod ledger;
 mod ledger_reader;
+mod lookup;
 mod member_change;
 mod member_write;
 mod newest;
 #[cfg(feature = "operator")]
 mod operator;
+mod partition_pages;
 mod person;
 mod player_events;
 mod player_records;
@@ -85,9 +87,11 @@ pub use history::{Annotation, AppliedVersion, HistoryReader};
 pub use import::Importer;
 pub use ledger::Mode;
 pub use ledger_reader::{ItemPage, LedgerReader, Page, Start, StoredMember, TablePart};
+pub use lookup::{Lookup, Subject};
 pub use newest::{Newest, NewestReader, RecordPosition, StoredClientEvent};
 #[cfg(feature = "operator")]
 pub use operator::{Connection, ConnectionError, OperatorStore};
+pub use partition_pages::{PageEnd, PageOrder, PartitionPage, PartitionPages};
 pub use person::{Exported, Person, PersonIds, PersonReader};
 pub use player_events::{
     Evaluated, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RequestId, StoredPlayerEvents,

@@ -29,6 +29,12 @@ pub struct RecordPosition {
     id: String,
 }
 
+impl RecordPosition {
+    pub(crate) fn new(received_at: Timestamp, id: String) -> Self {
+        RecordPosition { received_at, id }
+    }
+}
+
 impl fmt::Display for RecordPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.received_at, self.id)

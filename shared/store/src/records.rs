@@ -50,11 +50,22 @@ impl RecordKind {
     }
 
     /// The name of the attribute that identifies a record among those of its partition.
-    fn id(self) -> &'static str {
+    pub(crate) fn id(self) -> &'static str {
         match self {
             RecordKind::ClientEvents => "clientEventId",
             RecordKind::Activities => "activityId",
             RecordKind::PlayerEvents => "recordId",
+        }
+    }
+}
+
+impl RecordKind {
+    /// The name of the attribute that names a record's partition. Activities have ids of their own.
+    pub(crate) fn partition(self) -> Option<&'static str> {
+        match self {
+            RecordKind::ClientEvents => Some("customerId"),
+            RecordKind::Activities => None,
+            RecordKind::PlayerEvents => Some("playerId"),
         }
     }
 }
@@ -107,11 +118,7 @@ impl StoredItem {
     /// The customer of a client event, or the player of a request. Activities have ids of their own.
     #[must_use]
     pub fn partition(&self) -> Option<&str> {
-        match self.kind {
-            RecordKind::ClientEvents => self.item.text("customerId"),
-            RecordKind::Activities => None,
-            RecordKind::PlayerEvents => self.item.text("playerId"),
-        }
+        self.item.text(self.kind.partition()?)
     }
 
     /// The record's id, among those of its partition if it has one.
