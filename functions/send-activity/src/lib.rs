@@ -96,7 +96,10 @@ impl Handler for SendActivity {
             return Ok(answer(recorded, key.is_some())?.of_dry_run());
         }
         match &recorded {
-            ActivityRecorded::New(_) => metrics::accepted(1),
+            ActivityRecorded::New(stored) => {
+                metrics::accepted(1);
+                metrics::credited(|| stored.balances().unwrap_or_default());
+            }
             ActivityRecorded::Replay(_) => metrics::duplicate(1),
             ActivityRecorded::Exists | ActivityRecorded::TooLarge => {}
         }

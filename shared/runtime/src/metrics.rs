@@ -1,5 +1,5 @@
 //! Metrics in CloudWatch's embedded metric format: log lines instead of API calls. Without a recorder, as in
-//! `punchcard serve`, counters are no-ops.
+//! `punchcard serve`, counters are no-ops; what it shows are [observations](crate::observed).
 
 use std::{env, io};
 
@@ -7,14 +7,27 @@ use metrics_cloudwatch_embedded::{Builder, Collector};
 
 use punchcard_http::Error;
 
+use crate::observation::note;
+
 /// Counts newly recorded events.
 pub fn accepted(count: usize) {
     add("Accepted", count);
+    note(|observation| observation.accepted += count as u64);
 }
 
 /// Counts duplicate events.
 pub fn duplicate(count: usize) {
     add("Duplicate", count);
+    note(|observation| observation.duplicates += count as u64);
+}
+
+/// Notes credited points by the name of the balance, if the request is observed. There is no metric of them.
+pub fn credited(points: impl FnOnce() -> Vec<(String, u64)>) {
+    note(|observation| {
+        for (name, points) in points().into_iter().filter(|(_, points)| *points > 0) {
+            *observation.points.entry(name).or_default() += points;
+        }
+    });
 }
 
 /// Counts records written to the archive.

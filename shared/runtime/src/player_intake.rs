@@ -1,6 +1,9 @@
 //! The steps that the functions for player events and orders share: admission, evaluation and the write.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use lambda_http::http::StatusCode;
 use punchcard_http::{Call, Error, Reply};
@@ -16,6 +19,9 @@ use punchcard_store::{
 };
 
 use crate::{Admission, Failure, metrics};
+
+/// The name of a player's balance.
+const PLAYER_POINTS: &str = "points";
 
 /// An authenticated request of a shop.
 #[derive(Debug)]
@@ -78,13 +84,20 @@ impl PlayerIntake {
             now: call.now,
             erasure: *erasure,
         };
+        // The points of the last evaluation, which is the one that was written.
+        let credited = AtomicU64::new(0);
         let evaluate = |usage: &Usage| {
             let awards = awards(&catalog.rules, request, call, usage);
-            Evaluated { response: response(awards.iter().map(Award::points).sum()), awards }
+            let points = awards.iter().map(Award::points).sum();
+            credited.store(points, Ordering::Relaxed);
+            Evaluated { response: response(points), awards }
         };
         let recorded = self.events.record(mode, new, call.deadline, evaluate).await?;
         match (mode, &recorded) {
-            (Mode::Write, PlayerEventsRecorded::New { .. }) => metrics::accepted(request.events.len()),
+            (Mode::Write, PlayerEventsRecorded::New { .. }) => {
+                metrics::accepted(request.events.len());
+                metrics::credited(|| vec![(PLAYER_POINTS.to_owned(), credited.load(Ordering::Relaxed))]);
+            }
             (Mode::Write, PlayerEventsRecorded::Replay(_)) => metrics::duplicate(1),
             (Mode::Write, PlayerEventsRecorded::KeyReused | PlayerEventsRecorded::TooLarge) | (Mode::Preview, _) => {}
         }

@@ -14,7 +14,10 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{Arrived, Failure, Handler, clock, metrics};
+use crate::{
+    Arrived, Failure, Handler, clock, metrics,
+    observation::{note, reason},
+};
 
 /// Time limit of a request. Below the Lambda timeout in `template.yaml`, so that a slow request still gets a response.
 pub const REQUEST_LIMIT: Duration = Duration::from_secs(8);
@@ -127,11 +130,13 @@ fn finish(call: &Call<'_>, result: Result<Reply, Failure>, is_repeatable: bool) 
             failure.log();
             let error = failure.into_error(is_repeatable);
             metrics::failed(&error);
+            note(|observation| observation.reason = Some(reason(&error)));
             (error.outcome(), call.dialect.render(&error, call.request_id))
         }
     };
     let micros = (Instant::now() + STORE_LIMIT).saturating_duration_since(call.deadline).as_micros();
     let micros = u64::try_from(micros).unwrap_or(u64::MAX);
     tracing::info!(status = reply.status().as_u16(), outcome, micros, "answered");
+    note(|observation| observation.outcome = outcome);
     reply
 }
