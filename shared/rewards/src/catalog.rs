@@ -6,12 +6,14 @@ use punchcard_models::{
     fault::{Faults, Noted},
     json::At,
     settings::{ChannelMerging, NegativeBalances, UnitStatus},
+    timestamp::Timestamp,
 };
 
 use crate::{
     applied::{APPLIED, Applied},
     budget::Budget,
     parse::{Known, MAX_ITEMS, NAME_RULE, channel, is_name, one_of, only_or, read, set, trimmed_id},
+    period::{Period, PeriodUnit},
     rule::{Rule, RuleBody, Trigger},
     zone::Zone,
 };
@@ -219,6 +221,12 @@ impl Catalog {
     #[must_use]
     pub fn timezone(&self) -> &str {
         &self.timezone
+    }
+
+    /// The period in which a time lies.
+    #[must_use]
+    pub fn period_of(&self, unit: PeriodUnit, at: Timestamp) -> Period {
+        Period::of(unit, self.zone.local(at))
     }
 
     pub(crate) fn zone(&self) -> &Zone {

@@ -73,7 +73,7 @@ pub use catalog::{BUILT_IN_ACTIONS, Catalog};
 pub use condition::{Alternatives, Test, Unmet};
 pub use counter::{Counter, Shard, SlotChange, Spend};
 pub use explain::{Change, Edit, Explanation};
-pub use limits::MAX_LIMIT;
+pub use limits::{Cap, MAX_LIMIT};
 pub use occurrence::{Member, Occurrence};
 pub use parse::MAX_ITEMS;
 pub use period::{MAX_PERIOD_LIMIT, Period, PeriodUnit, counter_of_slot, slot_of};

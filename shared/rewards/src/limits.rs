@@ -16,10 +16,12 @@ pub const MAX_LIMIT: u64 = 1_000_000_000_000_000;
 
 /// A limit of one of a rule's counters, at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Cap {
+pub struct Cap {
+    /// The counter.
     pub counter: Counter,
-    /// `None`: for ever.
+    /// The period in which it counts. `None`: for ever.
     pub per: Option<PeriodUnit>,
+    /// The highest value that the counter may reach.
     pub limit: u64,
 }
 

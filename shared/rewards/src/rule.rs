@@ -11,7 +11,7 @@ use crate::{
     condition::Condition,
     counter::Counter,
     frequency::Frequency,
-    limits::Limits,
+    limits::{Cap, Limits},
     offer::{Audience, Offer, OfferKind},
     parse::{Known, MAX_ITEMS, only, trimmed_id},
     reward::points,
@@ -113,6 +113,11 @@ impl Rule {
     #[must_use]
     pub fn total_limit(&self) -> Option<u64> {
         self.limits.uses_in_total()
+    }
+
+    /// The rule's limits: uses per member, uses in total, points per member; each for ever before each period.
+    pub fn caps(&self) -> impl Iterator<Item = Cap> {
+        self.limits.iter()
     }
 
     /// Returns true for an offer that names this account among those it is meant for.

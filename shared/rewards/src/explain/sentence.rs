@@ -22,34 +22,72 @@ const MAX_NAMES: usize = 10;
 /// One line without control characters, whatever the request contained.
 impl Display for Explanation<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(Visible(f), "{}", Sentences(self))
+        write!(f, "{}", OneLine(Finding(self)))?;
+        match self.hint() {
+            Some(hint) => write!(f, " {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
-struct Sentences<'e, 'a>(&'e Explanation<'a>);
+/// A text without control characters.
+struct OneLine<T>(T);
 
-impl Display for Sentences<'_, '_> {
+impl<T: Display> Display for OneLine<T> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Sentences(explanation) = self;
+        write!(Visible(f), "{}", self.0)
+    }
+}
+
+/// What the rule paid, and why.
+struct Finding<'e, 'a>(&'e Explanation<'a>);
+
+impl Display for Finding<'_, '_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Finding(explanation) = self;
         let id = explanation.rule.id();
-        let reason = match explanation.verdict {
+        match explanation.verdict {
             Verdict::Paid { points, due, reduced_by } => {
                 write!(f, "{id} paid {points} of {}", points_of(due))?;
-                return match reduced_by {
+                match reduced_by {
                     Some(limit) => {
                         let left = if points == 1 { "1 point was" } else { &*format!("{points} points were") };
                         write!(f, ": {left} left of its limit of {}.", Maximum::of(&limit))
                     }
                     None => f.write_str("."),
-                };
+                }
             }
-            Verdict::NotPaid(reason) => reason,
-        };
-        write!(f, "{id} paid nothing: ")?;
-        explanation.write_reason(f, reason)?;
-        match &explanation.change {
-            Some(change) => explanation.write_change(f, change, reason),
-            None => Ok(()),
+            Verdict::NotPaid(reason) => {
+                write!(f, "{id} paid nothing: ")?;
+                explanation.write_reason(f, reason)
+            }
+        }
+    }
+}
+
+/// The smallest change that would have paid.
+struct Hint<'e, 'a>(&'e Explanation<'a>, &'e Change<'a>, Reason<'a>);
+
+impl Display for Hint<'_, '_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Hint(explanation, change, reason) = self;
+        explanation.write_change(f, change, *reason)
+    }
+}
+
+impl Explanation<'_> {
+    /// The sentence that says what the rule paid, and why. The explanation's text is this and the [hint](Self::hint).
+    #[must_use]
+    pub fn finding(&self) -> String {
+        OneLine(Finding(self)).to_string()
+    }
+
+    /// The sentence that says what would have paid, if there is such a change.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match (self.verdict, &self.change) {
+            (Verdict::NotPaid(reason), Some(change)) => Some(OneLine(Hint(self, change, reason)).to_string()),
+            (Verdict::NotPaid(_) | Verdict::Paid { .. }, _) => None,
         }
     }
 }
@@ -139,19 +177,19 @@ impl Explanation<'_> {
         match (&change.edits[..], reason) {
             // The sentence before names the field.
             ([Edit::Field { by: Some(by), .. }], Reason::ConditionNotMet(Unmet::Field { .. })) => {
-                write!(f, " {} {} {paid}", by.abs(), if by.is_negative() { "less" } else { "more" })?;
+                write!(f, "{} {} {paid}", by.abs(), if by.is_negative() { "less" } else { "more" })?;
             }
             ([Edit::Time { .. }], _) if self.rule.is_campaign() => {
-                write!(f, " Sent {}, it {paid}", Plain(&change.edits[0]))?;
+                write!(f, "Sent {}, it {paid}", Plain(&change.edits[0]))?;
             }
             ([edit @ Edit::Time { .. }], _) => {
                 // Starts a sentence.
                 let bounds = Plain(edit).to_string();
                 let (first, rest) = bounds.split_at(1);
-                write!(f, " {}{rest} it {paid}", first.to_uppercase())?;
+                write!(f, "{}{rest} it {paid}", first.to_uppercase())?;
             }
             (edits, _) => {
-                write!(f, " It {paid}")?;
+                write!(f, "It {paid}")?;
                 for (index, edit) in edits.iter().enumerate() {
                     f.write_str(match index {
                         0 => " ",
