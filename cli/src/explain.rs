@@ -5,7 +5,8 @@ use punchcard_models::{
     ids::{ActivityId, PlayerId},
     json::{Value, whole_number},
 };
-use punchcard_store::{Evaluation, HistoryReader, LedgerReader, PlayerRecord, StoredOccurrence};
+use punchcard_rewards::Explanation;
+use punchcard_store::{Evaluation, HistoryReader, LedgerReader, PlayerRecord, StoreError, StoredOccurrence};
 
 use crate::{
     failure::Failure,
@@ -94,39 +95,54 @@ async fn explain(what: &What, operator: &Operator, in_json: bool) -> Result<(), 
     }
 }
 
+/// Explains the awards of a record again, with the catalog of its version, and hands the explanations of each occurrence
+/// to `show`.
+///
+/// # Errors
+/// The catalog cannot be read.
+pub(crate) async fn explain_again<T>(
+    evaluation: &Evaluation,
+    history: &HistoryReader,
+    show: impl FnOnce(&[(&StoredOccurrence, Vec<Explanation<'_>>)]) -> T,
+) -> Result<T, StoreError> {
+    let catalog = evaluation.catalog(history).await?;
+    let explained: Vec<_> = evaluation.occurrences.iter().zip(evaluation.explanations(&catalog)).collect();
+    Ok(show(&explained))
+}
+
 async fn print(record: &str, evaluation: &Evaluation, operator: &Operator, in_json: bool) -> Result<(), Failure> {
     let version = evaluation.basis.catalog_version;
-    let catalog = evaluation.catalog(&HistoryReader::new(&operator.store)).await?;
-    let explanations = evaluation.explanations(&catalog);
-    let explained = || evaluation.occurrences.iter().zip(&explanations);
-    if in_json {
-        let occurrence = |(occurrence, rules): (&StoredOccurrence, &Vec<_>)| {
-            let rules: &Vec<punchcard_rewards::Explanation<'_>> = rules;
-            let rules = rules.iter().map(|explanation| explanation.to_json().into_owned()).collect();
-            Value::Object(vec![
-                ("name".into(), Value::String(occurrence.name().to_owned().into())),
-                ("rules".into(), Value::Array(rules)),
-            ])
-        };
-        let body = Value::Object(vec![
-            ("catalogVersion".into(), whole_number(version)),
-            ("occurrences".into(), Value::Array(explained().map(occurrence).collect())),
-        ]);
-        say!("{body}");
-        return Ok(());
-    }
-    say!("The {} was evaluated with version {version} of the catalog.", printable(record));
-    for (occurrence, rules) in explained() {
-        say!("{}, at {}:", printable(occurrence.name()), occurrence.at);
-        if rules.is_empty() {
-            say!("  No rule is defined for it.");
+    let history = HistoryReader::new(&operator.store);
+    explain_again(evaluation, &history, |explained| {
+        if in_json {
+            let body = Value::Object(vec![
+                ("catalogVersion".into(), whole_number(version)),
+                ("occurrences".into(), Value::Array(explained.iter().map(occurrence_json).collect())),
+            ]);
+            say!("{body}");
+            return;
         }
-        for explanation in rules {
-            say!("  {explanation}");
+        say!("The {} was evaluated with version {version} of the catalog.", printable(record));
+        for (occurrence, rules) in explained {
+            say!("{}, at {}:", printable(occurrence.name()), occurrence.at);
+            if rules.is_empty() {
+                say!("  No rule is defined for it.");
+            }
+            for explanation in rules {
+                say!("  {explanation}");
+            }
         }
-    }
-    if evaluation.occurrences.is_empty() {
-        say!("It earns nothing: it has no events, or its session is anonymous.");
-    }
+        if explained.is_empty() {
+            say!("It earns nothing: it has no events, or its session is anonymous.");
+        }
+    })
+    .await?;
     Ok(())
+}
+
+fn occurrence_json<'v>((occurrence, rules): &'v (&StoredOccurrence, Vec<Explanation<'_>>)) -> Value<'v> {
+    Value::Object(vec![
+        ("name".into(), Value::String(occurrence.name().into())),
+        ("rules".into(), Value::Array(rules.iter().map(Explanation::to_json).collect())),
+    ])
 }
