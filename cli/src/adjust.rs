@@ -1,32 +1,22 @@
 //! `punchcard adjust`: adds points to a balance, or takes them away.
 
-use std::time::Duration;
-
 use clap::Args;
 use punchcard_models::{
     correction::{Adjustment, DEFAULT_POINTS_TYPE},
-    fault::Faults,
-    ids::{CorrelationId, MAX_ID},
-    json,
-    member::MemberId,
+    ids::CorrelationId,
 };
 use punchcard_rewards::Catalog;
-use punchcard_store::{BalanceReader, Corrected, CorrectionWriter, Mode, NewAdjustment, SessionReader};
+use punchcard_store::{Corrected, Mode};
 use serde_json::json;
-use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
     catalog::parse as parse_catalog,
+    correct::{Member, Wanted, balance_of, issuer},
     failure::Failure,
     operator::{Operator, Target, confirmed, with_spinner},
     output::{notice, printable, say},
 };
-
-/// Time limit of the write, retries included.
-const WRITE_LIMIT: Duration = Duration::from_secs(30);
-/// The channel of adjustments by this command.
-const CHANNEL: &str = "punchcard";
 
 /// Add points to a balance, or take them away
 #[derive(Debug, Args)]
@@ -79,16 +69,14 @@ async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
     let adjustment = options.adjustment(&catalog, operator).await?;
 
     let correlation_id = &options.correlation;
-    let owner = with_spinner("reading the session", SessionReader::new(&operator.store).owner(correlation_id)).await?;
-    let member = MemberId::of(owner.as_ref(), correlation_id);
-    let balances = BalanceReader::new(&operator.store);
+    let member = with_spinner("reading the session", Member::of(operator, correlation_id)).await?;
     let balance = async || -> Result<i64, Failure> {
-        let balances = with_spinner("reading the balances", balances.of(&member)).await?;
-        Ok(balances.get(&adjustment.unit).and_then(|types| types.get(&adjustment.points_type)).copied().unwrap_or(0))
+        let balances = with_spinner("reading the balances", member.balances(operator)).await?;
+        Ok(balance_of(&balances, &adjustment.unit, &adjustment.points_type))
     };
     let before = balance().await?;
     if !in_json {
-        let subject = format!("{member}  {} {}", adjustment.unit, adjustment.points_type);
+        let subject = format!("{}  {} {}", member.id, adjustment.unit, adjustment.points_type);
         let after = before.saturating_add(adjustment.amount);
         say!("{}: {before} {:+} = {after} points", printable(&subject), adjustment.amount);
     }
@@ -101,16 +89,7 @@ async fn adjust(options: &Options, operator: &Operator) -> Result<(), Failure> {
     notice(format_args!("the reference of the adjustment is {}", printable(reference)));
 
     let id = adjustment.id(correlation_id);
-    let new = NewAdjustment {
-        id: &id,
-        correlation_id,
-        owner: owner.as_ref(),
-        adjustment: &adjustment,
-        now: punchcard_runtime::now(),
-        erasure: with_spinner("reading the catalog", operator.admin.erasure_key()).await?,
-    };
-    let writer = CorrectionWriter::new(&operator.store);
-    let adjusting = writer.adjust(Mode::Write, new, catalog.negative_balances(), Instant::now() + WRITE_LIMIT);
+    let adjusting = member.adjust(operator, &catalog, &adjustment, Mode::Write);
     let is_new = match with_spinner("adjusting the balance", adjusting).await? {
         Corrected::New => true,
         Corrected::Replay => false,
@@ -140,23 +119,17 @@ impl Options {
     async fn adjustment(&self, catalog: &Catalog, operator: &Operator) -> Result<Adjustment, Failure> {
         let issuer = match &self.issuer {
             Some(issuer) => Some(issuer.clone()),
-            // An ARN can be longer than an id.
-            None => operator.identity().await.filter(|identity| identity.len() <= MAX_ID),
+            None => issuer(operator).await,
         };
-        let body = json!({
-            "channel": CHANNEL,
-            "businessUnit": self.unit,
-            "pointsType": self.points_type,
-            "issuerId": issuer.ok_or(Failure::NoIssuer)?,
-            "rewardAmount": self.points,
-            "externalReferenceId": self.reference.clone().unwrap_or_else(|| Uuid::new_v4().to_string()),
-            "note": self.note,
-        });
-        let faults = Faults::default();
-        let body = body.to_string();
-        let parsed = json::parse(body.as_bytes(), &faults, |at| Adjustment::parse(at, catalog.business_units(), None));
-        faults.none_or(parsed).map_err(|faults| {
-            Failure::Adjustment(faults.into_iter().map(|fault| fault.to_string()).collect::<Vec<_>>().join("; "))
-        })
+        let reference = self.reference.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
+        let wanted = Wanted {
+            unit: &self.unit,
+            points_type: &self.points_type,
+            points: self.points,
+            note: &self.note,
+            reference: &reference,
+            issuer: &issuer.ok_or(Failure::NoIssuer)?,
+        };
+        wanted.parse(catalog)
     }
 }

@@ -12,10 +12,10 @@ use punchcard_store::Admin;
 
 use crate::{failure::Failure, set_up};
 
-const CLIENT: &str = "demo-client";
-const SECRET: &str = "demo-secret";
-const API_KEY: &str = "demo-api-key";
-const SECRET_KEY: &str = "demo-secret-key";
+pub(crate) const CLIENT: &str = "demo-client";
+pub(crate) const SECRET: &str = "demo-secret";
+pub(crate) const API_KEY: &str = "demo-api-key";
+pub(crate) const SECRET_KEY: &str = "demo-secret-key";
 
 /// Creates the demo credentials and applies the demo catalog, unless they exist.
 ///

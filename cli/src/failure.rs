@@ -16,6 +16,9 @@ pub enum Failure {
     /// The demo must not be public, because its credentials are.
     #[error("--demo uses well-known credentials and requires a loopback address, not {0}")]
     DemoInPublic(SocketAddr),
+    /// The console shows everything in the store, so only this machine may reach it.
+    #[error("the console requires a loopback address, such as 127.0.0.1:0, not {0}")]
+    ConsoleInPublic(SocketAddr),
     /// The address cannot be bound.
     #[error("can't listen on {0}: {1}; choose another address with --addr")]
     Listen(SocketAddr, io::Error),

@@ -21,6 +21,8 @@ pub mod backtest;
 pub mod catalog;
 pub mod client;
 mod connection;
+pub mod console;
+mod correct;
 pub mod customer;
 pub mod demo;
 mod difference;
@@ -48,6 +50,7 @@ mod shares;
 pub mod shutdown;
 pub mod store;
 pub mod tables;
+pub mod traffic;
 
 /// The default of `RUST_LOG` for commands: warnings and errors. The embedded database logs each failed condition as a
 /// warning, although it is a normal outcome, so only its errors are logged.

@@ -57,8 +57,8 @@ pub struct Operator {
 
 enum Backend {
     Stack(OperatorStore),
-    /// The database file of an embedded store.
-    Data(PathBuf),
+    /// The database file of an embedded store. `None`: in memory.
+    Data(Option<PathBuf>),
 }
 
 impl Target {
@@ -82,7 +82,7 @@ impl Target {
                 return Err(Failure::NoStore(directory.clone(), if self.demo { " --demo" } else { "" }));
             }
             let store = embedded::store(InProcess::new(embedded::open(directory, file)?)).await?;
-            return Ok(Operator { admin: Admin::new(&store), store, backend: Backend::Data(directory.join(file)) });
+            return Ok(Operator::of_embedded(store, Some(directory.join(file))));
         }
         let connection = Connection {
             profile: self.profile.clone(),
@@ -96,6 +96,12 @@ impl Target {
 }
 
 impl Operator {
+    /// Creates operator access to an open embedded store. `file` is its database, unless it is in memory.
+    #[must_use]
+    pub fn of_embedded(store: Store, file: Option<PathBuf>) -> Self {
+        Operator { admin: Admin::new(&store), store, backend: Backend::Data(file) }
+    }
+
     /// Returns the one who runs the command: the ARN of the AWS credentials, or the local user. `None` if unknown.
     pub async fn identity(&self) -> Option<String> {
         match &self.backend {
@@ -109,7 +115,8 @@ impl Operator {
     pub fn name(&self) -> String {
         match &self.backend {
             Backend::Stack(stack) => stack.to_string(),
-            Backend::Data(file) => file.display().to_string(),
+            Backend::Data(Some(file)) => file.display().to_string(),
+            Backend::Data(None) => "a store in memory".to_owned(),
         }
     }
 
@@ -118,7 +125,7 @@ impl Operator {
     pub fn file(&self) -> Option<&Path> {
         match &self.backend {
             Backend::Stack(_) => None,
-            Backend::Data(file) => Some(file),
+            Backend::Data(file) => file.as_deref(),
         }
     }
 

@@ -19,11 +19,17 @@ use punchcard_runtime::{Service, refuse};
 use crate::{
     connection::Connection,
     limits::{BodyError, Limits},
+    traffic::Traffic,
 };
 
 /// Creates a router for the whole API. Requests beyond the limits are rejected immediately: queued requests would time
 /// out, and clients would retry them.
 pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
+    watched(services, limits, &Arc::default())
+}
+
+/// Creates the same router, which notes what becomes of requests.
+pub fn watched(services: Vec<Service>, limits: &Limits, traffic: &Arc<Traffic>) -> Router {
     let mut router = Router::new();
     for service in services {
         let route = service.route();
@@ -32,12 +38,12 @@ pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
             _ => MethodFilter::POST,
         };
         for path in route.paths.iter().map(|path| path.template) {
-            let (service, limits) = (service.clone(), limits.clone());
+            let (service, limits, traffic) = (service.clone(), limits.clone(), traffic.clone());
             let handler = async move |parameters: Result<RawPathParams, RawPathParamsRejection>,
                                       mut request: AxumRequest| {
                 request.extensions_mut().insert(MatchedPath(path));
                 // A path parameter that is not valid UTF-8 is omitted; the handler reports it in its dialect.
-                from_lambda(answer(&service, &limits, parameters.ok().as_ref(), request).await)
+                from_lambda(answer(&service, &limits, &traffic, parameters.ok().as_ref(), request).await)
             };
             router =
                 router.route(path, if route.answers_other_methods(path) { any(handler) } else { on(method, handler) });
@@ -49,6 +55,7 @@ pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
 async fn answer(
     service: &Service,
     limits: &Limits,
+    traffic: &Arc<Traffic>,
     path: Option<&RawPathParams>,
     request: AxumRequest,
 ) -> Response<Body> {
@@ -56,25 +63,26 @@ async fn answer(
     let connection = parts.extensions.remove::<Arc<Connection>>();
     let held = match limits.read(body).await {
         Ok(held) => held,
-        Err(BodyError::OverBudget) => return overloaded(service, &to_lambda(parts, path, Vec::new())),
+        Err(BodyError::OverBudget) => return overloaded(service, traffic, &to_lambda(parts, path, Vec::new())),
         Err(error) => return body_error_response(error),
     };
     let _working = connection.as_ref().map(Connection::working);
     let (body, budget) = held.into_parts();
     let request = to_lambda(parts, path, body);
     // Acquired after the request is complete, so that slow clients do not hold permits.
-    let Some(permit) = limits.request() else { return overloaded(service, &request) };
-    let service = service.clone();
+    let Some(permit) = limits.request() else { return overloaded(service, traffic, &request) };
+    let (service, traffic) = (service.clone(), traffic.clone());
     // A separate task, so that a client disconnect does not cancel the handler. It does not on Lambda either.
     let answering = tokio::spawn(async move {
-        let response = service.respond(request).await;
+        let response = traffic.watch(&service, request).await;
         drop((permit, budget));
         response
     });
     answering.await.unwrap_or_else(|_| gateway_answer(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error"))
 }
 
-fn overloaded(service: &Service, request: &Request) -> Response<Body> {
+fn overloaded(service: &Service, traffic: &Traffic, request: &Request) -> Response<Body> {
+    traffic.overloaded(service, request);
     refuse(service.route(), request, Error::Overloaded)
 }
 

@@ -1,6 +1,6 @@
 //! `punchcard serve`: runs the whole API in one process on the embedded store.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Args, builder::RangedU64ValueParser};
@@ -14,13 +14,16 @@ use punchcard_store::{AddOutcome, Admin};
 use tokio::net::TcpListener;
 
 use crate::{
-    catalog, demo,
+    catalog,
+    console::{self, Access, Console, Entry},
+    demo,
     embedded::{self, DEMO_FILE, DataLocation, FILE},
     events::{self, Delivery, Target},
     failure::Failure,
     in_process::InProcess,
     limits::Limits,
     local,
+    operator::Operator,
     output::say,
     registry, router, server,
     set_up::{apply, ensure_keys, random},
@@ -51,6 +54,9 @@ pub struct Options {
     /// Deliver an event for each new record: a file to append to, or an http:// or https:// URL to post to
     #[arg(long, value_name = "FILE|URL", conflicts_with = "memory")]
     events: Option<String>,
+    /// Allow changes in the console. The demo's allows them anyway
+    #[arg(long)]
+    write: bool,
     /// Maximum number of concurrent requests. Further requests get status 429
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
     concurrency: usize,
@@ -92,9 +98,17 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let services = registry::open_all(&store).await;
     // Installed before readiness is announced, because a signal may follow immediately.
     let signalled = shutdown::signalled()?;
-    announce(address, &options, &services, new_secret.as_deref());
     let limits = Limits::new(options.concurrency);
-    let app = router::router(services, &limits).merge(local::router(admin, &limits));
+    let operator = Operator::of_embedded(store, options.location.file(file));
+    let console = options.console(operator, address, &limits)?;
+    let link = console.as_ref().map(Console::link).transpose()?;
+    announce(address, &options, &services, new_secret.as_deref(), link.as_deref());
+    let traffic = Arc::default();
+    let api = router::watched(services, &limits, &traffic);
+    let mut app = api.clone().merge(local::router(admin, &limits));
+    if let Some(console) = console {
+        app = app.merge(console::router(console.with_traffic(traffic).with_api(api)));
+    }
     server::serve(listener, app, signalled).await?;
     // Requests continue after their clients disconnect.
     limits.idle().await;
@@ -102,6 +116,18 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         delivery.stop().await;
     }
     Ok(())
+}
+
+impl Options {
+    /// Creates the console, unless other machines can reach the address.
+    fn console(&self, operator: Operator, address: SocketAddr, limits: &Limits) -> Result<Option<Console>, Failure> {
+        if !address.ip().is_loopback() {
+            return Ok(None);
+        }
+        let access = if self.write || self.demo { Access::Write } else { Access::Read };
+        let entry = if self.demo { Entry::Anyone } else { Entry::Link };
+        Console::new(operator, access, entry, address, limits).map(Some)
+    }
 }
 
 /// Initialises the store. Returns the secret of the first client if it is created now.
@@ -124,8 +150,19 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
     Ok((made == AddOutcome::Created).then_some(secret))
 }
 
-fn announce(address: SocketAddr, options: &Options, services: &[Service], new_secret: Option<&str>) {
+fn announce(
+    address: SocketAddr,
+    options: &Options,
+    services: &[Service],
+    new_secret: Option<&str>,
+    console: Option<&str>,
+) {
     say!("Punchcard  http://{address}");
+    match console {
+        Some(link) if options.demo => say!("console    {link}"),
+        Some(link) => say!("console    {link} (works once)"),
+        None => say!("console    only on a loopback address; `punchcard console` serves it for this data"),
+    }
     say!("reference  http://{address}/docs (OpenAPI: /openapi.json)");
     say!("data       {}", options.location.describe());
     say!("routes");

@@ -5,6 +5,7 @@
 //! * `functions`: the Lambda binaries: events, metrics, permissions, consumed capacity.
 //! * `serve` and `operator`: `punchcard serve` and the operator's commands.
 //! * `faults`: failures of the store and of processes.
+//! * `console`: the pages of the console, over HTTP.
 //! * `clients`: the requests of published clients.
 //! * `drift`: `template.yaml`, `openapi.json` and the documents against the code.
 //! * `load`: the figures of the benchmark that do not depend on the machine.
@@ -12,6 +13,7 @@
 
 mod access;
 mod clients;
+mod console;
 mod drift;
 mod faults;
 mod functions;
