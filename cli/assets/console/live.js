@@ -26,7 +26,7 @@
         { ...axis, size: 48, space: 36 },
       ],
       series: [
-        { label: "UTC", value: (_, seconds) => (seconds == null ? "–" : clock(seconds)) },
+        { label: "UTC", value: (_, seconds) => (seconds == null ? "" : clock(seconds)) },
         ...names.map((name, index) => ({
           label: name,
           stroke: style(colours?.[name] ?? COLOURS[index % COLOURS.length]),
@@ -34,7 +34,7 @@
           // A step between steps without requests has no line.
           points: { show: unit !== "", size: 4 },
           spanGaps: false,
-          value: (_, value) => (value == null ? "–" : `${number.format(Math.round(value * 100) / 100)}${unit}`),
+          value: (_, value) => (value == null ? "" : `${number.format(Math.round(value * 100) / 100)}${unit}`),
         })),
       ],
     };
