@@ -38,8 +38,8 @@ activity_kept() {
 }
 state() { of_stack state "$stack"; }
 archived="files of activities catalogs client_events player_events; tables activities client_events player_events"
-events="activity client-event order player-events refund"
-is_published() { [ "$(of_stack events)" = "$events" ]; }
+published="activity client-event order player-events refund"
+is_published() { [ "$(of_stack events)" = "$published" ]; }
 is_archived() { [ "$(of_stack archive "$stack")" = "$archived" ]; }
 punchcard() { target/debug/punchcard "$@" --stack "$stack" --endpoint "$endpoint" --json; }
 
@@ -75,7 +75,7 @@ refusals "$url" "$api_key"
 eventually is_archived || true
 check "the archive" "$archived" "$(of_stack archive "$stack")"
 eventually is_published || true
-check "the events of the event bus" "$events" "$(of_stack events)"
+check "the events of the event bus" "$published" "$(of_stack events)"
 call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
 
 echo "sam deploy, with the index and more memory …"
