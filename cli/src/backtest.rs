@@ -10,7 +10,7 @@
 //!
 //! - If both evaluations agree, the draft pays what was really paid. The stored award is derived again for that, from the
 //!   counters that the record itself has.
-//! - If they don't, the draft pays what its evaluation says; see [`settle`].
+//! - If they don't, the draft pays what its evaluation says; see `settle`.
 //!
 //! The first rule keeps requests that overlapped from looking like differences: they may have been written in another order
 //! than they arrived, and processes remember for a while that a total limit was exhausted. Recorded counters advance by what

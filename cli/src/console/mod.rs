@@ -1,7 +1,7 @@
 //! The console: pages in which operators look at what is recorded, ask why, and try what would be.
 //!
 //! It is served on loopback addresses only: by `punchcard console`, with the operator's own access to the store, and by
-//! `punchcard serve`. [`guard`] lets in nobody but the browser that opened the one-time link, and keeps other sites out.
+//! `punchcard serve`. `guard` lets in nobody but the browser that opened the one-time link, and keeps other sites out.
 
 mod assets;
 mod catalog_pages;
