@@ -1,6 +1,6 @@
 //! An SDK HTTP client that executes DynamoDB requests on the embedded database, without a socket.
 
-use std::{fmt, sync::Arc, thread};
+use std::{collections::BTreeMap, fmt, sync::Arc, thread};
 
 use aws_sdk_dynamodb::config::{Credentials, Region};
 use aws_smithy_runtime_api::{
@@ -16,6 +16,7 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use punchcard_store::Store;
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 /// The media type of requests and responses.
@@ -176,10 +177,21 @@ impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.clone();
         HttpConnectorFuture::new(async move {
-            let (operation, body) = read(&request)?;
+            let (operation, mut body) = read(&request)?;
+            if operation == "TransactWriteItems" {
+                body = without_token(body);
+            }
             client.call(operation, body).await?.into_response()
         })
     }
+}
+
+/// Removes the token by which DynamoDB recognises a repeated transaction. The SDK gives each call another one, and none
+/// is repeated here. The embedded store would keep it for ten minutes, and read all that it keeps for each transaction.
+fn without_token(body: Vec<u8>) -> Vec<u8> {
+    let Ok(mut request) = serde_json::from_slice::<BTreeMap<&str, &RawValue>>(&body) else { return body };
+    request.remove("ClientRequestToken");
+    serde_json::to_vec(&request).unwrap_or(body)
 }
 
 /// Extracts the operation and the body of an SDK request.
@@ -191,4 +203,17 @@ pub fn read(request: &HttpRequest) -> Result<(String, Vec<u8>), ConnectorError> 
     let body =
         request.body().bytes().ok_or_else(|| ConnectorError::user("streamed bodies are not supported".into()))?;
     Ok((operation(target).to_owned(), body.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_removed_and_nothing_else_changes() {
+        let body = br#"{"ClientRequestToken":"t","TransactItems":[{"Put":{"ClientRequestToken":"kept","N":1.50}}]}"#;
+        let kept = br#"{"TransactItems":[{"Put":{"ClientRequestToken":"kept","N":1.50}}]}"#;
+        assert_eq!(without_token(body.to_vec()), kept);
+        assert_eq!(without_token(b"no JSON".to_vec()), b"no JSON");
+    }
 }
