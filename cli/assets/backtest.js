@@ -3,8 +3,8 @@
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const LIGHT = { text: "#3b4252", grid: "#e3e6ec", then: "#64748b", would: "#2563eb", more: "#15803d", less: "#b91c1c" };
-  const DARK = { text: "#c7cdd9", grid: "#2c3342", then: "#94a3b8", would: "#60a5fa", more: "#4ade80", less: "#f87171" };
+  const LIGHT = { text: "#3b4252", grid: "#e3e6ec", paid: "#64748b", draft: "#2563eb", more: "#15803d", less: "#b91c1c" };
+  const DARK = { text: "#c7cdd9", grid: "#2c3342", paid: "#94a3b8", draft: "#60a5fa", more: "#4ade80", less: "#f87171" };
   const PRINT_WIDTH = 680;
   const SHOWN_CHARS = 18;
   const font = "12px system-ui, sans-serif";
@@ -18,8 +18,8 @@
   function weeks(element, width, colors) {
     const columns = [
       data.weeks.map(([from]) => Date.parse(from) / 1000),
-      data.weeks.map(([, then]) => then),
-      data.weeks.map(([, , would]) => would),
+      data.weeks.map(([, paid]) => paid),
+      data.weeks.map(([, , draft]) => draft),
     ];
     const week = 7 * 86400;
     const line = (label, stroke, dash) => ({ label, stroke, dash, width: 2, points: { show: true, size: 6, fill: stroke } });
@@ -30,7 +30,7 @@
         x: { range: [columns[0][0] - week / 2, columns[0][columns[0].length - 1] + week / 2] },
         y: { range: (plot, least, most) => uPlot.rangeNum(Math.min(least, 0), Math.max(most, 1), 0.1, true) },
       },
-      series: [{ label: "Week from", value: "{YYYY}-{MM}-{DD}" }, line("Then", colors.then, [6, 4]), line("With the draft", colors.would)],
+      series: [{ label: "Week from", value: "{YYYY}-{MM}-{DD}" }, line("Paid", colors.paid, [6, 4]), line("With the draft", colors.draft)],
       axes: [
         axis(colors, {
           incrs: [1, 2, 4, 13, 26, 52].map((count) => count * week), values: "{YYYY}-{MM}-{DD}", space: 90,

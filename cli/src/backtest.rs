@@ -1,10 +1,10 @@
-//! The backtest: replays the stored records against a draft of the catalog, and compares what was paid with what the
-//! draft would have paid.
+//! The backtest: replays the stored records against a draft of the catalog, and compares the points paid with the points
+//! with the draft.
 //!
 //! Records are read once into a temporary database on disk, which orders them by their arrival over all members. Then they
 //! are replayed one after the other. The memory grows with the members and their counters, not with the records.
 //!
-//! # Two worlds
+//! # Two scenarios
 //! The replay keeps all counters twice: as they were (recorded), and as they would be with the draft. Each record is
 //! evaluated with its own catalog on the recorded counters, and with the draft on the draft's. For each rule:
 //!
@@ -14,7 +14,7 @@
 //!
 //! The first rule keeps requests that overlapped from looking like differences: they may have been written in another order
 //! than they arrived, and processes remember for a while that a total limit was exhausted. Recorded counters advance by what
-//! was really paid, so with the same catalog both worlds stay equal, record by record, and the difference is exactly zero.
+//! was really paid, so with the same catalog both scenarios stay equal, record by record, and the difference is exactly zero.
 //! Only the draft makes a difference.
 //!
 //! A total limit has one counter here, whatever the number of its shards: shards matter only for writing.

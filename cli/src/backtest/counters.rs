@@ -1,4 +1,4 @@
-//! The counters of one world, as small as they can be: a member has a list of numbers, whose names are stored once.
+//! The counters of one scenario. They are compact: a member has a list of numbers, whose names are stored once.
 
 use std::collections::HashMap;
 
@@ -60,37 +60,33 @@ impl Counters {
 
     /// Adds to the counter with this name, which may be that of a period.
     pub fn add(&mut self, name: &str, amount: u64, names: &mut Names) {
-        match slot_of(name) {
-            None => {
-                let used = self.number(name.to_owned(), names);
-                *used = used.saturating_add(signed(amount));
-            }
-            Some((slot, period)) => {
-                let (first, next) = bounds(period);
-                let held = self.number(slot, names);
-                // A slot of a later period stays: the earlier one is closed.
-                if *held < next {
-                    *held = (*held).max(first).saturating_add(signed(amount));
-                }
-            }
-        }
+        let amount = signed(amount);
+        self.update(name, names, |used, period| match period {
+            None => used.saturating_add(amount),
+            Some((first, next)) if used < next => used.max(first).saturating_add(amount),
+            // The slot counts a later period: the earlier one is closed.
+            Some(_) => used,
+        });
     }
 
-    /// Gives back what was added to the counter with this name.
+    /// Gives an amount back to the counter with this name.
     pub fn give_back(&mut self, name: &str, amount: u64, names: &mut Names) {
-        match slot_of(name) {
-            None => {
-                let used = self.number(name.to_owned(), names);
-                *used = used.saturating_sub(signed(amount));
-            }
-            Some((slot, period)) => {
-                let (first, next) = bounds(period);
-                let held = self.number(slot, names);
-                if (first..next).contains(held) {
-                    *held = held.saturating_sub(signed(amount)).max(first);
-                }
-            }
-        }
+        let amount = signed(amount);
+        self.update(name, names, |used, period| match period {
+            None => used.saturating_sub(amount),
+            Some((first, next)) if (first..next).contains(&used) => used.saturating_sub(amount).max(first),
+            Some(_) => used,
+        });
+    }
+
+    /// Changes a counter. A counter of a period is a slot, and `change` gets the bounds of the period's values.
+    fn update(&mut self, name: &str, names: &mut Names, change: impl FnOnce(i64, Option<(i64, i64)>) -> i64) {
+        let (slot, period) = match slot_of(name) {
+            Some((slot, period)) => (slot, Some(bounds(period))),
+            None => (name.to_owned(), None),
+        };
+        let used = self.number(slot, names);
+        *used = change(*used, period);
     }
 
     fn place(&self, id: u32) -> Result<usize, usize> {

@@ -1,4 +1,4 @@
-//! The figures of a backtest: what was paid and what would have been, by offer, unit and week.
+//! The figures of a backtest: points paid and points with the draft, by offer, unit and week.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +15,16 @@ const LARGEST: usize = 10;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Sum {
     /// The points that were paid.
-    pub then: i64,
-    /// The points that the draft would have paid.
-    pub would: i64,
+    pub actual: i64,
+    /// The points with the draft.
+    pub draft: i64,
 }
 
 impl Sum {
-    /// What the draft would have paid more, negative for less.
+    /// The points with the draft, less the points paid.
     #[must_use]
     pub fn difference(self) -> i64 {
-        self.would.saturating_sub(self.then)
+        self.draft.saturating_sub(self.actual)
     }
 
     /// The difference with its sign, unless it is 0.
@@ -37,22 +37,22 @@ impl Sum {
     }
 
     fn add(&mut self, other: Sum) {
-        self.then = self.then.saturating_add(other.then);
-        self.would = self.would.saturating_add(other.would);
+        self.actual = self.actual.saturating_add(other.actual);
+        self.draft = self.draft.saturating_add(other.draft);
     }
 }
 
 impl Serialize for Sum {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut sum = serializer.serialize_struct("Sum", 3)?;
-        sum.serialize_field("then", &self.then)?;
-        sum.serialize_field("would", &self.would)?;
+        sum.serialize_field("actual", &self.actual)?;
+        sum.serialize_field("draft", &self.draft)?;
         sum.serialize_field("difference", &self.difference())?;
         sum.end()
     }
 }
 
-/// What an offer or a campaign paid.
+/// The points of an offer or a campaign.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfOffer {
@@ -65,11 +65,11 @@ pub struct OfOffer {
     /// The points.
     #[serde(flatten)]
     pub points: Sum,
-    /// How often it paid, less whole reversals and refunds.
+    /// The number of payments, less whole reversals and refunds.
     pub uses: Sum,
 }
 
-/// What the offers of a business unit paid.
+/// The points of a business unit's offers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OfUnit {
     /// The unit. `None` for campaigns, which have none.
@@ -79,7 +79,7 @@ pub struct OfUnit {
     pub points: Sum,
 }
 
-/// What was paid in a week.
+/// The points of a week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OfWeek {
     /// The ISO week, such as `2026-W48`, by the arrival in UTC.
@@ -130,7 +130,7 @@ pub struct Largest {
     /// The points.
     #[serde(flatten)]
     pub points: Sum,
-    /// Why the draft pays what it does.
+    /// The explanation of the award with the draft.
     pub explanation: Vec<OfOccurrence>,
 }
 
@@ -175,24 +175,24 @@ pub(super) struct Earned {
     pub rule: String,
     pub unit: Option<String>,
     pub is_campaign: bool,
-    pub then: i64,
-    pub would: i64,
+    pub actual: i64,
+    pub draft: i64,
 }
 
 impl Earned {
-    pub fn of(rule: &Rule, [then, would]: [u64; 2]) -> Self {
-        let [then, would] = [then, would].map(|points| i64::try_from(points).unwrap_or(i64::MAX));
+    pub fn of(rule: &Rule, [actual, draft]: [u64; 2]) -> Self {
+        let [actual, draft] = [actual, draft].map(|points| i64::try_from(points).unwrap_or(i64::MAX));
         Earned {
             rule: rule.id().to_string(),
             unit: rule.unit().map(str::to_owned),
             is_campaign: rule.is_campaign(),
-            then,
-            would,
+            actual,
+            draft,
         }
     }
 
     pub fn sum(&self) -> Sum {
-        Sum { then: self.then, would: self.would }
+        Sum { actual: self.actual, draft: self.draft }
     }
 }
 
@@ -221,7 +221,7 @@ impl Tally {
             });
             offer.points.add(points);
             let count = |points: i64| if points == 0 { 0 } else { uses };
-            offer.uses.add(Sum { then: count(points.then), would: count(points.would) });
+            offer.uses.add(Sum { actual: count(points.actual), draft: count(points.draft) });
             self.units.entry(earned.unit.clone()).or_default().add(points);
         }
         self.figures.records += 1;
@@ -294,14 +294,14 @@ mod tests {
     fn the_ten_largest_differences_are_kept_in_order() {
         let mut tally = Tally::default();
         for number in 1..=30_i64 {
-            let points = Sum { then: 100, would: 100 + if number % 2 == 0 { number } else { -number } };
+            let points = Sum { actual: 100, draft: 100 + if number % 2 == 0 { number } else { -number } };
             if tally.is_large(points) {
                 let record = number.to_string();
                 let (member, received_at) = (String::new(), String::new());
                 tally.add_large(Largest { record, member, received_at, points, explanation: Vec::new() });
             }
         }
-        assert!(!tally.is_large(Sum { then: 5, would: 5 }) && !tally.is_large(Sum { then: 0, would: 21 }));
+        assert!(!tally.is_large(Sum { actual: 5, draft: 5 }) && !tally.is_large(Sum { actual: 0, draft: 21 }));
         let kept: Vec<_> = tally.figures.largest.iter().map(|one| one.record.as_str()).collect();
         assert_eq!(kept, ["30", "29", "28", "27", "26", "25", "24", "23", "22", "21"]);
     }

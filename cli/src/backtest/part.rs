@@ -45,14 +45,14 @@ impl Part {
         let unsigned = |points: i64| u64::try_from(points).unwrap_or(0);
         let mut sums = [0_u64; 2];
         let part = |earned: &Earned| {
-            let mut points = [earned.then, earned.would];
+            let mut points = [earned.actual, earned.draft];
             for (sum, points) in sums.iter_mut().zip(&mut points) {
                 let before = self.of(*sum);
                 *sum = sum.saturating_add(unsigned(*points));
                 *points = before - self.of(*sum);
             }
-            let [then, would] = points;
-            Earned { then, would, ..earned.clone() }
+            let [actual, draft] = points;
+            Earned { actual, draft, ..earned.clone() }
         };
         earned.iter().map(part).collect()
     }
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn parts_of_rules_add_up_to_the_part_of_all_points() {
         let rule =
-            |rule: &str, then, would| Earned { rule: rule.to_owned(), unit: None, is_campaign: true, then, would };
+            |rule: &str, actual, draft| Earned { rule: rule.to_owned(), unit: None, is_campaign: true, actual, draft };
         let earned = [rule("A", 5, 7), rule("B", 5, 0), rule("C", 1, 3)];
         let paid = Decimal::from(3);
         let share = |refunded: u64| Share::new(&Decimal::from(refunded), &paid);
@@ -75,7 +75,7 @@ mod tests {
         for (before, after) in [(0, 1), (1, 2), (2, 3)] {
             let part = Part::Refund { before: share(before), after: share(after) };
             let taken = part.of_points(&earned);
-            let sums = [taken.iter().map(|one| one.then).sum::<i64>(), taken.iter().map(|one| one.would).sum()];
+            let sums = [taken.iter().map(|one| one.actual).sum::<i64>(), taken.iter().map(|one| one.draft).sum()];
             assert_eq!(sums, [-part.of(11), -part.of(10)]);
             left = [left[0] + sums[0], left[1] + sums[1]];
         }

@@ -1,4 +1,4 @@
-//! The replay of records, one after the other, in both worlds.
+//! The replay of records, one after the other, in both scenarios.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -25,16 +25,18 @@ use super::{
 /// Number of versions of the catalog that are kept.
 const CACHED_VERSIONS: usize = 16;
 
-/// A world: the counters as they were, or as they would be with the draft.
+/// A set of counters.
 #[derive(Debug, Clone, Copy)]
-enum World {
+enum Scenario {
+    /// As they were.
     Recorded,
+    /// As they would be with the draft.
     Draft,
 }
 
-const WORLDS: [World; 2] = [World::Recorded, World::Draft];
+const SCENARIOS: [Scenario; 2] = [Scenario::Recorded, Scenario::Draft];
 
-/// A member's counters by world, and what it would have more or less.
+/// A member's counters by scenario, and the difference of its points.
 #[derive(Debug, Default)]
 struct MemberState {
     counters: [Counters; 2],
@@ -48,13 +50,13 @@ struct Version {
     plain: Arc<Catalog>,
 }
 
-/// What a record earned that is reversed or refunded later.
+/// The award of a record that is reversed or refunded later.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
     earned: Vec<Earned>,
-    /// The amounts of counters by world.
+    /// The amounts of counters by scenario.
     counters: [Vec<(String, u64)>; 2],
-    /// What was paid for an order.
+    /// The amount paid for an order.
     paid: Option<String>,
 }
 
@@ -160,7 +162,7 @@ impl<'d> Replay<'d> {
         }
     }
 
-    /// Evaluates a record in both worlds, and adds what it earned.
+    /// Evaluates a record in both scenarios, and adds its award.
     async fn evaluate(
         &mut self,
         at: Timestamp,
@@ -185,12 +187,12 @@ impl<'d> Replay<'d> {
         };
         let draft = self.draft;
         let stored = outcomes(&evaluation.awards(&version.applied));
-        let usage = self.usage(World::Draft, record.member, evaluation, draft);
+        let usage = self.usage(Scenario::Draft, record.member, evaluation, draft);
         let in_force = self.is_in_force(at);
         let mut would = stored.clone();
         if in_force {
-            let usage_then = self.usage(World::Recorded, record.member, evaluation, &version.plain);
-            let recorded = outcomes(&awards(evaluation, &version.plain, &usage_then));
+            let recorded_usage = self.usage(Scenario::Recorded, record.member, evaluation, &version.plain);
+            let recorded = outcomes(&awards(evaluation, &version.plain, &recorded_usage));
             let drafted = outcomes(&awards(evaluation, draft, &usage));
             would = settle(&stored, &recorded, &drafted);
         }
@@ -201,13 +203,13 @@ impl<'d> Replay<'d> {
         }
         let added = would.iter().filter(|(id, _)| !stored.contains_key(*id));
         earned.extend(added.map(|(_, outcome)| Earned::of(outcome.rule, [0, outcome.points])));
-        earned.retain(|earned| earned.then != 0 || earned.would != 0);
+        earned.retain(|earned| earned.actual != 0 || earned.draft != 0);
 
         let counters = [amounts(stored.values()), amounts(would.values())];
         self.member(record.member);
-        for (world, amounts) in WORLDS.into_iter().zip(&counters) {
+        for (scenario, amounts) in SCENARIOS.into_iter().zip(&counters) {
             for (name, amount) in amounts {
-                self.count(world, record.member, name, *amount);
+                self.count(scenario, record.member, name, *amount);
             }
         }
         if in_force {
@@ -230,8 +232,9 @@ impl<'d> Replay<'d> {
         Ok(())
     }
 
-    /// Takes back what a record earned in each world, or a part of it. `taken` is what was really taken: if the record was
-    /// erased, it is given back in both worlds. What could not be evaluated used nothing here, and gives nothing back.
+    /// Takes back a record's award in each scenario, or a part of it. `taken` are the amounts of the stored correction: if
+    /// the record was erased, they are given back in both scenarios. A record that could not be evaluated counted nothing,
+    /// so its correction gives nothing back.
     fn take_back(
         &mut self,
         at: Timestamp,
@@ -244,8 +247,8 @@ impl<'d> Replay<'d> {
         let Some(remembered) = spool.remembered(record)? else {
             self.leave_out(at, |left_out| &mut left_out.corrections);
             for (name, amount) in taken {
-                for world in WORLDS {
-                    self.give_back(world, member, name, *amount);
+                for scenario in SCENARIOS {
+                    self.give_back(scenario, member, name, *amount);
                 }
             }
             return Ok(());
@@ -256,9 +259,9 @@ impl<'d> Replay<'d> {
             return Ok(());
         };
         let part = part(&remembered).ok_or(BacktestError::Damaged)?;
-        for (world, counters) in WORLDS.into_iter().zip(&remembered.counters) {
+        for (scenario, counters) in SCENARIOS.into_iter().zip(&remembered.counters) {
             for (name, amount) in counters {
-                self.give_back(world, member, name, part.of_counter(name, *amount));
+                self.give_back(scenario, member, name, part.of_counter(name, *amount));
             }
         }
         if self.is_in_force(at) {
@@ -269,16 +272,16 @@ impl<'d> Replay<'d> {
         Ok(())
     }
 
-    /// Adds what an erased record used of total limits. Its member is a digest now, and has no other records to replay.
+    /// Adds the total limits that an erased record used. Its member is a digest now, and has no other records to replay.
     fn add_erased(&mut self, at: Timestamp, erased: &ErasedRecord) {
         let Some(effects) = &erased.effects else { return };
         self.leave_out(at, |left_out| &mut left_out.erased);
         for (name, amount) in effects.totals() {
             let member = effects.member.to_string();
-            for world in WORLDS {
+            for scenario in SCENARIOS {
                 match name.strip_prefix(OUT) {
-                    Some(name) => self.give_back(world, &member, name, amount),
-                    None => self.count(world, &member, &name, amount),
+                    Some(name) => self.give_back(scenario, &member, name, amount),
+                    None => self.count(scenario, &member, &name, amount),
                 }
             }
         }
@@ -292,35 +295,35 @@ impl<'d> Replay<'d> {
         self.members.entry(key.into()).or_default()
     }
 
-    fn count(&mut self, world: World, member: &str, name: &str, amount: u64) {
+    fn count(&mut self, scenario: Scenario, member: &str, name: &str, amount: u64) {
         if let Some(total) = total_of(name) {
-            self.totals[world as usize].add(total, amount, &mut self.names);
+            self.totals[scenario as usize].add(total, amount, &mut self.names);
         } else if let Some(member) = self.members.get_mut(member) {
-            member.counters[world as usize].add(name, amount, &mut self.names);
+            member.counters[scenario as usize].add(name, amount, &mut self.names);
         }
     }
 
-    fn give_back(&mut self, world: World, member: &str, name: &str, amount: u64) {
+    fn give_back(&mut self, scenario: Scenario, member: &str, name: &str, amount: u64) {
         if !is_given_back(name) || amount == 0 || Counter::of_name(name).is_none() {
             return;
         }
         if let Some(total) = total_of(name) {
-            self.totals[world as usize].give_back(total, amount, &mut self.names);
+            self.totals[scenario as usize].give_back(total, amount, &mut self.names);
         } else if let Some(member) = self.members.get_mut(member) {
-            member.counters[world as usize].give_back(name, amount, &mut self.names);
+            member.counters[scenario as usize].give_back(name, amount, &mut self.names);
         }
     }
 
     /// Returns the counters that an evaluation sees.
-    fn usage(&self, world: World, member: &str, evaluation: &Evaluation, catalog: &Catalog) -> Usage {
+    fn usage(&self, scenario: Scenario, member: &str, evaluation: &Evaluation, catalog: &Catalog) -> Usage {
         let mut usage = Usage::default();
         if let Some(member) = self.members.get(member) {
-            member.counters[world as usize].set(&mut usage, &self.names);
+            member.counters[scenario as usize].set(&mut usage, &self.names);
         }
         for occurrence in &evaluation.occurrences {
             for rule in catalog.rules_for(occurrence.as_occurrence().trigger).filter(|rule| rule.has_total_limit()) {
                 let name = Counter::TotalUses.name(rule.id());
-                let used = self.totals[world as usize].used(&name, &self.names);
+                let used = self.totals[scenario as usize].used(&name, &self.names);
                 usage.set(name, used);
             }
         }
@@ -341,7 +344,7 @@ impl<'d> Replay<'d> {
     }
 }
 
-/// What a record earned, as JSON. `None` if it could not be evaluated.
+/// Serialises the award of a record. `None` if it could not be evaluated.
 fn remembered(remembered: Option<&Remembered>) -> Result<String, BacktestError> {
     serde_json::to_string(&remembered).map_err(|_| BacktestError::Damaged)
 }

@@ -14,7 +14,7 @@ const CSS: &str = include_str!("../../assets/backtest.css");
 /// Number of offers in the chart, those with the largest differences.
 const CHARTED: usize = 20;
 
-/// What was tested.
+/// The subject of a report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heading {
     /// The draft's file.
@@ -74,7 +74,7 @@ fn chart_data(figures: &Figures) -> String {
     offers.sort_by_key(|offer| std::cmp::Reverse(offer.points.difference().unsigned_abs()));
     offers.truncate(CHARTED);
     let data = json!({
-        "weeks": figures.weeks.iter().map(|week| json!([week.from, week.points.then, week.points.would])).collect::<Vec<_>>(),
+        "weeks": figures.weeks.iter().map(|week| json!([week.from, week.points.actual, week.points.draft])).collect::<Vec<_>>(),
         "offers": offers.iter().map(|offer| json!([offer.id, offer.points.difference()])).collect::<Vec<_>>(),
     });
     data.to_string().replace('<', "\\u003c")

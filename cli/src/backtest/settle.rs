@@ -1,4 +1,4 @@
-//! What the draft pays for a rule, given what was really paid, and what both evaluations say.
+//! The decision between the stored award and the evaluation with the draft, for each rule of a record.
 
 use std::collections::{BTreeMap, BTreeSet};
 

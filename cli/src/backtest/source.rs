@@ -1,4 +1,4 @@
-//! Where the records and catalogs of a backtest come from: a store, or an archive.
+//! The source of the records and catalogs of a backtest: a store, or an archive.
 
 use std::{collections::HashMap, sync::Arc};
 

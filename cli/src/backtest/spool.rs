@@ -1,5 +1,5 @@
-//! The temporary database of a backtest: all records, in the order of their arrival, and what the records earned that are
-//! reversed or refunded later.
+//! The temporary database of a backtest: all records, in the order of their arrival, and the awards of those that are reversed
+//! or refunded later.
 
 use punchcard_store::{RecordKind, StoredItem};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -87,7 +87,7 @@ impl Spool {
         Ok((found, last))
     }
 
-    /// Remembers what a record earned, as JSON.
+    /// Stores the award of a record, as JSON.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -97,7 +97,7 @@ impl Spool {
         Ok(())
     }
 
-    /// What a record earned.
+    /// Returns the award of a record.
     ///
     /// # Errors
     /// The database cannot be read.

@@ -6,18 +6,18 @@ use crate::output::{printable, say};
 /// Prints the figures.
 pub(super) fn print(finished: &Finished) {
     let figures = &finished.figures;
-    row("offer or campaign", &["then", "would", "difference", "uses then", "uses would"]);
+    row("offer or campaign", &["actual", "draft", "difference", "uses", "draft uses"]);
     for offer in &figures.offers {
-        let uses = [offer.uses.then.to_string(), offer.uses.would.to_string()];
+        let uses = [offer.uses.actual.to_string(), offer.uses.draft.to_string()];
         row(&offer.id, &[&points(offer.points)[..], &uses].concat());
     }
     say!("");
-    row("unit", &["then", "would", "difference"]);
+    row("unit", &["actual", "draft", "difference"]);
     for unit in &figures.units {
         row(unit.unit.as_deref().unwrap_or("(campaigns)"), &points(unit.points));
     }
     say!("");
-    row("week", &["then", "would", "difference"]);
+    row("week", &["actual", "draft", "difference"]);
     for week in &figures.weeks {
         row(&format!("{}, from {}", week.week, week.from), &points(week.points));
     }
@@ -26,9 +26,9 @@ pub(super) fn print(finished: &Finished) {
         say!("\nThe largest differences:");
     }
     for largest in &figures.largest {
-        let [then, would, difference] = points(largest.points);
+        let [actual, draft, difference] = points(largest.points);
         let (record, member) = (printable(&largest.record), printable(&largest.member));
-        say!("{record} of {member}, at {}: {then} then, {would} with the draft ({difference})", largest.received_at);
+        say!("{record} of {member}, at {}: {actual} paid, {draft} with the draft ({difference})", largest.received_at);
         for occurrence in &largest.explanation {
             for sentence in &occurrence.sentences {
                 say!("  {}", printable(sentence));
@@ -50,7 +50,7 @@ pub(super) fn print(finished: &Finished) {
 }
 
 impl super::NotCompared {
-    /// What is in no figure, in sentences.
+    /// Describes the records that are in no figure.
     pub(super) fn sentences(&self) -> Vec<String> {
         let counts = [
             (self.adjustments, "adjustments are left out: no catalog determines them"),
@@ -65,7 +65,7 @@ impl super::NotCompared {
 }
 
 fn points(sum: Sum) -> [String; 3] {
-    [sum.then.to_string(), sum.would.to_string(), sum.signed()]
+    [sum.actual.to_string(), sum.draft.to_string(), sum.signed()]
 }
 
 fn row<S: AsRef<str>>(name: &str, cells: &[S]) {

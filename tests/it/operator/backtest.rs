@@ -37,9 +37,9 @@ async fn tested_in(app: &App, draft: &str, window: Window) -> Figures {
     let figures = backtest(&Source::of_store(&app.store), &draft, window, progress).await.expect("a backtest");
     let [first, total, replayed] = read.get();
     assert_eq!((first, replayed), (total, total));
-    assert_eq!(figures.total.then, figures.offers.iter().map(|offer| offer.points.then).sum::<i64>());
-    assert_eq!(figures.total.would, figures.weeks.iter().map(|week| week.points.would).sum::<i64>());
-    assert_eq!(figures.total.would, figures.units.iter().map(|unit| unit.points.would).sum::<i64>());
+    assert_eq!(figures.total.actual, figures.offers.iter().map(|offer| offer.points.actual).sum::<i64>());
+    assert_eq!(figures.total.draft, figures.weeks.iter().map(|week| week.points.draft).sum::<i64>());
+    assert_eq!(figures.total.draft, figures.units.iter().map(|unit| unit.points.draft).sum::<i64>());
     figures
 }
 
@@ -47,8 +47,8 @@ async fn tested(app: &App, draft: &Value) -> Figures {
     tested_in(app, &draft.to_string(), Window::default()).await
 }
 
-fn sum(then: i64, would: i64) -> Sum {
-    Sum { then, would }
+fn sum(actual: i64, draft: i64) -> Sum {
+    Sum { actual, draft }
 }
 
 fn campaigns(campaigns: &[Value]) -> Value {
@@ -104,9 +104,9 @@ async fn the_same_catalog_makes_no_difference_whatever_the_order_of_requests_was
         join_all((5..8).map(|seed| shop(&programme, seed))),
     );
     let figures = tested_in(&programme.app, &rules, Window::default()).await;
-    assert!(figures.total.then > 1000 && figures.offers.len() > 15 && figures.records > 200, "{figures:?}");
+    assert!(figures.total.actual > 1000 && figures.offers.len() > 15 && figures.records > 200, "{figures:?}");
     assert!(figures.not_compared.adjustments > 0 && figures.not_compared.unreadable == 0, "{figures:?}");
-    let used = |id: &str| figures.offers.iter().find(|offer| offer.id == id).map_or(0, |offer| offer.uses.then);
+    let used = |id: &str| figures.offers.iter().find(|offer| offer.id == id).map_or(0, |offer| offer.uses.actual);
     assert!(used("MANY") > 10 && used("PAID") > 0, "{figures:?}");
     for offer in &figures.offers {
         assert_eq!((offer.points.difference(), offer.uses.difference()), (0, 0), "{offer:?}");
@@ -259,18 +259,18 @@ async fn the_command_reports_in_words_in_json_and_as_a_page() {
     assert_eq!((&largest[0]["member"], &largest[0]["difference"]), (&json!(format!("player#{hostile}")), &json!(10)));
     assert_eq!(largest[0]["explanation"][0]["rules"][0]["campaign"], "REVIEW");
     let week = found["weeks"][0].take();
-    assert!(week["week"].is_string() && week["from"].is_string() && week["would"] == 20, "{week}");
+    assert!(week["week"].is_string() && week["from"].is_string() && week["draft"] == 20, "{week}");
     found["seconds"] = Value::Null;
     let expected = json!({
         "draft": path, "since": null, "until": null, "records": 3, "differing": 1,
         "notCompared": {"adjustments": 0, "unversioned": 0, "erased": 0, "unreadable": 0, "corrections": 0},
         "members": {"seen": 1, "gain": 1, "lose": 0},
-        "total": {"then": 10, "would": 20, "difference": 10},
+        "total": {"actual": 10, "draft": 20, "difference": 10},
         "offers": [{
-            "id": "REVIEW", "kind": "campaign", "unit": null, "then": 10, "would": 20, "difference": 10,
-            "uses": {"then": 1, "would": 2, "difference": 1},
+            "id": "REVIEW", "kind": "campaign", "unit": null, "actual": 10, "draft": 20, "difference": 10,
+            "uses": {"actual": 1, "draft": 2, "difference": 1},
         }],
-        "units": [{"unit": null, "then": 10, "would": 20, "difference": 10}],
+        "units": [{"unit": null, "actual": 10, "draft": 20, "difference": 10}],
         "weeks": [null], "largest": null, "seconds": null,
     });
     assert_eq!(found, expected);
