@@ -5,7 +5,6 @@
 
 use std::{fmt, str::FromStr};
 
-use aws_sdk_dynamodb::Client;
 use punchcard_models::ids::{CustomerId, PlayerId};
 
 use crate::{
@@ -74,24 +73,20 @@ pub struct PartitionPage {
 /// Reads partitions in pages.
 #[derive(Debug, Clone)]
 pub struct PartitionPages {
-    client: Client,
-    player_events: String,
-    client_events: String,
+    store: Store,
 }
 
 struct Partition<'a> {
     kind: RecordKind,
-    table: &'a str,
+    /// The name and the value of its key.
     key: (&'static str, &'a str),
-    id: &'static str,
 }
 
 impl PartitionPages {
     /// Creates a reader of the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        let (player_events, client_events) = (store.table("PlayerEvents"), store.table("ClientEvents"));
-        PartitionPages { client: store.reads.clone(), player_events, client_events }
+        PartitionPages { store: store.clone() }
     }
 
     /// Returns up to `limit` requests and refunds of a player, those after the end of another page or the first ones.
@@ -104,9 +99,8 @@ impl PartitionPages {
         after: Option<&PageEnd>,
         limit: usize,
     ) -> Result<PartitionPage, StoreError> {
-        let key = ("playerId", &**player);
-        let table = &self.player_events;
-        self.page(&Partition { kind: RecordKind::PlayerEvents, table, key, id: "recordId" }, after, limit).await
+        let partition = Partition { kind: RecordKind::PlayerEvents, key: ("playerId", player) };
+        self.page(&partition, after, limit).await
     }
 
     /// Returns up to `limit` client events of a customer, those after the end of another page or the first ones.
@@ -119,9 +113,8 @@ impl PartitionPages {
         after: Option<&PageEnd>,
         limit: usize,
     ) -> Result<PartitionPage, StoreError> {
-        let key = ("customerId", &**customer);
-        let table = &self.client_events;
-        self.page(&Partition { kind: RecordKind::ClientEvents, table, key, id: "clientEventId" }, after, limit).await
+        let partition = Partition { kind: RecordKind::ClientEvents, key: ("customerId", customer) };
+        self.page(&partition, after, limit).await
     }
 
     async fn page(
@@ -175,12 +168,13 @@ impl PartitionPages {
         after: Option<&str>,
         limit: i32,
     ) -> Result<(Vec<StoredItem>, bool), StoreError> {
-        let (name, value) = partition.key;
-        let start = after.map(|id| Item::from([(name.to_owned(), s(value)), (partition.id.to_owned(), s(id))]));
+        let Partition { kind, key: (name, value) } = *partition;
+        let start = after.map(|id| Item::from([(name.to_owned(), s(value)), (kind.id().to_owned(), s(id))]));
         let query = self
-            .client
+            .store
+            .reads
             .query()
-            .table_name(partition.table)
+            .table_name(self.store.table(kind.table()))
             .key_condition_expression("#key = :value")
             .expression_attribute_names("#key", name)
             .expression_attribute_values(":value", s(value))
@@ -190,8 +184,8 @@ impl PartitionPages {
             .set_exclusive_start_key(start);
         let page = query.send().await.map_err(|error| StoreError::read(READ, &error))?;
         let has_more = page.last_evaluated_key.is_some();
-        let items = page.items.unwrap_or_default().into_iter().filter(|item| !is_tombstone(item, partition.id));
-        Ok((items.map(|item| StoredItem::new(partition.kind, item)).collect(), has_more))
+        let items = page.items.unwrap_or_default().into_iter().filter(|item| !is_tombstone(item, kind.id()));
+        Ok((items.map(|item| StoredItem::new(kind, item)).collect(), has_more))
     }
 }
 

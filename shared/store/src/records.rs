@@ -57,9 +57,7 @@ impl RecordKind {
             RecordKind::PlayerEvents => "recordId",
         }
     }
-}
 
-impl RecordKind {
     /// The name of the attribute that names a record's partition. Activities have ids of their own.
     pub(crate) fn partition(self) -> Option<&'static str> {
         match self {
