@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use crate::{failure::Failure, operator::Operator};
 
 /// Time limit of the write, retries included.
-const WRITE_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const WRITE_LIMIT: Duration = Duration::from_secs(15);
 /// The channel of corrections by operators.
 const CHANNEL: &str = "punchcard";
 

@@ -87,14 +87,17 @@
     draw("chart-latency", times, figures.latency, " ms");
     draw("chart-points", times, figures.points.length ? figures.points : [["points", times.map(() => 0)]], "");
 
+    const reasons = byId("reasons");
+    reasons.replaceChildren();
     if (figures.reasons.length) {
-      const reasons = byId("reasons");
-      reasons.replaceChildren();
       for (const [reason, requests] of figures.reasons) {
         const row = reasons.insertRow();
         cell(row, reason);
         cell(row, number.format(requests), "num");
       }
+    } else {
+      const none = cell(reasons.insertRow(), "None in the last ten minutes.", "muted");
+      none.colSpan = 2;
     }
     if (figures.recent.length) {
       const recent = byId("recent");

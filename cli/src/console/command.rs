@@ -17,8 +17,7 @@ const CONCURRENCY: usize = 64;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  punchcard console --stack loyalty\n  \
     punchcard console --data .punchcard --demo --write\n\n\
-    It prints a link that lets one browser in, once. Nothing else can reach the console, and the store is read with your \
-    own credentials.")]
+    It prints a link that works once, in one browser. The store is read with your own credentials.")]
 pub struct Options {
     /// Address to listen on. Must be a loopback address. Port 0 selects a free port
     #[arg(long, default_value = "127.0.0.1:0")]

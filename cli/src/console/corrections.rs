@@ -1,7 +1,10 @@
-//! Voiding an activity and adjusting a balance: the result is shown first, and a second form writes it.
+//! Voiding an activity and adjusting a balance. A dry run shows the result first, and a second form writes it.
 
 use askama::Template;
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+};
 use punchcard_models::{
     correction::{DEFAULT_POINTS_TYPE, Reversal},
     ids::{ActivityId, CorrelationId},
@@ -23,7 +26,7 @@ use crate::{
 
 /// A balance before and after a correction.
 struct Change {
-    book: String,
+    balance: String,
     before: String,
     by: String,
     after: String,
@@ -31,10 +34,10 @@ struct Change {
 }
 
 impl Change {
-    fn new(book: String, before: i64, change: i64) -> Self {
+    fn new(balance: String, before: i64, change: i64) -> Self {
         let after = before.saturating_add(change);
         let is_negative = after < 0;
-        Change { book, before: grouped(before), by: signed(change), after: grouped(after), is_negative }
+        Change { balance, before: grouped(before), by: signed(change), after: grouped(after), is_negative }
     }
 }
 
@@ -49,9 +52,11 @@ struct VoidPage {
     reference: String,
     changes: Vec<Change>,
     refused: Option<String>,
+    /// The page of the activity.
+    back: String,
 }
 
-/// Shows what voiding an activity would do.
+/// Shows the result of voiding an activity.
 pub async fn void(visit: Visit) -> Result<Response, Problem> {
     visit.may_write()?;
     let page = visit.void_page(&Uuid::new_v4().to_string(), Mode::Preview).await?;
@@ -66,14 +71,14 @@ pub async fn confirm_void(visit: Visit) -> Result<Response, Problem> {
     visit.may_write()?;
     let reference = required(&visit.fields, "reference")?.to_owned();
     Ok(match visit.void_page(&reference, Mode::Write).await? {
-        Done::Page(page) => (Problem::Invalid(String::new()).status(), render(&*page)).into_response(),
+        Done::Page(page) => (StatusCode::BAD_REQUEST, render(&*page)).into_response(),
         Done::Written(id) => to_record(&id),
     })
 }
 
-/// What a step of a correction led to.
+/// The outcome of a step of a correction.
 enum Done<P> {
-    /// The page that shows the result, or why there is none.
+    /// The page that shows the result, or the reason for the refusal.
     Page(Box<P>),
     /// The correction was written.
     Written(ActivityId),
@@ -114,6 +119,7 @@ impl Visit {
             activity: reversal.original.to_string(),
             action: activity.action,
             member: shown_member(&activity.member_id),
+            back: address("/console/record", &[("activity", &reversal.original)]),
             reference: reference.to_owned(),
             changes,
             refused,
@@ -139,6 +145,11 @@ impl AdjustPage {
         self.fields.text(name)
     }
 
+    /// The page of the correlation id.
+    fn back(&self) -> String {
+        address("/console/member", &[("correlation", &self.value("correlation"))])
+    }
+
     fn points_type(&self) -> String {
         self.fields.get("type").unwrap_or(DEFAULT_POINTS_TYPE).to_owned()
     }
@@ -160,7 +171,7 @@ pub async fn adjust(visit: Visit) -> Result<Response, Problem> {
     Ok(render(&page))
 }
 
-/// Shows what an adjustment would do, or writes it if that was confirmed.
+/// Shows the result of an adjustment, or writes it if it was confirmed.
 pub async fn confirm_adjust(visit: Visit) -> Result<Response, Problem> {
     visit.may_write()?;
     let confirmed = visit.fields.get("reference");
@@ -168,9 +179,7 @@ pub async fn confirm_adjust(visit: Visit) -> Result<Response, Problem> {
     let reference = confirmed.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     match visit.adjust_page(&reference, mode).await? {
         Done::Written(id) => Ok(to_record(&id)),
-        Done::Page(page) if page.refused.is_some() => {
-            Ok((Problem::Invalid(String::new()).status(), render(&*page)).into_response())
-        }
+        Done::Page(page) if page.refused.is_some() => Ok((StatusCode::BAD_REQUEST, render(&*page)).into_response()),
         Done::Page(page) => Ok(render(&*page)),
     }
 }
@@ -247,8 +256,8 @@ fn valid<T: std::str::FromStr<Err: std::fmt::Display>>(fields: &Fields, name: &s
 
 /// Returns the balance with an attribute's name.
 fn named(balances: &Balances, name: &str) -> i64 {
-    let book = name.strip_prefix("pts#").and_then(|book| book.split_once('#'));
-    book.map_or(0, |(unit, points_type)| balance_of(balances, unit, points_type))
+    let balance = name.strip_prefix("pts#").and_then(|balance| balance.split_once('#'));
+    balance.map_or(0, |(unit, points_type)| balance_of(balances, unit, points_type))
 }
 
 impl super::Console {

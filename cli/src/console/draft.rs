@@ -22,10 +22,10 @@ use super::{
 };
 use crate::catalog::parse;
 
-/// What a check found.
+/// The result of a check.
 struct Check {
     problems: Vec<yaml::Problem>,
-    /// What the catalog has, if it is valid.
+    /// The size of a valid catalog.
     summary: String,
     /// The most points that it can pay.
     bounds: String,
@@ -39,7 +39,7 @@ impl Check {
     }
 }
 
-/// What an event would earn.
+/// The result of a dry run.
 struct DryRun {
     /// With the draft.
     awards: Vec<Occurrence>,
@@ -181,7 +181,7 @@ impl DryRun {
     }
 }
 
-/// Explains what a typed event would earn a member who has used no limit.
+/// Explains the award of a typed event, for a member who has used no limit.
 fn typed(fields: &Fields, catalog: &Catalog) -> Result<Occurrence, Problem> {
     let name = fields.get("name").ok_or_else(|| Problem::Invalid("Give the name of an action or event.".to_owned()))?;
     let now = punchcard_runtime::now();

@@ -20,7 +20,7 @@ pub async fn enter(State(console): State<Arc<Console>>, fields: Fields) -> Resul
     Ok(([(header::SET_COOKIE, console.cookie(&secret))], Redirect::to("/console")).into_response())
 }
 
-/// Ends the visitor's session.
+/// Ends the session.
 pub async fn leave(visit: Visit, headers: HeaderMap) -> Response {
     if let Some(secret) = visit.console.secret(&headers) {
         visit.console.sessions.end(secret);

@@ -1,4 +1,4 @@
-//! What every request to the console must satisfy, and what every response of it says.
+//! The checks of every request to the console, and the headers of every response.
 
 use std::sync::Arc;
 
@@ -89,8 +89,8 @@ async fn admit(
         }
         (None, Entry::Link) => None,
     };
-    let Some((visitor, _)) = session else { return Err(Problem::NoSession) };
-    let visitor = visitor.clone();
+    let Some((current, _)) = session else { return Err(Problem::NoSession) };
+    let current = current.clone();
     let Some(permit) = console.limits.request() else { return Err(Problem::Busy) };
     if changes {
         let (parts, body) = request.into_parts();
@@ -104,13 +104,13 @@ async fn admit(
         }
         let fields = Fields::parse(&body);
         let header = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
-        if !header.or(fields.get("csrf")).is_some_and(|token| visitor.has_csrf(token)) {
+        if !header.or(fields.get("csrf")).is_some_and(|token| current.has_csrf(token)) {
             return Err(Problem::WrongToken);
         }
         request = Request::from_parts(parts, Body::empty());
         request.extensions_mut().insert(fields);
     }
-    request.extensions_mut().insert(visitor);
+    request.extensions_mut().insert(current);
     let response = next.run(request).await;
     drop(permit);
     Ok(response)
@@ -131,8 +131,8 @@ impl Console {
 
     /// Refuses requests that another site makes the browser send.
     ///
-    /// A form is sent with `Origin: null`, since the pages say `Referrer-Policy: no-referrer`. Then only the browser's
-    /// `Sec-Fetch-Site` tells whose form it is.
+    /// Browsers send forms with `Origin: null`, since the pages say `Referrer-Policy: no-referrer`. Then only
+    /// `Sec-Fetch-Site` distinguishes the console's forms from those of other sites.
     fn check_origin(&self, headers: &HeaderMap, changes: bool) -> Result<(), Problem> {
         let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
         let is_same_site = text(SITE) == Some("same-origin");

@@ -1,4 +1,4 @@
-//! What happens now: figures of the last ten minutes, which `serve` keeps in memory.
+//! Live figures: the last ten minutes, from the memory of `serve`.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::{
     request::Visit,
     text::{Moment, balance_name},
 };
-use crate::traffic::{APIS, OTHERS, OUTCOMES, STEP_MILLIS, Seen, Step, Traffic, count};
+use crate::traffic::{APIS, OTHERS, OUTCOMES, Outcome, STEP_MILLIS, Seen, Step, Traffic, count};
 
 /// The name of players' balances, which are of no unit.
 const PLAYERS: &str = "players";
@@ -71,15 +71,15 @@ fn figures_of(traffic: &Traffic) -> Value {
         "step": STEP_MILLIS / 1000,
         "apis": APIS.iter().enumerate().map(|(index, name)| (*name, of_api(index))).collect::<Vec<_>>(),
         "outcomes": OUTCOMES.iter().enumerate().map(|(index, name)| (*name, of_outcome(index))).collect::<Vec<_>>(),
-        "latency": [("half", latency(50)), ("95 %", latency(95))],
+        "latency": [("median", latency(50)), ("95 %", latency(95))],
         "points": points.into_iter().collect::<Vec<_>>(),
         "reasons": reasons,
         "totals": {
             "requests": sum(|step| step.requests.iter().sum()),
             "accepted": sum(|step| step.accepted),
             "duplicates": sum(|step| step.duplicates),
-            "refused": sum(|step| step.outcomes[2]),
-            "failed": sum(|step| step.outcomes[3]),
+            "refused": sum(|step| step.outcomes[Outcome::Refused as usize]),
+            "failed": sum(|step| step.outcomes[Outcome::Failed as usize]),
             "points": sum(|step| step.points.values().sum()),
         },
         "recent": recent.iter().map(row).collect::<Vec<_>>(),

@@ -10,7 +10,7 @@ use super::text::{balance_name, grouped, percent};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Balance {
     /// Its name.
-    pub book: String,
+    pub name: String,
     /// The points.
     pub points: String,
     /// True below zero.
@@ -22,9 +22,9 @@ pub struct Balance {
 pub struct Limit {
     /// The rule.
     pub rule: String,
-    /// What is limited.
+    /// The unit and the period: `uses, this day`.
     pub what: String,
-    /// What was used.
+    /// The used part.
     pub used: String,
     /// The most that can be used.
     pub most: String,
@@ -42,7 +42,7 @@ pub fn net(member: &StoredMember, name: &str) -> i64 {
 pub fn balances(member: &StoredMember) -> Vec<Balance> {
     let balance = |name: &String| {
         let points = net(member, name);
-        Some(Balance { book: balance_name(name)?, points: grouped(points), is_negative: points < 0 })
+        Some(Balance { name: balance_name(name)?, points: grouped(points), is_negative: points < 0 })
     };
     member.numbers.keys().filter_map(balance).collect()
 }
@@ -100,7 +100,7 @@ mod tests {
         let numbers = numbers.into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
         let member = StoredMember { numbers, ..StoredMember::default() };
         let [balance] = &balances(&member)[..] else { panic!("one balance") };
-        assert_eq!((balance.book.as_str(), balance.points.as_str()), ("XYZ loyalty", "−10"));
+        assert_eq!((balance.name.as_str(), balance.points.as_str()), ("XYZ loyalty", "−10"));
         let limits = limits(&member, &catalog, now);
         let limits: Vec<_> = limits.iter().map(|l| (l.what.as_str(), l.used.as_str(), l.percent)).collect();
         assert_eq!(limits, [("uses, this day", "2", 50), ("uses, for ever", "2", 20)]);

@@ -26,7 +26,7 @@ use super::{
     text::{address, grouped},
 };
 
-/// What was found for an id.
+/// A search result.
 struct Found {
     kind: &'static str,
     id: String,
@@ -88,7 +88,7 @@ pub async fn search(visit: Visit) -> Result<Response, Problem> {
     Ok(render(&SearchPage { shell: visit.shell("Members", "Members"), query, found }))
 }
 
-/// Whose page it is.
+/// The subject of a page.
 enum Whose {
     Account(AccountId),
     Correlation(CorrelationId),

@@ -1,7 +1,7 @@
 //! The console: pages in which operators look at what is recorded, ask why, and try what would be.
 //!
 //! It is served on loopback addresses only: by `punchcard console`, with the operator's own access to the store, and by
-//! `punchcard serve`. `guard` lets in nobody but the browser that opened the one-time link, and keeps other sites out.
+//! `punchcard serve`. `guard` admits only the browser that opened the one-time link, and refuses requests of other sites.
 
 mod assets;
 mod catalog_pages;
@@ -40,28 +40,32 @@ pub use command::{Options, run};
 use problem::Problem;
 use sessions::Sessions;
 
-use crate::{catalog::parse, failure::Failure, limits::Limits, operator::Operator, traffic::Traffic};
+use crate::{
+    catalog::parse, correct::WRITE_LIMIT, failure::Failure, limits::Limits, operator::Operator, traffic::Traffic,
+};
 
 /// Time limit of a page.
 const PAGE_LIMIT: Duration = Duration::from_secs(20);
+// A page that writes answers with the outcome of the write.
+const _: () = assert!(WRITE_LIMIT.as_secs() < PAGE_LIMIT.as_secs());
 /// Number of records in a page.
 const RECORDS: usize = 50;
 
-/// What visitors of the console may do.
+/// The permissions of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Look.
+    /// Reading.
     Read,
-    /// Look, void and adjust, and send requests.
+    /// Reading, voiding, adjusting and sending requests.
     Write,
 }
 
-/// Who is let in.
+/// The condition for a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
-    /// The browser that opens the one-time link.
+    /// The browser has opened the one-time link.
     Link,
-    /// Any browser on this machine, because the demo's credentials are public anyway.
+    /// None: any browser on this machine gets one, because the demo's credentials are public anyway.
     Anyone,
 }
 
@@ -122,7 +126,7 @@ impl Console {
         Console { api, ..self }
     }
 
-    /// Returns the address that lets a browser in: once, unless anyone may enter.
+    /// Returns the address to open: a one-time link, unless any browser gets a session.
     ///
     /// # Errors
     /// The system random number generator failed.

@@ -1,11 +1,11 @@
-//! What pages have in common.
+//! The frame of all pages, and their rendering.
 
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 
 use super::{Console, problem::Problem, sessions::Session};
 
-/// What is around the content of each page.
+/// The frame of a page: navigation, title and footer.
 pub struct Shell {
     /// The page's title.
     pub title: String,
@@ -17,7 +17,7 @@ pub struct Shell {
     pub writes: bool,
     /// The token of forms. Empty without a session.
     pub csrf: String,
-    /// True if the visitor is signed in.
+    /// True if the request has a session.
     pub signed_in: bool,
     /// The sections of the navigation.
     pub sections: &'static [Section],
@@ -66,11 +66,7 @@ struct ProblemPage {
 /// Renders the page of a problem.
 pub fn of_problem(console: &Console, session: Option<&Session>, problem: &Problem) -> Response {
     let shell = Shell::new(console, session, problem.title().to_owned(), "");
-    let message = match problem {
-        Problem::Failed(message) => message.clone(),
-        problem => problem.to_string(),
-    };
-    render(&ProblemPage { shell, message })
+    render(&ProblemPage { shell, message: problem.to_string() })
 }
 
 /// Renders a page or a part of one.

@@ -1,4 +1,4 @@
-//! Why a page cannot be shown.
+//! The reasons why a page cannot be shown.
 
 use axum::{
     http::{StatusCode, header},
@@ -17,7 +17,7 @@ pub enum Problem {
     /// Another site made the browser send the request.
     #[error("The request comes from another site.")]
     OtherOrigin,
-    /// The visitor has no session.
+    /// The request has no session.
     #[error(
         "Open the link that punchcard printed when it started. It works once; start punchcard again for another one."
     )]
@@ -47,7 +47,7 @@ pub enum Problem {
     #[error("{0}")]
     Invalid(String),
     /// The time limit was exceeded.
-    #[error("The store did not answer in time. Try again.")]
+    #[error("The store did not answer in time. If you sent a form, send the same form again: it takes effect once.")]
     TooSlow,
     /// Too many requests at once.
     #[error("Too many requests at once. Try again.")]

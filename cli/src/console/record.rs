@@ -8,6 +8,7 @@ use punchcard_models::{
     fault::Faults,
     ids::{ActivityId, CustomerId, PlayerId},
     json,
+    member::MemberId,
     refund::Refunded,
 };
 use punchcard_store::{
@@ -26,23 +27,23 @@ use super::{
 /// A record as pages show it.
 #[derive(Debug)]
 pub struct RecordView {
-    /// When it arrived.
+    /// The arrival time.
     pub at: Moment,
     /// The kind, as [`StoredRecord::name`] says.
     pub kind: &'static str,
     /// Its id.
     pub id: String,
-    /// What happened.
+    /// The action, the names of the events, or the kind of the correction.
     pub title: String,
-    /// What else was sent.
+    /// Further content of the request.
     pub details: Vec<String>,
-    /// What it changed.
+    /// The changes of balances.
     pub amounts: Vec<Amount>,
-    /// What happened to it later.
+    /// The mark of a later correction: `reversed`.
     pub mark: Option<String>,
-    /// The page of the record that did it.
+    /// The page of that correction.
     pub later: Option<String>,
-    /// Why it earned what it earned. `None` if it is not a record that may earn.
+    /// The explanation of its award. `None` if it is not a record that may earn.
     pub awards: Option<Vec<Occurrence>>,
     /// The version of the catalog that evaluated it.
     pub version: Option<u64>,
@@ -58,7 +59,7 @@ pub struct RecordView {
 #[derive(Debug)]
 pub struct Amount {
     /// The balance.
-    pub book: String,
+    pub balance: String,
     /// The points, with a sign.
     pub points: String,
     /// True if they were taken away.
@@ -68,8 +69,8 @@ pub struct Amount {
 impl Amount {
     fn of(names: impl IntoIterator<Item = (String, i64)>) -> Vec<Self> {
         let amount = |(name, points): (String, i64)| {
-            let book = balance_name(&name).filter(|_| points != 0)?;
-            Some(Amount { book, points: signed(points), is_negative: points < 0 })
+            let balance = balance_name(&name).filter(|_| points != 0)?;
+            Some(Amount { balance, points: signed(points), is_negative: points < 0 })
         };
         names.into_iter().filter_map(amount).collect()
     }
@@ -231,14 +232,13 @@ fn of_refund(refund: &StoredRefund) -> RecordView {
 
 /// The parameter and the id of a member's page, from its key.
 pub fn member(key: &str) -> Option<(String, String)> {
-    let (kind, id) = key.split_once('#')?;
-    let kind = match kind {
-        "acct" => "account",
-        "corr" => "correlation",
-        "player" => "player",
-        _ => return None,
+    let (kind, id) = match key.parse().ok()? {
+        MemberId::Account(id) => ("account", id.to_string()),
+        MemberId::Correlation(id) => ("correlation", id.to_string()),
+        MemberId::Player(id) => ("player", id.to_string()),
+        MemberId::Erased(_) => return None,
     };
-    Some((kind.to_owned(), id.to_owned()))
+    Some((kind.to_owned(), id))
 }
 
 #[derive(Template)]

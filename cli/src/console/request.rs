@@ -1,4 +1,4 @@
-//! What a page knows of its request.
+//! The request of a page: its session and its fields.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -48,16 +48,16 @@ impl Fields {
 pub struct Visit {
     /// The console.
     pub console: Arc<Console>,
-    /// The visitor's session.
+    /// The browser's session.
     pub session: Session,
     /// The fields that were sent.
     pub fields: Fields,
-    /// True if a script asks for a part of a page.
+    /// True if a script requests a part of a page.
     pub wants_part: bool,
 }
 
 impl Visit {
-    /// Returns what every page has around its content.
+    /// Returns the frame of a page.
     pub fn shell(&self, title: impl Into<String>, section: &'static str) -> Shell {
         Shell::new(&self.console, Some(&self.session), title.into(), section)
     }

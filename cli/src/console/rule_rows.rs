@@ -26,23 +26,23 @@ pub struct Row {
     pub kind: String,
     /// The business unit of an offer.
     pub unit: String,
-    /// What it rewards.
+    /// The actions or the event that it rewards.
     pub trigger: String,
-    /// What it pays.
+    /// The reward: `10 points`.
     pub reward: String,
-    /// What else must be true.
+    /// Further conditions.
     pub conditions: Vec<String>,
     /// Its limits per member.
     pub limits: Vec<String>,
     /// The use of its total limit.
     pub total: Option<TotalUse>,
-    /// When it pays.
+    /// The window, in words.
     pub window: String,
-    /// Whether it pays now.
+    /// `active`, `planned`, `ended` or `disabled`.
     pub state: &'static str,
-    /// Where its bar begins on the time line.
+    /// The start of its bar on the time line.
     pub x: i64,
-    /// How long its bar is.
+    /// The length of its bar.
     pub width: i64,
 }
 

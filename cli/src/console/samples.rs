@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// How a request says who sends it.
+/// The credential of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Credential {
     /// A session token for the customer in `x-source-customer-id`.
@@ -20,7 +20,7 @@ pub enum Credential {
 pub struct Sample {
     /// Its name in addresses.
     pub name: &'static str,
-    /// What it does.
+    /// A description for people.
     pub title: &'static str,
     /// Its API.
     pub api: &'static str,

@@ -20,7 +20,7 @@ use super::{
 /// Maximum size of a response that is shown, in bytes: that of the largest one of the API.
 const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
-/// The secrets of the sender. They are used for one request, and kept nowhere.
+/// The secrets of the sender. They are used for one request and not stored.
 pub struct Secrets {
     /// The client's id.
     pub client: String,
@@ -40,7 +40,7 @@ pub struct Received {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
-    /// How long it took, without the request for a token.
+    /// The duration, without the request for a token.
     pub took: Duration,
 }
 

@@ -1,6 +1,6 @@
 //! One-time links and the sessions that they open.
 //!
-//! Only digests of links and sessions are kept, and digests are compared in constant time.
+//! The process stores digests of links and sessions only, and compares them in constant time.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -23,7 +23,7 @@ const MAX_IDLE: Duration = Duration::from_hours(12);
 /// Time after which a link that was not used ends.
 const MAX_LINK_AGE: Duration = Duration::from_hours(12);
 
-/// A visitor's session.
+/// A browser's session.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The token that each form of the session carries, so that no other site can send it.
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_session_that_was_unused_for_longest_makes_room() {
+    async fn a_new_session_replaces_the_one_that_was_unused_for_longest() {
         let sessions = Sessions::default();
         let open = async || {
             tokio::time::advance(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! Sample requests to send: with the response, the record as it is stored, and why it earned what it earned.
+//! Sample requests to send: with the response, the record as it is stored, and the explanation of its award.
 
 use askama::Template;
 use axum::response::Response;
@@ -43,7 +43,7 @@ impl TryPage {
     }
 }
 
-/// What became of a request.
+/// The outcome of a request.
 struct Outcome {
     result: Result<Answer, String>,
     curl: String,
@@ -187,8 +187,22 @@ impl Console {
             if path.ends_with("/reward-preview") || path.ends_with("/player") || path.ends_with("/customers") {
                 return Ok(None);
             }
-            let page = PartitionPages::new(&self.operator.store).of_player(&player, None, 1).await?;
-            (page.items.into_iter().next(), player.to_string())
+            let key = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("idempotency-key"));
+            let id = if path.ends_with("/refund") {
+                text(&request, "/refundTransactionId").map(|id| format!("refund#{id}"))
+            } else if let Some(order) = text(&request, "/orderId") {
+                Some(format!("order#{order}"))
+            } else {
+                key.map(|(_, key)| format!("key#{key}"))
+            };
+            let item = if let Some(id) = id {
+                reader.item(RecordKind::PlayerEvents, Some(&player), &id).await?
+            } else {
+                // It has a generated id, and is the newest.
+                let page = PartitionPages::new(&self.operator.store).of_player(&player, None, 1).await?;
+                page.items.into_iter().next()
+            };
+            (item, player.to_string())
         };
         let Some(item) = item else { return Ok(None) };
         let view = RecordView::of(&item.record()?, &partition, &self.history).await?;
