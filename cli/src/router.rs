@@ -28,7 +28,7 @@ pub fn router(services: Vec<Service>, limits: &Limits) -> Router {
     watched(services, limits, &Arc::default())
 }
 
-/// Creates the same router, which notes what becomes of requests.
+/// Creates the same router, which counts the outcomes of requests.
 pub fn watched(services: Vec<Service>, limits: &Limits, traffic: &Arc<Traffic>) -> Router {
     let mut router = Router::new();
     for service in services {

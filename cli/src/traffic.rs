@@ -1,5 +1,4 @@
-//! The recent requests of `serve`, for the console. They are kept in memory, within fixed bounds, and without ids, bodies
-//! and credentials.
+//! The recent requests of `serve`, for the console: in memory, within fixed bounds, and without ids, bodies and credentials.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -29,7 +28,7 @@ const LATENCIES: usize = 64;
 /// The APIs, in the order of [`Step::requests`].
 pub const APIS: [&str; 3] = ["client events", "activities", "player events"];
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Answered.
@@ -48,7 +47,7 @@ pub const OUTCOMES: [&str; 4] = ["done", "duplicate", "refused", "failed"];
 /// A request.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    /// When it was answered.
+    /// The time of the response.
     pub at: Timestamp,
     /// Its API.
     pub api: &'static str,
@@ -58,9 +57,9 @@ pub struct Seen {
     pub status: u16,
     /// The outcome's name, as in the log.
     pub outcome: &'static str,
-    /// Why it was refused, as the caller was told.
+    /// The reason of a refusal, as in the response.
     pub reason: Option<String>,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
 }
 
@@ -156,7 +155,7 @@ struct State {
 }
 
 impl Traffic {
-    /// Handles a request, and notes what became of it.
+    /// Handles a request, and counts its outcome.
     pub async fn watch(&self, service: &Service, request: Request) -> Response<Body> {
         let dialect = service.route().path(&request).dialect;
         let started = Instant::now();
@@ -165,7 +164,7 @@ impl Traffic {
         response
     }
 
-    /// Notes a request that was refused because there were too many.
+    /// Counts a request that was refused because there were too many.
     pub fn overloaded(&self, service: &Service, request: &Request) {
         let dialect = service.route().path(request).dialect;
         let observation = Observation { outcome: "overloaded", ..Observation::default() };

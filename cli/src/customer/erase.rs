@@ -126,10 +126,10 @@ async fn nothing_found(options: &Options, operator: &Operator) -> Result<(), Fai
     }
 }
 
-/// Rewrites the files of an embedded store, whose free space and queue of events hold what was deleted.
+/// Removes deleted records from the queue of events, and rewrites the files, whose free space has deleted data.
 async fn compact(operator: &Operator, file: &Path) -> Result<(), Failure> {
     let path = file.to_owned();
-    let compact = move || events::forget_deleted(&path).and_then(|()| embedded::compact(&path));
+    let compact = move || events::remove_deleted(&path).and_then(|()| embedded::compact(&path));
     let compacted = tokio::task::spawn_blocking(compact).await;
     compacted.map_err(std::io::Error::other)??;
     Ok(Eraser::clear_remains(&operator.store).await?)

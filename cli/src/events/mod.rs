@@ -28,7 +28,7 @@ use crate::{
 };
 use file::EventFile;
 use queue::Queue;
-pub use queue::forget_deleted;
+pub use queue::remove_deleted;
 pub use receiver::InvalidUrl;
 use receiver::{Receiver, ReceiverUrl};
 
@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Time limit of reading balances.
 const READ_LIMIT: Duration = Duration::from_secs(10);
 
-/// Where events go.
+/// The destination of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A file, to which lines are appended.
@@ -56,9 +56,9 @@ impl FromStr for Target {
     }
 }
 
-/// The open target.
+/// The open destination.
 #[derive(Debug)]
-enum Outlet {
+enum Sink {
     File(EventFile),
     Receiver(Receiver),
 }
@@ -76,11 +76,11 @@ impl Delivery {
     /// # Errors
     /// The database or the file cannot be used.
     pub fn start(target: Target, database: &Database, data: &Path) -> Result<Self, Failure> {
-        let outlet = match target {
+        let sink = match target {
             Target::File(path) => {
-                EventFile::open(&path).map(Outlet::File).map_err(|error| Failure::Write(path, error))?
+                EventFile::open(&path).map(Sink::File).map_err(|error| Failure::Write(path, error))?
             }
-            Target::Url(url) => Outlet::Receiver(Receiver::new(url)),
+            Target::Url(url) => Sink::Receiver(Receiver::new(url)),
         };
         let queue = Queue::open(data)?;
         if let Some(since) = queue.turn_on(database)? {
@@ -96,7 +96,7 @@ impl Delivery {
         let reads = Database::new(&data.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))?;
         let drafts = Drafts::new(&InProcess::new(reads).store(TABLE_PREFIX));
         let (stop, stopped) = watch::channel(false);
-        let running = tokio::spawn(deliver(queue, outlet, drafts, stopped));
+        let running = tokio::spawn(deliver(queue, sink, drafts, stopped));
         Ok(Delivery { stop, running })
     }
 
@@ -121,7 +121,7 @@ pub fn turn_off(database: &Database, data: &Path, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-async fn deliver(mut queue: Queue, mut outlet: Outlet, drafts: Drafts, stopped: watch::Receiver<bool>) {
+async fn deliver(mut queue: Queue, mut sink: Sink, drafts: Drafts, stopped: watch::Receiver<bool>) {
     loop {
         // Read before the queue: what is added before the stop is delivered.
         let is_stopped = *stopped.borrow();
@@ -136,7 +136,7 @@ async fn deliver(mut queue: Queue, mut outlet: Outlet, drafts: Drafts, stopped: 
             }
             Ok(batch) => {
                 let (batch, unreadable, events) = read(batch, &drafts).await;
-                outlet = send(outlet, events).await;
+                sink = send(sink, events).await;
                 let deleted;
                 (queue, deleted) = blocking(queue, move |queue| queue.done(&batch, &unreadable)).await;
                 if let Err(error) = deleted {
@@ -179,14 +179,14 @@ async fn read(mut batch: Batch, drafts: &Drafts) -> (Batch, Vec<i64>, Vec<Outbou
 }
 
 /// Sends events until all are delivered.
-async fn send(outlet: Outlet, events: Vec<OutboundEvent>) -> Outlet {
-    let mut file = match outlet {
-        _ if events.is_empty() => return outlet,
-        Outlet::Receiver(receiver) => {
+async fn send(sink: Sink, events: Vec<OutboundEvent>) -> Sink {
+    let mut file = match sink {
+        _ if events.is_empty() => return sink,
+        Sink::Receiver(receiver) => {
             receiver.send(&events).await;
-            return Outlet::Receiver(receiver);
+            return Sink::Receiver(receiver);
         }
-        Outlet::File(file) => file,
+        Sink::File(file) => file,
     };
     let lines: String = events.iter().map(|event| event.envelope() + "\n").collect();
     loop {
@@ -194,7 +194,7 @@ async fn send(outlet: Outlet, events: Vec<OutboundEvent>) -> Outlet {
         let appended;
         (file, appended) = blocking(file, move |file| file.append(line.as_bytes())).await;
         match appended {
-            Ok(()) => return Outlet::File(file),
+            Ok(()) => return Sink::File(file),
             Err(error) => tracing::error!(%error, "the file of events cannot be written"),
         }
         sleep(PAUSE).await;

@@ -55,7 +55,7 @@ impl Queue {
         Ok(Queue { connection, after: 0 })
     }
 
-    /// Starts to keep new records in the queue. Returns since when they were not kept, if they were before.
+    /// Turns the queue on. Returns the time since which it was off, if it was on before.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -71,7 +71,7 @@ impl Queue {
         Ok(since)
     }
 
-    /// Stops keeping new records in the queue, and keeps those in it. Returns false if it was off.
+    /// Turns the queue off, and leaves its records in it. Returns false if it was off.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -144,11 +144,11 @@ impl Batch {
     }
 }
 
-/// Deletes what the queue of a database file holds of deleted items. Those records get no event.
+/// Removes the records of deleted items from the queue of a database file. They get no event.
 ///
 /// # Errors
 /// The file cannot be used.
-pub fn forget_deleted(file: &Path) -> Result<(), Failure> {
+pub fn remove_deleted(file: &Path) -> Result<(), Failure> {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     connection.busy_timeout(BUSY_LIMIT)?;
     // They give no event, and have the keys of deleted items.
@@ -196,7 +196,7 @@ fn record(table: &str, sequence_number: &str, keys: &str, image: &str) -> Option
     event.records().ok()?.pop()
 }
 
-/// Returns true if new records of any kind are kept.
+/// Returns true if the queue is on for any kind of record.
 ///
 /// # Errors
 /// The database cannot be read.

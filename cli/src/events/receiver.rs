@@ -59,7 +59,7 @@ pub struct Receiver {
     url: ReceiverUrl,
 }
 
-/// Why an event was not received. Safe to log: it has nothing of the URL, which may contain a secret.
+/// The reason why an event was not received. Safe to log: it has nothing of the URL, which may contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum SendError {
     #[error("no answer in time")]

@@ -21,7 +21,7 @@ const ENDPOINT: &str = "EVENTBRIDGE_ENDPOINT";
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>).
 const MAX_ENTRIES: usize = 10;
 const MAX_CALL_BYTES: usize = 256 * 1024;
-/// What the time of an entry counts.
+/// The size of an entry's time.
 const TIME_BYTES: usize = 14;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -114,7 +114,7 @@ impl Bus {
     }
 }
 
-/// What an entry counts: "the size of the time, source, detail type, detail and resources".
+/// Returns the size of an entry: "the size of the time, source, detail type, detail and resources".
 fn entry_bytes(event: &OutboundEvent, detail: &str) -> usize {
     TIME_BYTES + SOURCE.len() + event.kind.detail_type().len() + detail.len()
 }

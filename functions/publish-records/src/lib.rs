@@ -1,6 +1,6 @@
 //! Streams of the record tables: sends an event for each new record to an event bus.
 //!
-//! What can be read is always sent, also after a record that cannot be read: Lambda repeats the batch from that record,
+//! Readable records are always sent, also after one that cannot be read: Lambda repeats the batch from that record,
 //! splits it, and in the end gives the record up. Events of the records after it are sent again then, with the same ids.
 
 mod bus;

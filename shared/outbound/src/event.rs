@@ -15,7 +15,7 @@ pub const SCHEMA_VERSION: u64 = 1;
 /// The source of all events.
 pub const SOURCE: &str = "punchcard";
 
-/// What the record of an event is.
+/// The kind of an event's record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EventKind {
     /// A client event.
@@ -80,11 +80,11 @@ impl EventKind {
 pub struct OutboundEvent {
     /// The event's id: the same whenever the event of a record is sent.
     pub id: Uuid,
-    /// What the record is.
+    /// The kind of the record.
     pub kind: EventKind,
     /// The arrival time of the record.
     pub received_at: Timestamp,
-    /// What must stay in order: the key of the member, or of the customer of a client event.
+    /// The key within which events stay in order: the member, or the customer of a client event.
     pub order_key: String,
     detail: Map<String, Value>,
 }

@@ -1,4 +1,4 @@
-//! What one request did, for a server that shows it. A function on Lambda has logs and metrics instead.
+//! The effects of one request, for a server that shows them. A function on Lambda has logs and metrics instead.
 
 use std::{
     collections::BTreeMap,
@@ -14,12 +14,12 @@ tokio::task_local! {
     static OBSERVED: Mutex<Observation>;
 }
 
-/// What a request did. It has no ids, bodies or credentials.
+/// The effects of a request. It has no ids, bodies or credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observation {
     /// The outcome's name, as in the log. Empty if no handler answered.
     pub outcome: &'static str,
-    /// Why the request was refused, as the caller was told. Of several faults, the first one.
+    /// The reason of a refusal, as in the response. Of several faults, the first one.
     pub reason: Option<String>,
     /// Newly recorded events.
     pub accepted: u64,
@@ -29,7 +29,7 @@ pub struct Observation {
     pub points: BTreeMap<String, u64>,
 }
 
-/// Runs a request, and returns what it did beside its result. It must not be handed to another task.
+/// Runs a request, and returns its effects beside its result. It must not be handed to another task.
 pub async fn observed<T>(request: impl Future<Output = T>) -> (T, Observation) {
     let observing = async {
         let result = request.await;
@@ -40,11 +40,11 @@ pub async fn observed<T>(request: impl Future<Output = T>) -> (T, Observation) {
 
 /// Changes the observation of the current request, if it is observed.
 pub(crate) fn note(change: impl FnOnce(&mut Observation)) {
-    // An error means that nobody observes the request, which is how functions run.
+    // An error means that the request is not observed, as in functions.
     OBSERVED.try_with(|observation| change(&mut lock(observation))).ok();
 }
 
-/// Returns why a request is refused. Unlike the error itself it may name parts of the request, so it is not logged.
+/// Returns the reason of a refusal. Unlike the error itself it may name parts of the request, so it is not logged.
 pub(crate) fn reason(error: &Error) -> String {
     let reason = match error {
         Error::Unauthorized(denied) => denied.to_string(),

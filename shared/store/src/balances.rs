@@ -21,7 +21,7 @@ const READ: &str = "read balances";
 /// Points by business unit, then by points type. Corrections may make them negative.
 pub type Balances = BTreeMap<String, BTreeMap<String, i64>>;
 
-/// What a member has at one moment. A member without an item has nothing, and version 0.
+/// The balances of a member at one moment. A member without an item has none, and version 0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holdings {
     /// The points of an account or a correlation id.
@@ -56,7 +56,7 @@ impl BalanceReader {
         Ok(balances_of(&found))
     }
 
-    /// Returns what members have, by the keys that were asked for. A player that is an alias has what its customer has.
+    /// Returns the holdings of members, by the requested keys. A player that is an alias has those of its customer.
     ///
     /// # Errors
     /// The store call failed.

@@ -1,4 +1,4 @@
-//! Finds what an id stands for, by keys alone: no table is scanned.
+//! Resolves an id by keys alone: no table is scanned.
 
 use aws_sdk_dynamodb::{Client, types::Select};
 use futures_util::try_join;
@@ -20,7 +20,7 @@ use crate::{
 
 const READ: &str = "look up an id";
 
-/// What an id stands for. One text may be an id of several.
+/// A match of an id. One text may be the id of several subjects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// An enrolled account.
@@ -43,7 +43,7 @@ pub enum Subject {
     Player {
         /// Its id.
         id: PlayerId,
-        /// The customer whom it stands for, if it was merged with another player.
+        /// The customer, if the player was merged with another one.
         customer: Option<PlayerId>,
     },
     /// A customer of client events.
@@ -75,7 +75,7 @@ impl Lookup {
         }
     }
 
-    /// Returns what the text is an id of, by account, correlation, loyalty, player, customer and activity id.
+    /// Returns all matches of a text: by account, correlation, loyalty, player, customer and activity id.
     ///
     /// # Errors
     /// The store call failed.

@@ -1,4 +1,4 @@
-//! What the console changes: only with `--write`, and only after the result was shown.
+//! Changes in the console: only with `--write`, and only after the result was shown.
 
 use reqwest::{Method, StatusCode};
 

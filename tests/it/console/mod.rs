@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::serve::Running;
 
-/// A console, and the browser that was let in.
+/// A console, and a browser with a session.
 pub struct Console {
     pub running: Running,
     pub url: String,

@@ -1,4 +1,4 @@
-//! Who is let in, and what other sites and programs cannot do.
+//! Access to the console, and requests of other sites and programs.
 
 use reqwest::{Method, StatusCode};
 
@@ -19,16 +19,16 @@ const PAGES: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn a_link_lets_one_browser_in_and_works_once() {
+async fn a_link_opens_one_session_and_works_once() {
     let running = Running::serve(&["--memory"]).await;
     let link = link(&running.said).to_owned();
     let (base, token) = link.rsplit_once('=').expect("a token");
     let client = client();
     let get = async |url: &str| page(client.get(url).send().await.expect("an answer")).await;
 
-    let stranger = get(&format!("{}/console/members", running.url())).await;
-    assert_eq!(stranger.status, StatusCode::UNAUTHORIZED);
-    assert!(!stranger.text.contains("csrf"), "{}", stranger.text);
+    let without = get(&format!("{}/console/members", running.url())).await;
+    assert_eq!(without.status, StatusCode::UNAUTHORIZED);
+    assert!(!without.text.contains("csrf"), "{}", without.text);
     for wrong in ["", "x", &token[..token.len() - 1], &token.to_uppercase()] {
         assert_eq!(get(&format!("{base}={wrong}")).await.status, StatusCode::FORBIDDEN, "{wrong}");
     }

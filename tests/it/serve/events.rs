@@ -94,7 +94,7 @@ async fn a_file_gets_a_line_for_each_record_and_restarts_repeat_and_lose_none() 
             }
             sent.insert(format!("key#{key}"));
         }
-        // What is in the queue is delivered before the end.
+        // The queue is delivered before the end.
         assert!(serve.interrupt().await.success());
         let details = read(&file);
         assert_eq!(in_order(&details).len(), details.len(), "nothing twice without a crash");
@@ -175,7 +175,7 @@ async fn an_erased_customer_is_gone_from_the_queue_too() {
     assert_eq!(ids(&read(&file)), ["key#of-other".to_owned()].into());
 }
 
-/// What a receiver got, and how many requests it still refuses.
+/// The events of a receiver, and the number of requests that it still refuses.
 #[derive(Default)]
 struct Received {
     details: Mutex<Vec<Value>>,
@@ -285,7 +285,7 @@ async fn every_acknowledged_record_has_an_event_after_each_kill() {
 }
 
 impl Running {
-    /// What it said on standard error, after its end.
+    /// Its standard error, after its end.
     async fn errors(self) -> String {
         let said = self.errors.await.expect("its log");
         logs::check(&said);

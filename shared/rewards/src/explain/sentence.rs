@@ -39,7 +39,7 @@ impl<T: Display> Display for OneLine<T> {
     }
 }
 
-/// What the rule paid, and why.
+/// The points of the rule, and the reason.
 struct Finding<'e, 'a>(&'e Explanation<'a>);
 
 impl Display for Finding<'_, '_> {
