@@ -1,9 +1,13 @@
 //! Search, members and records.
 
+use std::collections::BTreeSet;
+
 use reqwest::StatusCode;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::Console;
+use crate::serve::{EVENTS, event};
 
 const HOSTILE: &str = "<script>alert(1)</script>\"'&";
 
@@ -79,28 +83,43 @@ async fn hostile_ids_are_text() {
     }
 }
 
+impl Console {
+    /// Returns the number of pages of a member's timeline, and the records in them.
+    async fn timeline(&self, member: &str) -> (usize, Vec<String>) {
+        let mut path = format!("/console/member?{member}");
+        let (mut pages, mut records) = (0, Vec::new());
+        loop {
+            let page = self.get(&path).await;
+            assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+            pages += 1;
+            let ids = page.text.split("/console/record?").skip(1);
+            records.extend(ids.map(|rest| rest.split('"').next().expect("an id").to_owned()));
+            let Some((_, rest)) = page.text.split_once("rel=\"next\" href=\"") else { return (pages, records) };
+            path = rest.split_once('"').expect("its end").0.replace("&#38;", "&").replace("&amp;", "&");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_timeline_is_paged_without_gaps_or_repetition() {
     let console = Console::demo().await;
     for number in 0..120 {
         console.track("player-1", &json!({"review": {"number": number}})).await;
     }
-    let mut path = "/console/member?player=player-1".to_owned();
-    let mut records = Vec::new();
-    let mut pages = 0;
-    loop {
-        let page = console.get(&path).await;
-        assert_eq!(page.status, StatusCode::OK, "{}", page.text);
-        pages += 1;
-        let ids =
-            page.text.split("/console/record?").skip(1).map(|rest| rest.split('"').next().expect("an id").to_owned());
-        records.extend(ids);
-        let Some((_, rest)) = page.text.split_once("rel=\"next\" href=\"") else { break };
-        path = rest.split_once('"').expect("its end").0.replace("&#38;", "&").replace("&amp;", "&");
-    }
+    let (pages, records) = console.timeline("player=player-1").await;
     assert_eq!((pages, records.len()), (3, 120));
-    records.sort_unstable();
-    records.dedup();
-    assert_eq!(records.len(), 120);
+    assert_eq!(records.into_iter().collect::<BTreeSet<_>>().len(), 120);
     assert_eq!(console.get("/console/member?player=player-1&next=x").await.status, StatusCode::BAD_REQUEST);
+
+    // Too many to be ordered by arrival.
+    let token = console.running.token("demo-client", "demo-secret").await;
+    for _ in 0..6 {
+        let events: Vec<_> = (0..90).map(|_| event(Uuid::new_v4())).collect();
+        let (status, body) = console.running.post(EVENTS, &token, &json!({"clientEvents": events})).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+    }
+    assert!(console.get("/console/member?customer=customer-1").await.text.contains("ordered by their ids"));
+    let (pages, records) = console.timeline("customer=customer-1").await;
+    assert_eq!((pages, records.len()), (11, 540));
+    assert!(records.is_sorted_by(|one, next| one > next), "last first, and none twice");
 }

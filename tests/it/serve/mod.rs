@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::support::{binaries::binary, logs};
 
-const EVENTS: &str = "/v2/events/clientEvent";
+pub const EVENTS: &str = "/v2/events/clientEvent";
 const SESSIONS: &str = "/v2/session/startSession";
 
 /// A running `punchcard`, and what it said until it was ready.
