@@ -11,10 +11,9 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
 };
 use aws_smithy_types::body::SdkBody;
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use futures_util::{StreamExt as _, stream};
 use lambda_http::http::Uri;
-use punchcard_outbound::OutboundEvent;
+use punchcard_outbound::{OutboundEvent, pauses};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time limit of a request, with its answer.
@@ -98,12 +97,7 @@ impl Receiver {
 
     async fn send_one(&self, event: &OutboundEvent) {
         let body = event.envelope();
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .without_max_times()
-            .with_jitter()
-            .build();
+        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
         while let Err(error) = self.post(&body).await {
             tracing::warn!(%error, "an event was not received; it is sent again");
             tokio::time::sleep(pauses.next().unwrap_or(LONGEST_PAUSE)).await;

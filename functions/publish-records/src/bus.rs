@@ -9,8 +9,7 @@ use aws_sdk_eventbridge::{
     types::PutEventsRequestEntry,
 };
 use aws_smithy_types::DateTime;
-use backon::{BackoffBuilder as _, ExponentialBuilder};
-use punchcard_outbound::{OutboundEvent, SOURCE};
+use punchcard_outbound::{OutboundEvent, SOURCE, pauses};
 use punchcard_store::{ConfigError, sdk_config, text_variable, url_variable};
 use tokio::time::Instant;
 
@@ -61,12 +60,7 @@ impl Bus {
     pub async fn send(&self, events: &[OutboundEvent], deadline: Instant) -> Vec<usize> {
         let details: Vec<_> = events.iter().map(OutboundEvent::detail).collect();
         let mut pending: Chunk = (0..events.len()).collect();
-        let mut pauses = ExponentialBuilder::default()
-            .with_min_delay(FIRST_PAUSE)
-            .with_max_delay(LONGEST_PAUSE)
-            .without_max_times()
-            .with_jitter()
-            .build();
+        let mut pauses = pauses(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let mut failed = Vec::new();
             for chunk in chunks(&pending, |index| entry_bytes(&events[index], &details[index])) {

@@ -7,6 +7,8 @@
 
 mod draft;
 mod event;
+mod pauses;
 
 pub use draft::Draft;
 pub use event::{Drafts, EventKind, OutboundEvent, SCHEMA_VERSION, SOURCE};
+pub use pauses::pauses;

@@ -204,16 +204,16 @@ async fn a_url_gets_every_event_in_order_also_after_it_was_down() {
     let mut serve = Running::serve(&args).await;
     let client = Client::new();
     let slowest = Arc::new(Mutex::new(Duration::ZERO));
-    let mut sent = Vec::new();
+    let mut recorded = Vec::new();
     let mut send = async |count: usize| {
         for _ in 0..count {
             let key = Uuid::new_v4().to_string();
             let started = Instant::now();
-            let player = format!("player-{}", sent.len() % 3);
+            let player = format!("player-{}", recorded.len() % 3);
             assert!(order(&client, serve.url(), &player, &key).await);
             let mut slowest = slowest.lock().expect("a lock");
             *slowest = started.elapsed().max(*slowest);
-            sent.push((player, format!("key#{key}")));
+            recorded.push((player, format!("key#{key}")));
         }
     };
     send(20).await;
@@ -228,7 +228,7 @@ async fn a_url_gets_every_event_in_order_also_after_it_was_down() {
     assert_eq!(in_order(&details).len(), 40);
     for player in ["player-0", "player-1", "player-2"] {
         let received = details.iter().filter(|detail| detail["playerId"] == player).map(|detail| &detail["id"]);
-        let expected = sent.iter().filter(|(of, _)| of == player).map(|(_, key)| key);
+        let expected = recorded.iter().filter(|(of, _)| of == player).map(|(_, key)| key);
         assert!(received.eq(expected), "the order of {player}: {details:?}");
     }
     println!("slowest request while the receiver was down: {:?}", slowest.lock().expect("a lock"));
