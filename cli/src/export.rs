@@ -31,6 +31,8 @@ use crate::{
 use budget::Budget;
 use spool::Spool;
 
+/// Number of parts of each table of a stack. An embedded store reads one part fastest.
+const PARALLEL: i32 = 4;
 /// Read units a second that an export of a stack takes at most, unless the operator says otherwise.
 const READ_UNITS: u32 = 500;
 
@@ -45,9 +47,13 @@ pub struct Options {
     /// Folder of the export: a new or empty one, or that of an interrupted export
     #[arg(long, value_name = "DIR")]
     to: PathBuf,
-    /// Parts of each table that are read at the same time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = RangedI64ValueParser::<i32>::new().range(1..=64))]
-    parallel: i32,
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = RangedI64ValueParser::<i32>::new().range(1..=64),
+        help = "Parts of each table that are read at the same time [default: 4 of a stack, 1 with --data]"
+    )]
+    parallel: Option<i32>,
     #[arg(
         long,
         value_name = "N",
@@ -112,13 +118,14 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 async fn export(operator: &Operator, options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let reader = LedgerReader::new(&operator.store);
-    let name = format!("{} in {} parts", operator.name(), options.parallel);
+    let (parallel, units) = if operator.file().is_some() { (1, 0) } else { (PARALLEL, READ_UNITS) };
+    let (parallel, units) = (options.parallel.unwrap_or(parallel), options.read_units.unwrap_or(units));
+    let name = format!("{} in {parallel} parts", operator.name());
     let mut spool = Spool::open(&options.to, &name)?;
-    let units = options.read_units.unwrap_or(if operator.file().is_some() { 0 } else { READ_UNITS });
 
     let bar = bar(reader.approximate_count(&RecordKind::ALL).await?, "read");
     let budget = Budget::new(units);
-    read(&reader, &mut spool, options.parallel, &budget, &bar).await?;
+    read(&reader, &mut spool, parallel, &budget, &bar).await?;
     bar.finish_and_clear();
 
     let bar = self::bar(spool.count()?, "written");

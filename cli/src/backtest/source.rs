@@ -62,7 +62,7 @@ impl Source {
                 Source::Store(reader, _) => {
                     let mut start = None;
                     loop {
-                        let page = reader.items(TablePart { kind, index: 0, of: 1 }, start).await?;
+                        let page = reader.items(TablePart::whole(kind), start).await?;
                         add(&page.items)?;
                         start = page.next;
                         if start.is_none() {

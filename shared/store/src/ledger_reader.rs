@@ -173,16 +173,18 @@ impl LedgerReader {
     /// # Errors
     /// The store call failed.
     pub async fn items(&self, part: TablePart, start: Option<Start>) -> Result<ItemPage, StoreError> {
-        let scan = self
+        let mut scan = self
             .client
             .scan()
             .table_name(self.table(part.kind))
-            .segment(part.index)
-            .total_segments(part.of)
             .consistent_read(true)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .limit(MAX_SCANNED)
             .set_exclusive_start_key(start.map(|start| start.0));
+        // The embedded store sorts all of a segment for each page, but reads a whole table in the order of its keys.
+        if part.of > 1 {
+            scan = scan.segment(part.index).total_segments(part.of);
+        }
         let page = scan.send().await.map_err(|error| StoreError::read(READ, &error))?;
         let items = page.items.unwrap_or_default().into_iter().map(|item| StoredItem::new(part.kind, item));
         Ok(ItemPage {
