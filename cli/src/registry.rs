@@ -1,5 +1,7 @@
 //! The list of all handlers, for the server, the fault simulator and the tests.
 
+use std::sync::Arc;
+
 use adjust_balance::AdjustBalance;
 use explain_activity::ExplainActivity;
 use futures_util::future::{BoxFuture, join_all};
@@ -13,7 +15,7 @@ use open_session::OpenSession;
 use place_order::PlaceOrder;
 use preview_rewards::PreviewRewards;
 use punchcard_http::Route;
-use punchcard_runtime::{Handler, Service};
+use punchcard_runtime::{Handler, Quarantine, Service};
 use punchcard_store::Store;
 use refund_order::RefundOrder;
 use save_player::SavePlayer;
@@ -50,21 +52,32 @@ pub static HANDLERS: [Registered; 18] = [
 pub struct Registered {
     /// The handler's route.
     pub route: &'static Route,
-    open: fn(Store) -> BoxFuture<'static, Service>,
+    /// Whether rejected requests are quarantined.
+    pub is_quarantined: bool,
+    open: fn(Store, Option<Arc<Quarantine>>) -> BoxFuture<'static, Service>,
 }
 
 impl Registered {
     const fn new<H: Handler>() -> Self {
-        Registered { route: H::ROUTE, open: |store| Box::pin(async move { Service::open::<H>(&store).await }) }
+        Registered {
+            route: H::ROUTE,
+            is_quarantined: H::IS_QUARANTINED,
+            open: |store, quarantine| Box::pin(async move { Service::open::<H>(&store, quarantine).await }),
+        }
     }
 
     /// Opens the handler.
     pub async fn open(&self, store: &Store) -> Service {
-        (self.open)(store.clone()).await
+        (self.open)(store.clone(), None).await
     }
 }
 
 /// Opens all handlers on a store.
 pub async fn open_all(store: &Store) -> Vec<Service> {
     join_all(HANDLERS.iter().map(|handler| handler.open(store))).await
+}
+
+/// Opens all handlers on a store, with a quarantine for rejected requests.
+pub async fn open_all_with(store: &Store, quarantine: &Arc<Quarantine>) -> Vec<Service> {
+    join_all(HANDLERS.iter().map(|handler| (handler.open)(store.clone(), Some(quarantine.clone())))).await
 }

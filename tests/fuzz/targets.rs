@@ -379,7 +379,7 @@ impl World {
 macro_rules! feed_function {
     ($handler:ty, $world:expr, $headers:expr) => {{
         let (world, headers) = ($world, $headers);
-        let service = world.runtime.block_on(Service::open::<$handler>(&world.store));
+        let service = world.runtime.block_on(Service::open::<$handler>(&world.store, None));
         feed!([bodies(service.route().function), corpus("json")].concat(), |input: &Input| {
             let request = request(service.route(), &headers, &input.0);
             world.answers(service.respond(request));

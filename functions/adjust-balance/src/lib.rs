@@ -16,6 +16,7 @@ pub struct AdjustBalance {
 
 impl Handler for AdjustBalance {
     const ROUTE: &'static Route = &route::ADJUST_BALANCE;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         let (admission, rules) = Admission::open_with_rules(store).await;

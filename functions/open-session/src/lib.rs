@@ -22,6 +22,7 @@ pub struct OpenSession {
 
 impl Handler for OpenSession {
     const ROUTE: &'static Route = &route::OPEN_SESSION;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         let (admission, rules) = Admission::open_with_rules(store).await;

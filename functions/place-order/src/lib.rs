@@ -15,6 +15,7 @@ pub struct PlaceOrder {
 
 impl Handler for PlaceOrder {
     const ROUTE: &'static Route = &route::PLACE_ORDER;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         PlaceOrder { intake: PlayerIntake::open(store).await }

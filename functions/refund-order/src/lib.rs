@@ -23,6 +23,7 @@ pub struct RefundOrder {
 
 impl Handler for RefundOrder {
     const ROUTE: &'static Route = &route::REFUND_ORDER;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         let (admission, rules) = Admission::open_with_rules(store).await;

@@ -17,6 +17,7 @@ pub struct SavePlayer {
 
 impl Handler for SavePlayer {
     const ROUTE: &'static Route = &route::SAVE_PLAYER;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         let (admission, rules) = Admission::open_with_rules(store).await;

@@ -1,7 +1,7 @@
 //! `POST /client/users/{correlation_id}/activities[/{activity_id}]`: records an activity exactly once and credits its
 //! award in the same write.
 
-use punchcard_http::{Call, Error, Reply, Route, route};
+use punchcard_http::{ACTIVITY_EXISTS, Call, Error, Reply, Route, route};
 use punchcard_models::{
     access::Scope,
     activity::{Activity, Context},
@@ -31,6 +31,7 @@ pub struct SendActivity {
 
 impl Handler for SendActivity {
     const ROUTE: &'static Route = &route::SEND_ACTIVITY;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         let (admission, rules) = Admission::open_with_rules(store).await;
@@ -114,7 +115,7 @@ fn answer(recorded: ActivityRecorded, keyed: bool) -> Result<Reply, Failure> {
         ActivityRecorded::TooLarge => Err(Error::TooLargeToStore.into()),
         ActivityRecorded::Replay(stored) => Ok(reply(&stored)?.replayed()),
         ActivityRecorded::Exists if keyed => Err(Error::KeyReused.into()),
-        ActivityRecorded::Exists => Err(Error::AlreadyExists("ActivityID already exists").into()),
+        ActivityRecorded::Exists => Err(Error::AlreadyExists(ACTIVITY_EXISTS.into()).into()),
     }
 }
 

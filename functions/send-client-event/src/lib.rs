@@ -21,6 +21,7 @@ pub struct SendClientEvent {
 
 impl Handler for SendClientEvent {
     const ROUTE: &'static Route = &route::SEND_CLIENT_EVENT;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         let (admission, rules) = Admission::open_with_rules(store).await;
@@ -38,7 +39,8 @@ impl Handler for SendClientEvent {
         let events = call.parse(&faults, |body| client_event::parse_batch(body, context))?;
         let (customer, events) = faults.none_or(customer.and_then(|customer| Ok((customer, events?))))?;
 
-        if call.header("x-mock-data").map_err(Error::from)?.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
+        call.header("x-mock-data").map_err(Error::from)?;
+        if call.is_mock() {
             return Ok(Reply::ok(&json!({"requestId": call.request_id})));
         }
         let recorded =

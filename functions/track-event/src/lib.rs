@@ -14,6 +14,7 @@ pub struct TrackEvent {
 
 impl Handler for TrackEvent {
     const ROUTE: &'static Route = &route::TRACK_EVENT;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         TrackEvent { intake: PlayerIntake::open(store).await }

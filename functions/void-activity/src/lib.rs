@@ -1,7 +1,7 @@
 //! `POST /client/users/{correlation_id}/void`: reverses an activity. Takes back what it earned and gives back the uses of
 //! limits, all in one write.
 
-use punchcard_http::{Call, Error, Reply, Route, route};
+use punchcard_http::{ALREADY_REVERSED, Call, Error, Reply, Route, route};
 use punchcard_models::{access::Scope, correction::Reversal, fault::Faults, ids::CorrelationId};
 use punchcard_runtime::{Admission, Failure, Handler, correction, mode};
 use punchcard_store::{CorrectionWriter, NewReversal, Reversed, RulesReader, Store};
@@ -16,6 +16,7 @@ pub struct VoidActivity {
 
 impl Handler for VoidActivity {
     const ROUTE: &'static Route = &route::VOID_ACTIVITY;
+    const IS_QUARANTINED: bool = true;
 
     async fn open(store: &Store) -> Self {
         let (admission, rules) = Admission::open_with_rules(store).await;
@@ -47,7 +48,7 @@ impl Handler for VoidActivity {
             Reversed::Corrected(corrected) => correction::reply(mode, corrected, &id, "The activity is reversed"),
             Reversed::NoSuchActivity => Err(Error::NotFound("Activity not found").into()),
             Reversed::AlreadyReversed(by) => {
-                Err(Error::invalid(&format!("The activity is already reversed, by {by}")).into())
+                Err(Error::AlreadyExists(format!("{ALREADY_REVERSED}, by {by}").into()).into())
             }
             Reversed::TooLarge => Err(Error::TooLargeToStore.into()),
         }

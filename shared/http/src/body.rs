@@ -1,6 +1,11 @@
 //! Request headers as text, and request bodies: size limit, content encoding and media type.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, io::Read as _};
+use std::{
+    borrow::Cow,
+    error::Error as StdError,
+    fmt,
+    io::{self, Read as _},
+};
 
 use flate2::read::MultiGzDecoder;
 use lambda_http::{Request, http::HeaderMap};
@@ -51,23 +56,33 @@ pub(crate) fn header<'r>(headers: &'r HeaderMap, name: &'static str) -> Result<O
 ///
 /// The contract fixes the order of the checks: 413, then 415, then 400.
 pub(crate) fn read<'r>(request: &'r Request, essence: &str) -> Result<Cow<'r, [u8]>, Error> {
-    let sent = &**request.body();
-    if sent.len() > MAX_BODY_BYTES {
-        return Err(Error::BodyTooLarge);
-    }
-    let decoded = match encoding(request.headers())? {
-        Encoding::Identity => Ok(Cow::Borrowed(sent)),
-        Encoding::Gzip => match gunzip(sent) {
-            Ok(body) if body.len() > MAX_BODY_BYTES => return Err(Error::BodyTooLarge),
-            decoded => decoded.map(Cow::Owned),
-        },
-    };
+    let decoded = decode(request)?;
     let content_type = header(request.headers(), "content-type").map_err(|_| Error::UnsupportedMediaType)?;
     let sent_as = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !sent_as.eq_ignore_ascii_case(essence) {
         return Err(Error::UnsupportedMediaType);
     }
     decoded.map_err(|_| Error::Invalid(vec![not_gzip()]))
+}
+
+/// Returns the decompressed body, or `None` if it is too large or cannot be decompressed.
+pub(crate) fn decoded(request: &Request) -> Option<Cow<'_, [u8]>> {
+    decode(request).ok()?.ok()
+}
+
+/// Decompresses the body. That it is not gzip is an error of its own, because it is reported last.
+fn decode(request: &Request) -> Result<io::Result<Cow<'_, [u8]>>, Error> {
+    let sent = &**request.body();
+    if sent.len() > MAX_BODY_BYTES {
+        return Err(Error::BodyTooLarge);
+    }
+    match encoding(request.headers())? {
+        Encoding::Identity => Ok(Ok(Cow::Borrowed(sent))),
+        Encoding::Gzip => match gunzip(sent) {
+            Ok(body) if body.len() > MAX_BODY_BYTES => Err(Error::BodyTooLarge),
+            decoded => Ok(decoded.map(Cow::Owned)),
+        },
+    }
 }
 
 enum Encoding {
@@ -94,7 +109,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Error> {
 }
 
 /// Decompresses up to one byte past the limit, which is enough to detect an oversized body.
-fn gunzip(compressed: &[u8]) -> std::io::Result<Vec<u8>> {
+fn gunzip(compressed: &[u8]) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX).saturating_add(1);
     let mut body = Vec::new();
     MultiGzDecoder::new(compressed).take(limit).read_to_end(&mut body)?;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use lambda_http::{Request, RequestExt as _};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use punchcard_models::{
     fault::{FaultKind, Faults, Noted, Pointer},
     idempotency::{IdempotencyKey, InvalidIdempotencyKey},
@@ -18,7 +19,11 @@ use crate::{
     body::{self, NotUtf8},
     error::Error,
     reply::DRY_RUN,
+    route::Route,
 };
+
+/// What is encoded in a segment of a path: all but RFC 3986's unreserved characters, and `:`, which ids contain.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// A request being handled.
 #[derive(Debug)]
@@ -50,6 +55,20 @@ impl<'r> Call<'r> {
         self.request.path_parameters_ref().and_then(|parameters| parameters.first(name))
     }
 
+    /// Returns the percent-encoded path. It is put together from its parameters, because the gateway decodes the whole
+    /// path, and a decoded `/` cannot be told from another.
+    #[must_use]
+    pub fn path(&self, route: &Route) -> String {
+        let template = route.path(self.request).template;
+        let encoded = |segment: &str| match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) => Some(utf8_percent_encode(self.path_parameter(name)?, IN_PATH).to_string()),
+            None => Some(segment.to_owned()),
+        };
+        let segments: Option<Vec<_>> = template.split('/').map(encoded).collect();
+        // A parameter that is not valid UTF-8 is absent.
+        segments.map_or_else(|| self.request.uri().path().to_owned(), |segments| segments.join("/"))
+    }
+
     /// Returns a decoded parameter of the query, the first if it is repeated. An empty one counts as absent.
     #[must_use]
     pub fn query_parameter(&self, name: &str) -> Option<Cow<'r, str>> {
@@ -65,6 +84,13 @@ impl<'r> Call<'r> {
         let preferences = lists.flat_map(|list| list.split(','));
         let names = preferences.filter_map(|preference| preference.split([';', '=']).next());
         names.into_iter().any(|name| name.trim().eq_ignore_ascii_case(DRY_RUN))
+    }
+
+    /// Returns true if a request with client events asks for a dry run: `x-mock-data: true`.
+    #[must_use]
+    pub fn is_mock(&self) -> bool {
+        let value = self.request.headers().get("x-mock-data");
+        value.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"))
     }
 
     /// Parses an id in the path.
@@ -103,6 +129,12 @@ impl<'r> Call<'r> {
     /// The body is too large, its encoding or media type is not supported, or it is not valid gzip.
     pub fn body(&self, essence: &str) -> Result<Cow<'r, [u8]>, Error> {
         body::read(self.request, essence)
+    }
+
+    /// Returns the decompressed body of whatever media type, or `None` if it is too large or cannot be decompressed.
+    #[must_use]
+    pub fn decoded_body(&self) -> Option<Cow<'r, [u8]>> {
+        body::decoded(self.request)
     }
 
     /// Parses a JSON body and adds its faults to `faults`.

@@ -132,12 +132,10 @@ fn first_fault(error: &Error) -> String {
     faults(error).first().map_or_else(|| title(error).to_owned(), sentence)
 }
 
-fn title(error: &Error) -> &'static str {
+fn title(error: &Error) -> &str {
     match error {
-        Error::NotFound(message)
-        | Error::AlreadyExists(message)
-        | Error::Conflict(message)
-        | Error::IdReused(message) => message,
+        Error::NotFound(message) | Error::Conflict(message) | Error::IdReused(message) => message,
+        Error::AlreadyExists(message) => message,
         Error::MethodNotAllowed(_) => "The method is not allowed here",
         Error::Unauthorized(Denied::NotUtf8) => "The credentials are not valid UTF-8",
         Error::Unauthorized(_) => "The credentials are missing or not valid",

@@ -3,11 +3,19 @@
 //! An error carries only what the client may see. Details for the log, such as the cause of a store error, stay in the
 //! runtime, which maps them to [`Error::Unavailable`], [`Error::OutcomeUnknown`] or [`Error::Internal`].
 
+use std::borrow::Cow;
+
 use lambda_http::http::HeaderValue;
 use punchcard_models::{
     access::Denied,
     fault::{Fault, FaultKind, Faults},
 };
+
+/// The message for an activity whose id exists.
+pub const ACTIVITY_EXISTS: &str = "ActivityID already exists";
+
+/// The start of the message for an activity that is already reversed.
+pub const ALREADY_REVERSED: &str = "The activity is already reversed";
 
 /// A failed request.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +47,9 @@ pub enum Error {
     /// The grant type of a token request is not supported (RFC 6749, 5.2).
     #[error("unsupported grant type")]
     UnsupportedGrantType,
-    /// The id already exists, and the dialect treats that as an error. Carries the message.
+    /// What the request asks for was recorded before, and the dialect treats that as an error. Carries the message.
     #[error("already exists")]
-    AlreadyExists(&'static str),
+    AlreadyExists(Cow<'static, str>),
     /// The request conflicts with stored data. Carries the message.
     #[error("conflict")]
     Conflict(&'static str),

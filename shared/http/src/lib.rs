@@ -24,7 +24,7 @@ pub mod token;
 pub use body::{MAX_BODY_BYTES, NotUtf8};
 pub use call::Call;
 pub use dialect::Dialect;
-pub use error::Error;
+pub use error::{ACTIVITY_EXISTS, ALREADY_REVERSED, Error};
 pub use lambda_http::{Body, Request, Response};
 pub use reply::{Reply, gateway_answer};
 pub use route::Route;

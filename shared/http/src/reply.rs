@@ -117,6 +117,12 @@ impl Reply {
         self.status
     }
 
+    /// Returns the body.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     /// Converts the reply to an HTTP response and adds the common headers.
     #[must_use]
     pub fn into_response(self, request_id: Uuid) -> Response<Body> {

@@ -12,6 +12,13 @@ pub trait Handler: Send + Sync + Sized + 'static {
     /// The method, paths and dialect.
     const ROUTE: &'static Route;
 
+    /// Whether rejected requests are quarantined, where a quarantine is configured: those that would have recorded
+    /// something. Never of a route whose requests have credentials in their bodies.
+    ///
+    /// A handler of such a route authenticates its caller before it reads anything else of the request, so that strangers
+    /// cannot fill the quarantine.
+    const IS_QUARANTINED: bool = false;
+
     /// Creates the handler, once per process. It warms up caches but never fails: if the store is unavailable, the
     /// first request reads again.
     fn open(store: &Store) -> impl Future<Output = Self> + Send;

@@ -42,6 +42,7 @@ pub mod metrics;
 mod observation;
 pub mod player_intake;
 mod player_lookup;
+mod quarantine;
 mod run;
 mod service;
 
@@ -54,5 +55,6 @@ pub use handler::Handler;
 pub use observation::{Observation, observed};
 pub use player_intake::PlayerIntake;
 pub use player_lookup::PlayerLookup;
+pub use quarantine::{QUARANTINE_LIMIT, Quarantine, REPLAY};
 pub use run::run;
 pub use service::{REQUEST_LIMIT, Service, refuse};

@@ -40,6 +40,16 @@ pub fn published(count: usize) {
     add("Published", count);
 }
 
+/// Counts a rejected request that was quarantined.
+pub fn quarantined() {
+    add("Quarantined", 1);
+}
+
+/// Counts a rejected request that was not quarantined, because of a limit or a failure.
+pub fn not_quarantined() {
+    add("NotQuarantined", 1);
+}
+
 /// Counts a new correction.
 pub(crate) fn corrected() {
     add("Corrected", 1);

@@ -53,10 +53,8 @@ pub(crate) fn reason(error: &Error) -> String {
             [fault] => fault.to_string(),
             [fault, others @ ..] => format!("{fault} (and {} more)", others.len()),
         },
-        Error::NotFound(message)
-        | Error::AlreadyExists(message)
-        | Error::Conflict(message)
-        | Error::IdReused(message) => (*message).to_owned(),
+        Error::NotFound(message) | Error::Conflict(message) | Error::IdReused(message) => (*message).to_owned(),
+        Error::AlreadyExists(message) => message.clone().into_owned(),
         other => other.to_string(),
     };
     match reason.char_indices().nth(MAX_REASON_CHARS) {

@@ -1,12 +1,12 @@
 //! Runs a handler as a Lambda function.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use lambda_http::{Request, service_fn};
 use lambda_runtime::Error;
 use punchcard_store::Store;
 
-use crate::{Handler, Service, logs, metrics};
+use crate::{Handler, Quarantine, Service, logs, metrics};
 
 /// Runs a Lambda function: opens its handler, then handles requests one at a time.
 ///
@@ -20,7 +20,9 @@ pub fn run<H: Handler>() -> Result<(), Error> {
         let collector = metrics::install(H::ROUTE.function);
         metrics::cold_start();
         let store = Store::from_env().map_err(|error| error.to_string())?;
-        let service = &Service::open::<H>(&store).await;
+        let quarantine =
+            if H::IS_QUARANTINED { Quarantine::from_env().map_err(|error| error.to_string())? } else { None };
+        let service = &Service::open::<H>(&store, quarantine.map(Arc::new)).await;
         lambda_http::run(service_fn(move |request: Request| async move {
             let response = service.respond(request).await;
             if let Some(collector) = collector {

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
-    Arrived, Failure, Handler, clock, metrics,
+    Arrived, Failure, Handler, Quarantine, clock, metrics,
     observation::{note, reason},
 };
 
@@ -42,12 +42,12 @@ impl fmt::Debug for Service {
 }
 
 impl Service {
-    /// Opens a handler.
-    pub async fn open<H: Handler>(store: &Store) -> Self {
-        let handler = Arc::new(H::open(store).await);
+    /// Opens a handler. Its rejected requests go into the quarantine, if there is one and they are worth keeping.
+    pub async fn open<H: Handler>(store: &Store, quarantine: Option<Arc<Quarantine>>) -> Self {
+        let opened = Arc::new((H::open(store).await, quarantine.filter(|_| H::IS_QUARANTINED)));
         let respond = move |request: Request| -> BoxFuture<'static, Response<Body>> {
-            let handler = handler.clone();
-            Box::pin(async move { respond(&*handler, &request).await })
+            let opened = opened.clone();
+            Box::pin(async move { respond(&opened.0, opened.1.as_deref(), &request).await })
         };
         Service { route: H::ROUTE, respond: Arc::new(respond) }
     }
@@ -72,12 +72,19 @@ pub fn refuse(route: &'static Route, request: &Request, error: Error) -> Respons
     span.in_scope(|| finish(&call, result, true)).into_response(call.request_id)
 }
 
-async fn respond<H: Handler>(handler: &H, request: &Request) -> Response<Body> {
+async fn respond<H: Handler>(handler: &H, quarantine: Option<&Quarantine>, request: &Request) -> Response<Body> {
     let call = new_call(H::ROUTE, request);
     let span = tracing::info_span!("request", request_id = %call.request_id, function = H::ROUTE.function);
     let reply = async {
         let result = result(handler, &call).await;
-        finish(&call, result, H::is_repeatable(&call))
+        let was_recorded = matches!(result, Err(Failure::Refused(Error::AlreadyExists(_))));
+        let reply = finish(&call, result, H::is_repeatable(&call));
+        if let Some(quarantine) = quarantine
+            && !was_recorded
+        {
+            quarantine.take(H::ROUTE, &call, &reply).await;
+        }
+        reply
     };
     reply.instrument(span).await.into_response(call.request_id)
 }

@@ -211,7 +211,7 @@ async fn a_panic_is_an_internal_server_error_that_reveals_nothing() {
     }
 
     let request = lambda_http::http::Request::builder().method("POST").body(Body::Empty).expect("a request");
-    let service = Service::open::<Panics>(&Store::local("http://127.0.0.1:1", "")).await;
+    let service = Service::open::<Panics>(&Store::local("http://127.0.0.1:1", ""), None).await;
     let response = service.respond(request).await;
     let (parts, body) = response.into_parts();
     assert!(parts.headers.contains_key("x-amzn-requestid") && parts.headers.contains_key("cache-control"));
