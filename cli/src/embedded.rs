@@ -63,6 +63,12 @@ impl DataLocation {
         (!self.memory).then(|| self.data.join(name))
     }
 
+    /// Returns the data directory, or `None` if all data is in memory.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        (!self.memory).then_some(&self.data)
+    }
+
     /// Describes the location for display.
     #[must_use]
     pub fn describe(&self) -> String {

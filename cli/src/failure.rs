@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use punchcard_archive::FolderError;
 use punchcard_http::token::UnusableKey;
+use punchcard_quarantine::{BucketError, EntryId};
 use punchcard_rewards::yaml::Problem;
 use punchcard_runtime::logs::InvalidRustLog;
 use punchcard_store::{AdminError, ConnectionError, StoreError};
@@ -141,6 +142,54 @@ pub enum Failure {
     /// An archive cannot be read.
     #[error(transparent)]
     Archive(#[from] FolderError),
+    /// The key of a quarantine would be lost.
+    #[error(
+        "--quarantine needs a store that is kept, because the key that encrypts the requests is in it; use --data instead \
+         of --memory"
+    )]
+    QuarantineInMemory,
+    /// The key of a quarantine would be beside what it encrypts.
+    #[error(
+        "the quarantine {} must be apart from the data in {}, where the key that encrypts it is; choose another directory \
+         with --quarantine", .0.display(), .1.display()
+    )]
+    QuarantineBesideKey(PathBuf, PathBuf),
+    /// A quarantine is not named.
+    #[error("name the quarantine: --quarantine DIR with --data DIR, or --bucket NAME")]
+    NoQuarantine,
+    /// A store has no key for a quarantine.
+    #[error("the store has no key for a quarantine; `punchcard serve --quarantine DIR` creates it")]
+    NoQuarantineKey,
+    /// A directory cannot be used as a quarantine, or an entry in it.
+    #[error("the quarantine: {0}")]
+    Quarantine(#[from] punchcard_quarantine::FolderError),
+    /// A bucket cannot be used as a quarantine, or an entry in it.
+    #[error("the bucket: {0}")]
+    Bucket(#[from] BucketError),
+    /// An entry does not exist.
+    #[error("there is no request {0} in the quarantine; it may have expired, or have been sent again or discarded")]
+    NotQuarantined(EntryId),
+    /// Entries cannot be read.
+    #[error("requests that cannot be read: {0}")]
+    UnreadableEntries(usize),
+    /// A request is of a function that does not exist.
+    #[error("the quarantine has a request of {0}, which this version of punchcard cannot send")]
+    UnknownFunction(String),
+    /// There are no credentials for the requests of a function.
+    #[error("the requests of {0} need credentials: set {1}, in the environment or in the file of --credentials")]
+    NoCredentialsFor(String, &'static str),
+    /// The API refused the credentials.
+    #[error("the API refused the credentials; what was not sent is kept")]
+    ReplayUnauthorized,
+    /// The API does not process requests.
+    #[error("the API did not process {0} requests in a row; what was not sent is kept, and can be sent later")]
+    ReplayUnavailable(usize),
+    /// Requests would be refused again.
+    #[error("requests that would stay in the quarantine: {0}")]
+    WouldStayInQuarantine(usize),
+    /// Requests were refused again.
+    #[error("requests that stay in the quarantine: {0}")]
+    KeptInQuarantine(usize),
     /// There is no such version of the catalog.
     #[error("there is no version {0} of the catalog; `punchcard catalog history` lists the versions")]
     UnknownVersion(u64),

@@ -41,6 +41,7 @@ pub mod limits;
 pub mod local;
 pub mod operator;
 pub mod output;
+pub mod quarantine;
 pub mod registry;
 pub mod router;
 pub mod serve;

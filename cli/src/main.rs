@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use punchcard::{
     DEFAULT_LOG_FILTER, adjust, audit, backtest, catalog, client, console, customer, explain, export, failure::Failure,
-    history, key, output, serve, store,
+    history, key, output, quarantine, serve, store,
 };
 
 /// Loyalty event intake: records each event exactly once and credits its points in the same write
@@ -35,6 +35,7 @@ enum Command {
     Backtest(backtest::Options),
     Export(export::Options),
     Customer(customer::Options),
+    Quarantine(quarantine::Options),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  punchcard completions bash > ~/.local/share/bash-completion/completions/punchcard\n  \
@@ -79,6 +80,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Backtest(options) => backtest::run(options).await,
         Command::Export(options) => export::run(options).await,
         Command::Customer(options) => customer::run(options).await,
+        Command::Quarantine(options) => quarantine::run(options).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "punchcard", &mut script);

@@ -32,7 +32,7 @@ pub struct Target {
         value_name = "URL",
         alias = "endpoint",
         global = true,
-        help = "DynamoDB endpoint outside AWS [default: $DYNAMODB_ENDPOINT, $AWS_ENDPOINT_URL_DYNAMODB, or the profile's]"
+        help = "DynamoDB endpoint outside AWS, or with --bucket that of S3 [default: $DYNAMODB_ENDPOINT, $AWS_ENDPOINT_URL_DYNAMODB, or the profile's]"
     )]
     endpoint_url: Option<String>,
     /// Data directory of `punchcard serve`, instead of a stack
@@ -84,14 +84,25 @@ impl Target {
             let store = embedded::store(InProcess::new(embedded::open(directory, file)?)).await?;
             return Ok(Operator::of_embedded(store, Some(directory.join(file))));
         }
-        let connection = Connection {
+        let prefix = format!("{}-", self.stack);
+        let stack = with_spinner("resolving credentials", Store::of_operator(&prefix, self.connection())).await?;
+        Ok(Operator { admin: Admin::new(&stack.store), store: stack.store.clone(), backend: Backend::Stack(stack) })
+    }
+
+    /// Returns the connection options.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        Connection {
             profile: self.profile.clone(),
             region: self.region.clone(),
             endpoint_url: self.endpoint_url.clone(),
-        };
-        let prefix = format!("{}-", self.stack);
-        let stack = with_spinner("resolving credentials", Store::of_operator(&prefix, connection)).await?;
-        Ok(Operator { admin: Admin::new(&stack.store), store: stack.store.clone(), backend: Backend::Stack(stack) })
+        }
+    }
+
+    /// Returns true for the data of `punchcard serve --demo`.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.demo
     }
 }
 

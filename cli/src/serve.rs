@@ -25,6 +25,7 @@ use crate::{
     local,
     operator::Operator,
     output::say,
+    quarantine::keeper::KeeperOptions,
     registry, router, server,
     set_up::{apply, ensure_keys, random},
     shutdown,
@@ -37,7 +38,8 @@ const FIRST_CLIENT: &str = "first-client";
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  punchcard serve --demo\n  punchcard serve --data /var/lib/punchcard --catalog catalog.yaml\n  \
-    punchcard serve --demo --events events.jsonl\n  punchcard serve --demo --memory --addr 127.0.0.1:0"
+    punchcard serve --demo --events events.jsonl\n  punchcard serve --demo --quarantine quarantine\n  \
+    punchcard serve --demo --memory --addr 127.0.0.1:0"
 )]
 pub struct Options {
     /// Address to listen on. Port 0 selects a free port
@@ -57,6 +59,8 @@ pub struct Options {
     /// Allow changes in the console. The demo's allows them anyway
     #[arg(long)]
     write: bool,
+    #[command(flatten)]
+    keeper: KeeperOptions,
     /// Maximum number of concurrent requests. Further requests get status 429
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
     concurrency: usize,
@@ -71,6 +75,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     if options.demo && !options.addr.ip().is_loopback() {
         return Err(Failure::DemoInPublic(options.addr));
     }
+    options.keeper.check(options.location.directory())?;
     // Read first, so that an invalid catalog leaves the store unchanged.
     let rules = match &options.catalog {
         Some(file) => Some(catalog::read(file)?),
@@ -95,7 +100,11 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let admin = Admin::new(&store);
     let new_secret = set_up(&admin, &options, rules).await?;
 
-    let services = registry::open_all(&store).await;
+    let keeper = options.keeper.start(&admin).await?;
+    let services = match &keeper {
+        Some(keeper) => registry::open_all_with(&store, &keeper.quarantine).await,
+        None => registry::open_all(&store).await,
+    };
     // Installed before readiness is announced, because a signal may follow immediately.
     let signalled = shutdown::signalled()?;
     let limits = Limits::new(options.concurrency);
@@ -114,6 +123,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     limits.idle().await;
     if let Some(delivery) = delivery {
         delivery.stop().await;
+    }
+    if let Some(keeper) = keeper {
+        keeper.stop().await;
     }
     Ok(())
 }
@@ -165,6 +177,9 @@ fn announce(
     }
     say!("reference  http://{address}/docs (OpenAPI: /openapi.json)");
     say!("data       {}", options.location.describe());
+    if let Some(directory) = &options.keeper.quarantine {
+        say!("quarantine {}", directory.display());
+    }
     say!("routes");
     for route in services.iter().map(Service::route) {
         for path in route.paths.iter().map(|path| path.template) {

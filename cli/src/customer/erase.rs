@@ -78,6 +78,11 @@ pub async fn run(options: &Options, operator: &Operator, in_json: bool) -> Resul
     if let Some(file) = operator.file() {
         compact(operator, file).await?;
     }
+    if operator.admin.quarantine_key().await?.is_some() {
+        notice(format_args!(
+            "rejected requests of this customer may still be in a quarantine: see `punchcard quarantine discard --help`"
+        ));
+    }
     let erasures = LedgerReader::new(&operator.store).erasures().await?;
     if let Some(erasure) = erasures.iter().find(|erasure| erasure.id == id) {
         if in_json {

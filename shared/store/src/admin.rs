@@ -17,8 +17,8 @@ use tokio::time::Instant;
 use crate::{
     Store,
     catalog::{
-        API_KEY, CLIENT, CURRENT, CatalogVersion, DIGEST, OPEN, OldRules, PRIVATE, PUBLIC_KEY, Snapshot, parse_rules,
-        part_item, read_callers, read_old_rules, read_open, read_rules_json,
+        API_KEY, CLIENT, CURRENT, CatalogVersion, DIGEST, OPEN, OldRules, PRIVATE, PUBLIC_KEY, QUARANTINE, Snapshot,
+        parse_rules, part_item, read_callers, read_old_rules, read_open, read_part, read_rules_json,
     },
     conditional_write::{Transacted, new_item, put_new, transact},
     error::{FailedAttempt, StoreError},
@@ -243,6 +243,25 @@ impl Admin {
     /// The store call failed.
     pub async fn add_digest_key(&self, key: &[u8], now: Timestamp) -> Result<AddOutcome, StoreError> {
         self.add(part_item(DIGEST, "current", now), [("key", b(key))]).await
+    }
+
+    /// Adds the key that encrypts the quarantine, unless one exists.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn add_quarantine_key(&self, key: &[u8], now: Timestamp) -> Result<AddOutcome, StoreError> {
+        self.add(part_item(QUARANTINE, CURRENT, now), [("key", b(key))]).await
+    }
+
+    /// Returns the key that encrypts the quarantine, or `None` if nothing was quarantined in files.
+    ///
+    /// # Errors
+    /// The store call failed, or the key is damaged.
+    pub async fn quarantine_key(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        let items = read_part(&self.reads, &self.table, QUARANTINE).await?;
+        let Some(item) = items.first() else { return Ok(None) };
+        let key = item.bytes("key").ok_or(StoreError::corrupt("read the quarantine key", "no key"))?;
+        Ok(Some(key.to_vec()))
     }
 
     /// Returns the key for digests of erased ids, or `None` if nothing was erased.

@@ -8,6 +8,7 @@
 //! | `history` | `VERSION#CHUNK` | an immutable chunk of an applied catalog's JSON |
 //! | `private` | key id | a private signing key |
 //! | `digest` | `current` | the key for digests of e-mail addresses and mobile numbers |
+//! | `quarantine` | `current` | the key that encrypts the quarantine of `punchcard serve` |
 //! | `erasures` | time, `#`, UUID | an erasure: who, when, and how many items |
 //!
 //! Callers and keys are small and read often. Rules can be large and are read only when the version changes. Stores
@@ -32,6 +33,7 @@ pub(crate) const OPEN: &str = "open";
 pub(crate) const HISTORY: &str = "history";
 pub(crate) const PRIVATE: &str = "private";
 pub(crate) const DIGEST: &str = "digest";
+pub(crate) const QUARANTINE: &str = "quarantine";
 pub(crate) const ERASURES: &str = "erasures";
 pub(crate) const CURRENT: &str = "current";
 pub(crate) const ERASURE: &str = "erasure";

@@ -79,6 +79,13 @@ pub(crate) fn endpoint() -> Result<Option<String>, ConfigError> {
     endpoint_from(&|name| env::var_os(name))
 }
 
+/// Reads the endpoint of S3 from the environment. `None` means AWS.
+#[cfg(feature = "operator")]
+pub(crate) fn s3_endpoint() -> Result<Option<String>, ConfigError> {
+    let name = "AWS_ENDPOINT_URL_S3";
+    text(&|name| env::var_os(name), name)?.map(|value| url(name, value)).transpose()
+}
+
 /// Reads `SSL_CERT_FILE`: additional trusted certificate authorities.
 #[cfg(feature = "operator")]
 pub(crate) fn certificates() -> Result<Option<Vec<u8>>, ConfigError> {

@@ -90,7 +90,7 @@ pub use ledger_reader::{ItemPage, LedgerReader, Page, Start, StoredMember, Table
 pub use lookup::{Lookup, Subject};
 pub use newest::{Newest, NewestReader, RecordPosition, StoredClientEvent};
 #[cfg(feature = "operator")]
-pub use operator::{Connection, ConnectionError, OperatorStore};
+pub use operator::{Connection, ConnectionError, OperatorStore, operator_s3};
 pub use partition_pages::{PageEnd, PageOrder, PartitionPage, PartitionPages};
 pub use person::{Exported, Person, PersonIds, PersonReader};
 pub use player_events::{

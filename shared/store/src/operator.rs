@@ -3,14 +3,17 @@
 use std::{error::Error, fmt, time::Duration};
 
 use aws_config::{
-    BehaviorVersion, ConfigLoader, Region, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig,
+    BehaviorVersion, ConfigLoader, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig,
 };
-use aws_sdk_dynamodb::config::{self, Credentials, ProvideCredentials as _, SharedHttpClient};
+use aws_sdk_dynamodb::config::{
+    self, Credentials, ProvideCredentials as _, SharedCredentialsProvider, SharedHttpClient,
+};
 
 use crate::{
     Cause, Store, StoreError,
     client::http_client,
-    config::{ConfigError, DEFAULT_REGION, certificates, endpoint, url},
+    config::{ConfigError, DEFAULT_REGION, certificates, endpoint, s3_endpoint, url},
 };
 
 /// Connection options. Absent options are read from the environment and the AWS configuration files.
@@ -64,6 +67,13 @@ pub struct OperatorStore {
     identities: Option<aws_sdk_sts::Client>,
 }
 
+/// The AWS configuration of an operator.
+struct Resolved {
+    sdk: SdkConfig,
+    region: String,
+    endpoint: Option<String>,
+}
+
 impl Store {
     /// Connects to the stack whose table names start with `prefix`. Resolves credentials immediately, so that missing
     /// credentials are reported as such and not as a failed store call.
@@ -71,37 +81,8 @@ impl Store {
     /// # Errors
     /// No region or credentials were found, or a setting is not valid.
     pub async fn of_operator(prefix: &str, connection: Connection) -> Result<OperatorStore, ConnectionError> {
-        let named = match connection.endpoint_url.filter(|value| !value.is_empty()) {
-            Some(value) => Some(url("--endpoint-url", value)?),
-            None => endpoint()?,
-        };
-        let http_client = http_client(certificates()?);
-        let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
-        let loader = with_options(loader, connection.profile.as_deref(), connection.region, &http_client).await;
-        let sdk = loader.load().await;
-        // The SDK reads `AWS_ENDPOINT_URL` and the profile's `endpoint_url`.
-        let endpoint = named.or_else(|| sdk.endpoint_url().map(str::to_owned));
-
-        let region = match (sdk.region(), &endpoint) {
-            (Some(region), _) => region.to_string(),
-            (None, Some(_)) => DEFAULT_REGION.to_owned(),
-            (None, None) => return Err(ConnectionError::NoRegion),
-        };
-        let credentials = match sdk.credentials_provider() {
-            Some(provider) => provider.provide_credentials().await.map_err(|error| chain(&error)),
-            None => Err("no credentials provider".to_owned()),
-        };
-        let credentials = match (credentials, connection.profile, &endpoint) {
-            (Ok(credentials), ..) => credentials,
-            (Err(cause), Some(profile), _) => return Err(ConnectionError::Profile { profile, cause }),
-            // A local store requires a signature, but accepts any.
-            (Err(_), None, Some(_)) => Credentials::new("punchcard", "punchcard", None, None, "any"),
-            (Err(cause), None, None) => return Err(ConnectionError::NoCredentials(cause)),
-        };
-        let mut config = config::Builder::from(&sdk)
-            .region(Region::new(region.clone()))
-            .credentials_provider(credentials)
-            .http_client(http_client);
+        let Resolved { sdk, region, endpoint } = resolve(connection, endpoint).await?;
+        let mut config = config::Builder::from(&sdk);
         if let Some(endpoint) = &endpoint {
             config = config.endpoint_url(endpoint);
         }
@@ -110,6 +91,55 @@ impl Store {
         let (store, prefix) = (Store::through(config, prefix), prefix.to_owned());
         Ok(OperatorStore { store, prefix, region, endpoint, identities })
     }
+}
+
+/// Resolves the AWS configuration of an operator for S3, and the endpoint of another S3, if one is configured.
+///
+/// # Errors
+/// No region or credentials were found, or a setting is not valid.
+pub async fn operator_s3(connection: Connection) -> Result<(SdkConfig, Option<String>), ConnectionError> {
+    let Resolved { sdk, endpoint, .. } = resolve(connection, s3_endpoint).await?;
+    Ok((sdk, endpoint))
+}
+
+/// Resolves credentials, region and endpoint. `service_endpoint` reads the variables of the service's endpoint.
+async fn resolve(
+    connection: Connection,
+    service_endpoint: fn() -> Result<Option<String>, ConfigError>,
+) -> Result<Resolved, ConnectionError> {
+    let named = match connection.endpoint_url.filter(|value| !value.is_empty()) {
+        Some(value) => Some(url("--endpoint-url", value)?),
+        None => service_endpoint()?,
+    };
+    let http_client = http_client(certificates()?);
+    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client.clone());
+    let loader = with_options(loader, connection.profile.as_deref(), connection.region, &http_client).await;
+    let sdk = loader.load().await;
+    // The SDK reads `AWS_ENDPOINT_URL` and the profile's `endpoint_url`.
+    let endpoint = named.or_else(|| sdk.endpoint_url().map(str::to_owned));
+
+    let region = match (sdk.region(), &endpoint) {
+        (Some(region), _) => region.to_string(),
+        (None, Some(_)) => DEFAULT_REGION.to_owned(),
+        (None, None) => return Err(ConnectionError::NoRegion),
+    };
+    let credentials = match sdk.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map_err(|error| chain(&error)),
+        None => Err("no credentials provider".to_owned()),
+    };
+    let credentials = match (credentials, connection.profile, &endpoint) {
+        (Ok(credentials), ..) => credentials,
+        (Err(cause), Some(profile), _) => return Err(ConnectionError::Profile { profile, cause }),
+        // A local store requires a signature, but accepts any.
+        (Err(_), None, Some(_)) => Credentials::new("punchcard", "punchcard", None, None, "any"),
+        (Err(cause), None, None) => return Err(ConnectionError::NoCredentials(cause)),
+    };
+    let sdk = sdk
+        .into_builder()
+        .region(Region::new(region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    Ok(Resolved { sdk, region, endpoint })
 }
 
 async fn with_options(
