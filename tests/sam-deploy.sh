@@ -27,8 +27,8 @@ export AWS_ENDPOINT_URL="$endpoint"
 deploy() {
   quietly deploy.log sam deploy --template-file "$template" --stack-name "$stack" --resolve-s3 \
     --capabilities CAPABILITY_IAM --no-confirm-changeset --no-progressbar --parameter-overrides \
-    "Architecture=$architecture" DeletionProtection=false Archive=true EventBusName=default "DynamoDbEndpoint=$endpoint" "S3Endpoint=$endpoint" \
-    "EventBridgeEndpoint=$endpoint" "$@"
+    "Architecture=$architecture" DeletionProtection=false Archive=true EventBusName=default QuarantineDays=7 "DynamoDbEndpoint=$endpoint" \
+    "S3Endpoint=$endpoint" "EventBridgeEndpoint=$endpoint" "$@"
 }
 of_stack() { "$tools/sam/bin/python" tests/stack.py "$@"; }
 # Not among kept: `sam local` gives all of a path to its ANY, where API Gateway prefers the method's own route.
@@ -76,6 +76,8 @@ eventually is_archived || true
 check "the archive" "$archived" "$(of_stack archive "$stack")"
 eventually is_published || true
 check "the events of the event bus" "$published" "$(of_stack events)"
+body="$(target/debug/punchcard quarantine list --bucket "$(of_stack quarantine "$stack")" --endpoint "$endpoint")"
+check "the quarantine: malformed requests, and no unauthorized ones" 3 "$(grep -c '  400  ' <<<"$body")" "EOF while parsing" "$body"
 call "GET an unknown path" 404 '"message":"Not Found"' "$url/nowhere"
 
 echo "sam deploy, with the index and more memory …"

@@ -1,5 +1,5 @@
-"""What sam-deploy.sh does to a stack beside SAM: `stack.py template|older FROM TO`, `stack.py routes|state|archive NAME`,
-`stack.py listen|events`.
+"""What sam-deploy.sh does to a stack beside SAM: `stack.py template|older FROM TO`,
+`stack.py routes|state|archive|quarantine NAME`, `stack.py listen|events`.
 
 Runs in the SAM CLI's environment, which has boto3.
 """
@@ -88,6 +88,12 @@ def archive(stack):
     print("tables", *sorted(table["Name"] for table in tables))
 
 
+def quarantine(stack):
+    """Prints the name of the quarantine's bucket, which is an output of the stack."""
+    outputs = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    print(next(output["OutputValue"] for output in outputs if output["OutputKey"] == "QuarantineBucketName"))
+
+
 def listen():
     """Makes a queue that gets all events of Punchcard from the default event bus."""
     queues, bus = boto3.client("sqs"), boto3.client("events")
@@ -117,6 +123,7 @@ commands = {
     "routes": routes,
     "state": state,
     "archive": archive,
+    "quarantine": quarantine,
     "listen": listen,
     "events": events,
 }

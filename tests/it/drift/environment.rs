@@ -7,14 +7,17 @@ use std::{
     time::Duration,
 };
 
-use punchcard_runtime::{BATCH_LIMIT, REQUEST_LIMIT};
+use punchcard_runtime::{BATCH_LIMIT, QUARANTINE_LIMIT, REQUEST_LIMIT};
 use saphyr::Yaml;
 
-use super::{is_on_streams, members, property, template, template_functions, text, untagged};
+use super::{
+    choices, is_on_streams, members, property, quarantine::is_quarantined, template, template_functions, text, untagged,
+};
 
 /// Variables that the code reads and the template leaves out, each with its reason.
-const NOT_IN_THE_TEMPLATE: [(&str, &str); 5] = [
+const NOT_IN_THE_TEMPLATE: [(&str, &str); 6] = [
     ("AWS_ENDPOINT_URL_DYNAMODB", "the SDK's own name of DYNAMODB_ENDPOINT, which the template has"),
+    ("AWS_ENDPOINT_URL_S3", "the SDK's own name, read by the operator's commands only"),
     ("AWS_ENDPOINT_URL_STS", "the SDK's own name, read by the operator's commands only"),
     ("AWS_REGION", "Lambda sets it, and refuses a template that does"),
     ("RUST_LOG", "unset means info; an operator sets it to look closer"),
@@ -29,7 +32,11 @@ const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn variables(template: &Yaml, function: &Yaml) -> BTreeMap<String, String> {
     let shared = members(template, &["Globals", "Function", "Environment", "Variables"]);
     let own = members(function, &["Properties", "Environment", "Variables"]);
-    let value = |node: &Yaml| untagged(node).as_str().expect("text").to_owned();
+    // Of a condition, what is set where it holds.
+    let value = |node: &Yaml| {
+        let node = choices(node).map_or(node, |choices| &choices[0]);
+        untagged(node).as_str().expect("text").to_owned()
+    };
     shared.into_iter().chain(own).map(|(name, node)| (name, value(node))).collect()
 }
 
@@ -48,18 +55,20 @@ pub fn namespace() -> String {
 fn read_by_the_code(function: &str) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut read = BTreeSet::new();
-    collect(&root.join("functions").join(function).join("src"), &mut read);
+    // The other functions do not run this file.
+    let runs = |path: &Path| is_quarantined(function) || !path.ends_with("runtime/src/quarantine.rs");
+    collect(&root.join("functions").join(function).join("src"), &runs, &mut read);
     for package in fs::read_dir(root.join("shared")).expect("a folder of packages") {
-        collect(&package.expect("an entry").path().join("src"), &mut read);
+        collect(&package.expect("an entry").path().join("src"), &runs, &mut read);
     }
     read
 }
 
-fn collect(folder: &Path, read: &mut BTreeSet<String>) {
+fn collect(folder: &Path, runs: &impl Fn(&Path) -> bool, read: &mut BTreeSet<String>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
-    for path in entries.map(|entry| entry.expect("an entry").path()) {
+    for path in entries.map(|entry| entry.expect("an entry").path()).filter(|path| runs(path)) {
         if path.is_dir() {
-            collect(&path, read);
+            collect(&path, runs, read);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let source = fs::read_to_string(&path).expect("a source file");
             let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
@@ -107,7 +116,11 @@ fn a_function_is_given_more_time_than_its_work_may_take_and_less_than_the_gatewa
     for (binary, function) in template_functions() {
         let timeout = property(&template, &function, &["Timeout"]).and_then(Yaml::as_integer).expect("a timeout");
         let timeout = Duration::from_secs(timeout.unsigned_abs());
-        let limit = if is_on_streams(&function) { BATCH_LIMIT } else { REQUEST_LIMIT };
+        let limit = match is_on_streams(&function) {
+            true => BATCH_LIMIT,
+            false if is_quarantined(&binary) => REQUEST_LIMIT + QUARANTINE_LIMIT,
+            false => REQUEST_LIMIT,
+        };
         assert!(timeout > limit, "{binary} is ended after {timeout:?}, but may take {limit:?}");
         let is_awaited = !is_on_streams(&function);
         assert!(!is_awaited || timeout < INTEGRATION_TIMEOUT, "{binary}: the gateway answers before its {timeout:?}");

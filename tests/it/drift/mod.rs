@@ -12,6 +12,7 @@ mod logs;
 pub mod metrics;
 mod openapi;
 pub mod policies;
+pub mod quarantine;
 mod readme;
 mod routes;
 mod streams;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{events, filled, metrics_and_lines, prepare};
+use super::{events, filled, happy, metrics_and_lines, prepare};
 use crate::{
     drift::{
         lambda_drops,
@@ -13,6 +14,7 @@ use crate::{
     },
     support::{
         app::App,
+        bucket::Bucket,
         lambda::Function,
         proxy::{Fault, Proxy},
     },
@@ -66,7 +68,11 @@ async fn written(name: &str) -> BTreeSet<String> {
     let app = App::start().await;
     prepare(&app).await;
     let proxy = Proxy::start(&app.endpoint).await;
-    let mut function = Function::start(name, &app.through(&proxy.url).await).await;
+    let bucket = Bucket::start().await;
+    // One rejected request is not kept.
+    bucket.refuse(1, StatusCode::FORBIDDEN, "AccessDenied");
+    let variables = [("QUARANTINE_BUCKET", Bucket::NAME), ("S3_ENDPOINT", &*bucket.endpoint)];
+    let mut function = Function::start_with(name, &app.through(&proxy.url).await, &variables).await;
     let faults = [
         ("TransactWriteItems", Fault::Conflict),
         ("GetItem", Fault::Refused("ValidationException")),
@@ -81,6 +87,13 @@ async fn written(name: &str) -> BTreeSet<String> {
     }
     for case in &events()[name] {
         function.invoke(filled(&case.event, &app).await).await.expect("an answer");
+    }
+    // For the quarantine: what some functions' samples are rejected for is not worth keeping.
+    let mut malformed = filled(&happy(&events()[name]).event, &app).await;
+    malformed["isBase64Encoded"] = json!(false);
+    malformed["body"] = json!("{");
+    for _ in 0..2 {
+        function.invoke(malformed.clone()).await.expect("an answer");
     }
     let log = function.end().await;
     let (metrics, lines) = metrics_and_lines(&log);

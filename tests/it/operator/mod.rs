@@ -9,6 +9,7 @@ pub mod customer;
 pub mod export;
 mod history;
 mod output;
+mod quarantine;
 mod records;
 
 use std::{io::Write as _, time::Duration};
@@ -54,7 +55,7 @@ pub async fn bare_punchcard(arguments: &[&str]) -> Said {
 }
 
 /// The binary without credentials, region or endpoint: nothing of this machine's own configuration.
-fn bare() -> Command {
+pub fn bare() -> Command {
     let mut command = Command::new(binary("punchcard"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -70,7 +71,7 @@ fn bare() -> Command {
     command
 }
 
-async fn run(mut command: Command) -> Said {
+pub async fn run(mut command: Command) -> Said {
     let output = tokio::time::timeout(Duration::from_mins(1), command.output()).await;
     let output = output.expect("the command ends").expect("the command runs");
     let text = |bytes| String::from_utf8(bytes).expect("text");

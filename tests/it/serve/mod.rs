@@ -115,6 +115,12 @@ impl Running {
         assert!(!self.signal("-KILL").await.success());
     }
 
+    /// Ends it as Ctrl-C does, and returns its log.
+    pub async fn end(mut self) -> String {
+        assert!(self.interrupt().await.success());
+        self.errors.await.expect("its log")
+    }
+
     async fn signal(&mut self, signal: &str) -> ExitStatus {
         let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().await.expect("kill").success());
