@@ -29,7 +29,10 @@ pub(super) async fn copy(archive: &Path) -> Result<Copy, Failure> {
     let folder = Folder::open(archive)?;
     let directory = tempfile::tempdir()?;
     let file = directory.path().join(embedded::FILE);
-    let database = Database::new(&file.to_string_lossy()).map_err(|error| Failure::Embedded(error.to_string()))?;
+    // Without syncs, which take most of the time of a copy and keep nothing that is needed after a crash.
+    let opened = Database::new(&file.to_string_lossy());
+    let opened = opened.and_then(|database| database.enable_bulk_loading().map(|()| database));
+    let database = opened.map_err(|error| Failure::Embedded(error.to_string()))?;
     let store = embedded::store(InProcess::new(database)).await?;
     let importer = Importer::new(&store);
     for (version, json) in folder.catalogs_json()? {
