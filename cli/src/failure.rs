@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use punchcard_archive::FolderError;
 use punchcard_http::token::UnusableKey;
-use punchcard_quarantine::{BucketError, EntryId};
+use punchcard_quarantine::EntryId;
 use punchcard_rewards::yaml::Problem;
 use punchcard_runtime::logs::InvalidRustLog;
 use punchcard_store::{AdminError, ConnectionError, StoreError};
@@ -165,7 +165,7 @@ pub enum Failure {
     Quarantine(#[from] punchcard_quarantine::FolderError),
     /// A bucket cannot be used as a quarantine, or an entry in it.
     #[error("the bucket: {0}")]
-    Bucket(#[from] BucketError),
+    Bucket(#[from] crate::quarantine::bucket::BucketError),
     /// An entry does not exist.
     #[error("there is no request {0} in the quarantine; it may have expired, or have been sent again or discarded")]
     NotQuarantined(EntryId),

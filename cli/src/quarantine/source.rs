@@ -2,10 +2,13 @@
 
 use clap::{Args, builder::PossibleValuesParser};
 use punchcard_models::timestamp::Timestamp;
-use punchcard_quarantine::{Bucket, BucketError, Entry, EntryId, EntryName, Folder, FolderError};
+use punchcard_quarantine::{Entry, EntryId, EntryName, Folder, FolderError};
 use punchcard_store::operator_s3;
 
-use super::Place;
+use super::{
+    Place,
+    bucket::{Bucket, BucketError},
+};
 use crate::{
     failure::Failure,
     operator::{Target, with_spinner},
@@ -121,7 +124,7 @@ impl Source {
         if let Some(name) = &place.bucket {
             let connecting = operator_s3(target.connection());
             let (config, endpoint) = with_spinner("resolving credentials", connecting).await?;
-            return Ok(Source::Bucket(Bucket::of_operator(&config, name.clone(), endpoint)));
+            return Ok(Source::Bucket(Bucket::connect(&config, name.clone(), endpoint)));
         }
         let directory = place.quarantine.as_ref().ok_or(Failure::NoQuarantine)?;
         let key = target.open().await?.admin.quarantine_key().await?.ok_or(Failure::NoQuarantineKey)?;

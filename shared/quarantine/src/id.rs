@@ -73,6 +73,25 @@ pub struct EntryName {
     pub status: u16,
 }
 
+/// Start of the names of the objects in a bucket.
+pub const OBJECTS: &str = "requests/";
+/// End of the names of the objects in a bucket.
+const OBJECT_SUFFIX: &str = ".json";
+
+impl EntryName {
+    /// Returns the name of the object in a bucket. All of its characters may be in a URL.
+    #[must_use]
+    pub fn object(&self) -> String {
+        format!("{OBJECTS}{self}{OBJECT_SUFFIX}")
+    }
+
+    /// Returns the name of the entry that an object has.
+    #[must_use]
+    pub fn of_object(object: &str) -> Option<Self> {
+        object.strip_prefix(OBJECTS)?.strip_suffix(OBJECT_SUFFIX)?.parse().ok()
+    }
+}
+
 /// `0192468a-2f1e-7d3b-9a51-0c2f4b6d8e10.send-activity.400`
 impl fmt::Display for EntryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -133,6 +152,17 @@ mod tests {
             format!("{upper}.send-activity.400"),
         ] {
             assert_eq!(other.parse::<EntryName>(), Err(InvalidEntryId), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_has_the_name_of_its_entry() {
+        let id = EntryId::new(Timestamp::from_millis(7));
+        let name = EntryName { id, function: "send-activity".to_owned(), status: 400 };
+        assert_eq!(name.object(), format!("requests/{id}.send-activity.400.json"));
+        assert_eq!(EntryName::of_object(&name.object()), Some(name.clone()));
+        for other in ["requests/", "requests/x.json", "other/x", &name.object()[1..]] {
+            assert_eq!(EntryName::of_object(other), None, "{other}");
         }
     }
 }

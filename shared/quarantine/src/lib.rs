@@ -1,7 +1,7 @@
 //! The quarantine: rejected requests, kept so that they can be sent again once the client or the catalog is corrected.
 //!
 //! An [`Entry`] is a request without its credentials, and its response. One that has credentials elsewhere than in their
-//! headers ([`has_credentials`]) is not to be kept. On AWS entries are objects of a [`Bucket`],
+//! headers ([`has_credentials`]) is not to be kept. On AWS entries are objects of a bucket ([`Upload`]),
 //! which S3 encrypts and deletes after some days. `punchcard serve` keeps them in a [`Folder`], which does the same
 //! itself.
 //!
@@ -27,18 +27,18 @@
 //! assert_eq!(Entry::from_json(json.as_bytes(), &entry.name()).unwrap(), entry);
 //! ```
 
-mod bucket;
 mod content;
 mod credentials;
 mod entry;
 mod folder;
 mod id;
 mod seal;
+mod upload;
 
-pub use bucket::{Bucket, BucketError};
 pub use content::Content;
 pub use credentials::has_credentials;
 pub use entry::{Entry, EntryError, kept_headers};
 pub use folder::{Folder, FolderError, FolderLimits};
-pub use id::{EntryId, EntryName, InvalidEntryId};
+pub use id::{EntryId, EntryName, InvalidEntryId, OBJECTS};
 pub use seal::{KEY_BYTES, Unopened};
+pub use upload::{Upload, UploadError};

@@ -11,8 +11,8 @@ use std::{
 use lambda_http::http::{HeaderName, StatusCode};
 use punchcard_http::{Call, Dialect, Reply, Route};
 use punchcard_models::timestamp::Timestamp;
-use punchcard_quarantine::{Bucket, Entry, EntryId, has_credentials, kept_headers};
-use punchcard_store::{ConfigError, sdk_config, text_variable, url_variable};
+use punchcard_quarantine::{Entry, EntryId, Upload, UploadError, has_credentials, kept_headers};
+use punchcard_store::{ConfigError, http_connector, sdk_config, text_variable, url_variable};
 use tokio::sync::{OnceCell, mpsc};
 
 use crate::metrics;
@@ -45,7 +45,7 @@ enum Sink {
         name: String,
         endpoint: Option<String>,
         /// Connected for the first entry: most processes never have one.
-        connected: OnceCell<Bucket>,
+        connected: OnceCell<Upload>,
     },
     Queue(mpsc::Sender<Entry>),
 }
@@ -64,7 +64,7 @@ enum NotKept {
     #[error("timed out")]
     TimedOut,
     #[error("the bucket: {0}")]
-    Bucket(#[from] punchcard_quarantine::BucketError),
+    Bucket(#[from] UploadError),
     #[error("the configuration: {0}")]
     Config(#[from] ConfigError),
 }
@@ -119,8 +119,7 @@ impl Quarantine {
         match &self.sink {
             Sink::Bucket { name, endpoint, connected } => {
                 let connect = async || {
-                    let config = sdk_config()?;
-                    Ok::<_, NotKept>(Bucket::of_function(&config, name.clone(), endpoint.clone()))
+                    Ok::<_, NotKept>(Upload::new(&sdk_config()?, http_connector()?, name, endpoint.as_deref())?)
                 };
                 let write = async { Ok(connected.get_or_try_init(connect).await?.write(&entry).await?) };
                 tokio::time::timeout(QUARANTINE_LIMIT, write).await.unwrap_or(Err(NotKept::TimedOut))

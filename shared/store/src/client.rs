@@ -10,7 +10,11 @@ use aws_sdk_dynamodb::{
         retry::RetryConfig, timeout::TimeoutConfig,
     },
 };
-use aws_smithy_http_client::tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_http_client::{
+    Connector,
+    tls::{self, TlsContext, TrustStore, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 
 use crate::{
     config::{ConfigError, DEFAULT_REGION, Environment},
@@ -115,17 +119,27 @@ pub fn sdk_config() -> Result<SdkConfig, ConfigError> {
     Ok(config.build())
 }
 
+/// Returns an HTTP connector of the environment, for requests to AWS without an SDK client.
+///
+/// # Errors
+/// A variable is invalid.
+pub fn http_connector() -> Result<SharedHttpConnector, ConfigError> {
+    let Environment { certificates, .. } = Environment::read()?;
+    let builder = Connector::builder().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
+    Ok(SharedHttpConnector::new(builder.tls_context(tls_context(certificates)).build()))
+}
+
 /// Creates an HTTP client that trusts Amazon's certificate authorities and those in `certificates`.
 pub(crate) fn http_client(certificates: Option<Vec<u8>>) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
+    builder.tls_context(tls_context(certificates)).build_https()
+}
+
+fn tls_context(certificates: Option<Vec<u8>>) -> TlsContext {
     let mut roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     if let Some(certificates) = certificates {
         roots = roots.with_pem_certificate(certificates);
     }
-    let context = TlsContext::builder().with_trust_store(roots).build();
-    let builder = aws_smithy_http_client::Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring));
-    match context {
-        Ok(context) => builder.tls_context(context).build_https(),
-        // Building the context cannot fail in this version, and certificates are validated when they are read.
-        Err(_) => builder.build_https(),
-    }
+    // Building the context cannot fail in this version, and certificates are validated when they are read.
+    TlsContext::builder().with_trust_store(roots).build().unwrap_or_default()
 }

@@ -73,7 +73,7 @@ pub use admin::{AddOutcome, Admin, AdminError, AppliedRules, Caller, ShareChange
 pub use balances::{BalanceReader, Balances, Holdings};
 pub use catalog::{Callers, CatalogVersion, Snapshot};
 pub use catalog_reader::{AppliedCatalog, CallerReader, RulesReader};
-pub use client::{Store, sdk_config};
+pub use client::{Store, http_connector, sdk_config};
 pub use client_events::{ClientEventWriter, Recorded};
 pub use config::{ConfigError, text_variable, url_variable};
 pub use correction_writer::{Corrected, CorrectionWriter, NewAdjustment, NewReversal, Reversed};

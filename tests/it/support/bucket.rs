@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
     sync::{Arc, Mutex},
 };
 
@@ -13,6 +14,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::{get, put},
 };
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
 /// Objects by name.
@@ -82,9 +84,21 @@ async fn store(
         return (status, body).into_response();
     }
     // In the headers, not after a body in chunks, which other endpoints may not know.
-    assert!(headers.contains_key("x-amz-checksum-crc32"), "{headers:?}");
+    let is_whole = match headers.get("x-amz-checksum-crc32") {
+        Some(_) => true,
+        None => headers.get("x-amz-content-sha256").is_some_and(|sent| *sent == *hex(&Sha256::digest(&body))),
+    };
+    assert!(is_whole, "{headers:?}");
+    assert!(headers.contains_key("authorization"), "{headers:?}");
     state.objects.insert(name, body);
     StatusCode::OK.into_response()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes all text");
+        text
+    })
 }
 
 async fn read(State(state): State<Arc<Mutex<Contents>>>, Path(name): Path<String>) -> Response {
