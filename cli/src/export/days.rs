@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use punchcard_archive::{FileWriter, Row, catalog_path, day_path};
+use punchcard_archive::{FileWriter, Row, catalog_path, day_of, day_path};
 use punchcard_store::{HistoryReader, RecordKind, Store, StoreError, StoredItem};
 
 use super::{ExportError, private_file, spool::Spool, write_whole};
@@ -49,7 +49,12 @@ pub(super) async fn write(
     }
     for kind in RecordKind::ALL {
         written.records.insert(kind, 0);
-        for (day, is_written) in spool.days(kind)? {
+        let mut days = spool.days(kind)?;
+        if days.is_empty() {
+            // A file without rows, because engines refuse to query a table that has no file.
+            days.push((day_of(punchcard_runtime::now()), false));
+        }
+        for (day, is_written) in days {
             let path = folder.join(day_path(kind, &day)).join(FILE);
             // A complete file is only counted, so that the report is that of the whole export.
             write_day(&history, spool, (kind, &day), &path, is_written, &mut written, &progress).await?;

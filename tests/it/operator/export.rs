@@ -102,6 +102,21 @@ async fn an_export_has_every_record_as_it_is_stored_and_its_audit_finds_no_diffe
 }
 
 #[tokio::test]
+async fn a_table_without_records_has_a_file_without_rows() {
+    let app = App::start().await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let to = directory.path().join("export");
+    let said = punchcard(&app, &["export", "--to", path(&to), "--json"]).await.json();
+    assert_eq!(said["files"], RecordKind::ALL.len(), "{said}");
+    for kind in RecordKind::ALL {
+        let part = format!("/{kind}/");
+        let file = files(&to).into_iter().find(|file| path(file).contains(&part)).expect("a file");
+        assert_eq!(read(kind, fs::File::open(file).expect("a file")).expect("rows"), [], "{kind}");
+        assert_eq!(archived(&to, kind).len(), 0, "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn an_audit_of_an_archive_finds_an_award_that_was_changed() {
     let (programme, ada) = store().await;
     let directory = tempfile::tempdir().expect("a directory");
