@@ -46,7 +46,7 @@ if [ "$(cat "$installed/installed.txt" 2>/dev/null)" != "$wanted" ]; then
   printf '%s' "$wanted" >"$installed/installed.txt"
 fi
 
-serve_demo --memory
+serve_demo --data "$work/data"
 
 # The example in the README of gb-alpha. Each client sends it twice; of the demo's campaigns it meets three.
 sent='{"place_order":{"total_amount":100,"category":["electronics","cosmetics"]},"review":{}}'
@@ -54,15 +54,18 @@ points=150
 
 # client PROGRAM EVENTS COMMAND…: checks the lines `WHAT<tab>WANTED<tab>GOT` of a program, and what it came to.
 client() {
-  local program="$1" events="$2" player="${1%.*}-1" what wanted got status=0 totals
+  local program="$1" events="$2" player="${1%.*}-1" what wanted got status=0 recorded
   shift 2
   timeout 60 "$@" "$clients/$program" "$url" "$player" "$sent" "$points" >"$work/results" 2>"$work/errors" || status=$?
   while IFS=$'\t' read -r what wanted got; do
     check "$program: $what" "$wanted" "$got"
   done <"$work/results"
   check "$program: exit status" 0 "$status" "" "$(cat "$work/errors")"
-  totals="\"events\":$events,\"playerUniqueId\":\"$player\",\"points\":$points"
-  call "$program: GET player" 200 "$totals" "$url/integrations/player/$player" "${key[@]}"
+  recorded="$(target/debug/punchcard history --player "$player" --data "$work/data" --demo --json | python3 -c \
+    'import json, sys; print(sum(len(record["events"]) for record in json.load(sys.stdin)["records"]))')"
+  check "$program: recorded events" "$events" "$recorded"
+  call "$program: GET player" 200 "\"playerUniqueId\":\"$player\",\"points\":$points" \
+    "$url/integrations/player/$player" "${key[@]}"
   call "$program: GET balance" 200 "\"pointsBalance\":$points," "$url/integrations/player/$player/balance" "${key[@]}"
 }
 

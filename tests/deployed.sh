@@ -178,7 +178,7 @@ requests() {
 kept() {
   call "GET balances" 200 '"balances":{"ABC":{"loyalty":3},"XYZ":{"loyalty":15}}' \
     "$1/client/users/correlation-1/balances" "${bearer[@]}"
-  call "GET player" 200 '"events":5,"playerUniqueId":"player123","points":167' \
+  call "GET player" 200 '"playerUniqueId":"player123","points":167' \
     "$1/integrations/player/player123" -H "APIKey: $2"
   call "GET balance" 200 '"totalPointsBalance":167' \
     "$1/api/v4.0/integrations/customers/player123/balance" -H "APIKey: $2"

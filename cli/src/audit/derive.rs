@@ -106,10 +106,7 @@ impl Record for StoredPlayerEvents {
 
     fn derive(&self, evaluation: &Evaluation, awards: &[Award<'_>]) -> (String, Vec<(String, u64)>) {
         let points = awards.iter().map(Award::points).sum();
-        (
-            StoredPlayerEvents::earned_of(evaluation, awards),
-            StoredPlayerEvents::totals_of(evaluation.occurrences.len(), points),
-        )
+        (StoredPlayerEvents::earned_of(evaluation, awards), StoredPlayerEvents::totals_of(points))
     }
 }
 

@@ -28,8 +28,8 @@ const PAUSE: Duration = Duration::from_millis(250);
 const READ_LIMIT: Duration = Duration::from_mins(1);
 /// Prefix of the attributes with balances.
 const POINTS: &str = "pts#";
-/// Attributes of players that records add to.
-const COUNTED_OF_PLAYERS: [&str; 2] = ["points", "events"];
+/// The attribute of players that records add to.
+const POINTS_OF_PLAYERS: &str = "points";
 
 pub(super) struct Members<'r> {
     pub reader: &'r LedgerReader,
@@ -289,7 +289,7 @@ fn differences_of_sums(member: &StoredMember, sums: &MemberSums) -> Vec<Differen
     let is_counted = |name: &&String| {
         let number = name.strip_prefix(OUT).unwrap_or(name);
         slot_of(number).is_none()
-            && (number.starts_with(POINTS) || counter(name).is_some() || COUNTED_OF_PLAYERS.contains(&number))
+            && (number.starts_with(POINTS) || counter(name).is_some() || number == POINTS_OF_PLAYERS)
     };
     let derived = sums.sums.keys().filter(|name| slot_of(name.strip_prefix(OUT).unwrap_or(name)).is_none());
     let names: BTreeSet<_> = member.numbers.keys().filter(is_counted).chain(derived).collect();
@@ -309,10 +309,10 @@ mod tests {
     #[test]
     fn a_member_in_use_has_sums_between_its_numbers_before_and_after() {
         let member = |points| {
-            let numbers = BTreeMap::from([("points".to_owned(), points), ("events".to_owned(), 1)]);
+            let numbers = BTreeMap::from([("points".to_owned(), points)]);
             StoredMember { key: "player#p".into(), customer: None, numbers, version: 0 }
         };
-        let sums = BTreeMap::from([("points".to_owned(), 5), ("events".to_owned(), 1)]);
+        let sums = BTreeMap::from([("points".to_owned(), 5)]);
         let sums = MemberSums { sums, is_partial: false };
         for (before, after, agrees) in
             [(5, 5, true), (4, 6, true), (5, 6, true), (6, 7, false), (3, 4, false), (6, 4, true)]

@@ -33,7 +33,7 @@ pub struct Limit {
 }
 
 /// Returns a number as it is now: what was added, less what was taken away.
-pub fn net(member: &StoredMember, name: &str) -> i64 {
+fn net(member: &StoredMember, name: &str) -> i64 {
     let number = |name: &str| member.numbers.get(name).copied().unwrap_or(0);
     number(name).saturating_sub(number(&format!("{OUT}{name}")))
 }

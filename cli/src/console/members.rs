@@ -18,12 +18,12 @@ use tokio::time::Instant;
 
 use super::{
     Console, PAGE_LIMIT, RECORDS,
-    member_numbers::{Balance, Limit, balances, limits, net},
+    member_numbers::{Balance, Limit, balances, limits},
     page::{Shell, render},
     problem::Problem,
     record::RecordView,
     request::Visit,
-    text::{address, grouped},
+    text::address,
 };
 
 /// A search result.
@@ -158,8 +158,6 @@ struct MemberPage {
     others: Vec<Found>,
     has_balances: bool,
     balances: Vec<Balance>,
-    /// A player's number of events.
-    events: Option<String>,
     limits: Vec<Limit>,
     timeline: Timeline,
     is_first: bool,
@@ -203,7 +201,6 @@ pub async fn member(visit: Visit) -> Result<Response, Problem> {
         others,
         has_balances: whose.member().is_some(),
         balances: balances(&numbers),
-        events: matches!(whose, Whose::Player(_)).then(|| grouped(net(&numbers, "events"))),
         limits: limits(&numbers, &catalog, punchcard_runtime::now()),
         is_first: next.is_none(),
         first: address("/console/member", &[(kind, &id)]),

@@ -17,7 +17,8 @@ WITH latest AS (
     WHEN record = 'reversal' THEN 7
     WHEN record = 'adjustment' THEN 5
     WHEN record = 'refund' THEN 6
-    WHEN record = 'request' THEN 4
+    WHEN record = 'request' AND points > 0 THEN 4
+    WHEN record = 'request' THEN 1
     ELSE 0 END AS units
   FROM latest WHERE NOT removed
 )

@@ -20,8 +20,8 @@ impl Handler for GetPlayerBalance {
     }
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        let (_, player) = self.players.find(call).await?;
-        Ok(Reply::ok(&body(call.dialect.api_version(), player.points)))
+        let (_, points) = self.players.find(call).await?;
+        Ok(Reply::ok(&body(call.dialect.api_version(), points)))
     }
 }
 

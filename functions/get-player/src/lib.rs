@@ -1,4 +1,4 @@
-//! `GET /integrations/player/{playerUniqueId}`: returns a player's points and event count.
+//! `GET /integrations/player/{playerUniqueId}`: returns a player's points.
 
 use punchcard_http::{Call, Reply, Route, route};
 use punchcard_runtime::{Failure, Handler, PlayerLookup};
@@ -19,12 +19,7 @@ impl Handler for GetPlayer {
     }
 
     async fn respond(&self, call: &Call<'_>) -> Result<Reply, Failure> {
-        let (id, player) = self.players.find(call).await?;
-        Ok(Reply::ok(&json!({
-            "playerUniqueId": &*id,
-            "createdAt": player.created_at,
-            "points": player.points,
-            "events": player.events,
-        })))
+        let (id, points) = self.players.find(call).await?;
+        Ok(Reply::ok(&json!({"playerUniqueId": &*id, "points": points})))
     }
 }

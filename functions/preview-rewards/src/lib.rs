@@ -28,7 +28,7 @@ impl Handler for PreviewRewards {
         // The customer exists, so no address is needed to find it.
         let request = call.parse(&faults, |body| PlayerEvents::parse(body, version, ChannelMerging::None))?;
         let request = faults.none_or(request)?;
-        if self.players.get(&request.player.id).await?.is_none() {
+        if !self.players.exists(&request.player.id).await? {
             return Err(Error::NotFound("Customer not found").into());
         }
 

@@ -2,7 +2,7 @@
 
 use punchcard_http::{Call, Error};
 use punchcard_models::ids::PlayerId;
-use punchcard_store::{PlayerReader, PlayerTotals, Store};
+use punchcard_store::{PlayerReader, Store};
 
 use crate::{Admission, Failure};
 
@@ -19,11 +19,11 @@ impl PlayerLookup {
         PlayerLookup { admission: Admission::open(store).await, players: PlayerReader::new(store) }
     }
 
-    /// Verifies the `APIKey` header, and returns the player with its totals.
+    /// Verifies the `APIKey` header, and returns the player with its points.
     ///
     /// # Errors
     /// The key is not valid, the player is unknown, or the store failed.
-    pub async fn find(&self, call: &Call<'_>) -> Result<(PlayerId, PlayerTotals), Failure> {
+    pub async fn find(&self, call: &Call<'_>) -> Result<(PlayerId, i64), Failure> {
         self.admission.api_key(call).await?;
 
         let not_found = Error::NotFound("Player not found");
@@ -31,7 +31,7 @@ impl PlayerLookup {
         let Ok(id) = call.path_parameter("playerUniqueId").unwrap_or_default().parse::<PlayerId>() else {
             return Err(not_found.into());
         };
-        let player = self.players.get(&id).await?.ok_or(not_found)?;
-        Ok((id, player))
+        let points = self.players.points(&id).await?.ok_or(not_found)?;
+        Ok((id, points))
     }
 }

@@ -46,6 +46,7 @@ use crate::{
     person::{Person, PersonIds, PersonReader, Source},
     player_events::StoredPlayerEvents,
     player_records::PlayerRecord,
+    players::EVENTS,
     retry::Retries,
     tombstones::{
         AMOUNTS, CREATED, DAY, PARTIAL, activity_tombstone, amounts_item, client_event_tombstone, erased_member,
@@ -781,7 +782,7 @@ fn id_of(member: &Item) -> Option<MemberId> {
 
 /// Returns the balances and counters of a member that are not 0.
 fn numbers(member: &Item) -> impl Iterator<Item = (String, i64)> {
-    let numbers = member.iter().filter(|(name, _)| *name != VERSION);
+    let numbers = member.iter().filter(|(name, _)| *name != VERSION && *name != EVENTS);
     let numbers = numbers.filter_map(|(name, value)| Some((name.clone(), value.as_n().ok()?.parse().ok()?)));
     numbers.filter(|(name, number)| *number != 0 && !is_slot(name))
 }
@@ -817,7 +818,7 @@ async fn added_by_request(
     let catalog = evaluation.catalog(history).await?;
     let award: Award<'_> = evaluation.awards(&catalog).into_iter().collect();
     let spent = award.spends().iter().map(|spend| (spend.name(), spend.amount));
-    let totals = StoredPlayerEvents::totals_of(evaluation.occurrences.len(), award.points());
+    let totals = StoredPlayerEvents::totals_of(award.points());
     let mut added = BTreeMap::new();
     for (name, amount) in totals.into_iter().chain(spent) {
         *added.entry(name).or_default() += amount;

@@ -76,6 +76,13 @@ pub(crate) struct Target {
     pub others: Vec<Item>,
 }
 
+impl Target {
+    /// Returns true if items besides the record have to be written, whatever it earns.
+    fn creates(&self) -> bool {
+        self.expect == Expect::New || !self.others.is_empty()
+    }
+}
+
 /// A condition on a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expect {
@@ -166,7 +173,8 @@ impl Ledger {
             if is_too_large(&item, target, &award) {
                 return Ok(Written::TooLarge);
             }
-            let attempt = if adds.is_empty() && award.spends().is_empty() {
+            let is_alone = adds.is_empty() && award.spends().is_empty() && !target.creates();
+            let attempt = if is_alone {
                 let put = put_new(&self.writes, operation, record.table, record.key[0], item).await;
                 put.map(|exists| exists.map_or(Attempt::Done, Attempt::RecordExists))
             } else {

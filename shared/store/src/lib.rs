@@ -97,7 +97,7 @@ pub use player_events::{
     Evaluated, NewPlayerEvents, PlayerEventWriter, PlayerEventsRecorded, RequestId, StoredPlayerEvents,
 };
 pub use player_records::PlayerRecord;
-pub use players::{PlayerReader, PlayerTotals, PlayerWriter};
+pub use players::{PlayerReader, PlayerWriter};
 pub use records::{RecordKind, StoredItem, StoredRecord};
 pub use refund_writer::{NewRefund, RefundRecorded, RefundWriter};
 pub use refunds::{OrderAward, OrderRefunds, StoredRefund};

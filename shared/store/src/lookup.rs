@@ -14,6 +14,7 @@ use crate::{
     error::StoreError,
     item::{Attributes as _, Item, s},
     ledger::CUSTOMER,
+    person::{PersonReader, Source},
     read_items::read_items,
     sessions::pointer,
 };
@@ -57,6 +58,7 @@ pub enum Subject {
 pub struct Lookup {
     client: Client,
     sessions: SessionReader,
+    records: PersonReader,
     client_events: String,
     activities: String,
     members: String,
@@ -69,6 +71,7 @@ impl Lookup {
         Lookup {
             client: store.reads.clone(),
             sessions: SessionReader::new(store),
+            records: PersonReader::new(store),
             client_events: store.table("ClientEvents"),
             activities: store.table("Activities"),
             members: store.table("Members"),
@@ -98,19 +101,22 @@ impl Lookup {
             subjects.extend(items.first().map(|item| account(id, item)));
         }
         if let Ok(id) = text.parse::<CorrelationId>() {
-            let is_member = found(&MemberId::Correlation(id.clone()).to_string()).is_some();
-            if is_member || session.is_some() {
+            let key = MemberId::Correlation(id.clone()).to_string();
+            let is_member = found(&key).is_some();
+            // What has earned nothing has records only.
+            if is_member || session.is_some() || self.records.has_records(&Source::Activities(key)).await? {
                 subjects.push(Subject::Correlation { id, owner: session, is_member });
             }
         }
-        if let Ok(id) = text.parse::<PlayerId>()
-            && let Some(item) = found(&MemberId::Player(id.clone()).to_string())
-        {
-            let customer = item.text(CUSTOMER).and_then(|key| match key.parse() {
+        if let Ok(id) = text.parse::<PlayerId>() {
+            let item = found(&MemberId::Player(id.clone()).to_string());
+            let customer = item.and_then(|item| item.text(CUSTOMER)).and_then(|key| match key.parse() {
                 Ok(MemberId::Player(customer)) => Some(customer),
                 _ => None,
             });
-            subjects.push(Subject::Player { id, customer });
+            if item.is_some() || self.records.has_records(&Source::PlayerEvents(id.clone())).await? {
+                subjects.push(Subject::Player { id, customer });
+            }
         }
         subjects.extend(customer.map(Subject::Customer));
         subjects.extend(activity.map(Subject::Activity));

@@ -340,7 +340,7 @@ impl PersonReader {
         Ok(found)
     }
 
-    async fn has_records(&self, source: &Source) -> Result<bool, StoreError> {
+    pub(crate) async fn has_records(&self, source: &Source) -> Result<bool, StoreError> {
         let found = self.query(source).limit(1).send().await.map_err(|error| StoreError::read(READ, &error))?;
         Ok(!found.items().is_empty())
     }

@@ -21,7 +21,7 @@ use crate::{
     evaluation::{self, Basis, Evaluation, StoredOccurrence, StoredTrigger},
     item::{Attributes as _, Item, b, s},
     ledger::{CUSTOMER, Entry, Ledger, Mode, Record, Written},
-    players::{EVENTS, POINTS, PlayerResolver, player_key},
+    players::{POINTS, PlayerResolver, player_key},
     refunds::OrderRefunds,
     retry::Retries,
     tombstones::Tombstones,
@@ -113,8 +113,8 @@ impl PlayerEventWriter {
         }
     }
 
-    /// Records a request, creates its player if necessary, and credits the awards that `evaluate` computes for its
-    /// events, in one write; or previews that.
+    /// Records a request and credits the awards that `evaluate` computes for its events, in one write; or previews that.
+    /// The record alone makes a player that is known by it. An address is added in the same write.
     ///
     /// # Errors
     /// The store call failed. After [`StoreError::OutcomeUnknown`] the request may be stored; otherwise nothing is.
@@ -229,20 +229,15 @@ impl StoredPlayerEvents {
         read().map(Some).ok_or(StoreError::corrupt(READ, "stored player events"))
     }
 
-    /// Returns the totals of the member that a request with so many events and points adds to, by attribute name.
+    /// Returns the totals of the member that a request with so many points adds to, by attribute name.
     #[must_use]
-    pub fn totals_of(events: usize, points: u64) -> Vec<(String, u64)> {
-        let mut totals = vec![(EVENTS.to_owned(), u64::try_from(events).unwrap_or(u64::MAX))];
-        if points > 0 {
-            totals.push((POINTS.to_owned(), points));
-        }
-        totals
+    pub fn totals_of(points: u64) -> Vec<(String, u64)> {
+        if points > 0 { vec![(POINTS.to_owned(), points)] } else { Vec::new() }
     }
 
     /// Returns the totals that the stored award added to, or `None` if it cannot be read.
     #[must_use]
     pub fn totals(&self) -> Option<Vec<(String, u64)>> {
-        let events: serde_json::Value = serde_json::from_str(&self.events).ok()?;
         let earned: serde_json::Value = serde_json::from_str(&self.earned).ok()?;
         let mut points = 0;
         for campaigns in earned.as_object()?.values() {
@@ -250,7 +245,7 @@ impl StoredPlayerEvents {
                 points += paid.as_u64()?;
             }
         }
-        Some(Self::totals_of(events.as_object()?.len(), points))
+        Some(Self::totals_of(points))
     }
 
     /// Formats the awards of this request's events as they are stored in [`earned`](Self::earned).
@@ -284,7 +279,7 @@ fn entry<'c>(new: &NewPlayerEvents<'_>, Evaluated { awards, response }: Evaluate
     let mut attributes = evaluation::attributes(new.catalog_version, &award);
     attributes.insert("earned".into(), earned);
     attributes.insert("response".into(), s(response));
-    let adds = StoredPlayerEvents::totals_of(new.request.events.len(), award.points());
+    let adds = StoredPlayerEvents::totals_of(award.points());
     Entry { earned: attributes, award, adds }
 }
 

@@ -1,5 +1,6 @@
 //! Players in table `Members`: a player's item holds its totals or, for an alias, the key of its customer (`customer`).
-//! Items `mail#…` and `mob#…` map the keyed digest of an address to a customer.
+//! Items `mail#…` and `mob#…` map the keyed digest of an address to a customer. A player whose requests have earned nothing
+//! has records only.
 
 use aws_sdk_dynamodb::Client;
 use punchcard_models::{address::AddressDigest, ids::PlayerId, member::MemberId, timestamp::Timestamp};
@@ -17,8 +18,9 @@ use crate::{
 
 const SAVE: &str = "save a player";
 const READ: &str = "read a player";
-/// The attributes with a member's totals.
+/// The attribute with a player's points.
 pub(crate) const POINTS: &str = "points";
+/// The attribute with the number of a player's events, which earlier versions counted.
 pub(crate) const EVENTS: &str = "events";
 
 /// Returns the key of a player.
@@ -31,15 +33,17 @@ pub(crate) fn player_key(id: &PlayerId) -> String {
 pub(crate) struct PlayerResolver {
     client: Client,
     table: String,
+    records: PlayerRecords,
 }
 
 impl PlayerResolver {
     pub(crate) fn new(store: &Store) -> Self {
-        PlayerResolver { client: store.reads.clone(), table: store.table("Members") }
+        let (client, table) = (store.reads.clone(), store.table("Members"));
+        PlayerResolver { client, table, records: PlayerRecords::new(store) }
     }
 
-    /// Determines the member to credit. Without an address it is the player, and the write fails if the player is an
-    /// alias. With an address, the player and the address are read first.
+    /// Determines the member to credit. Without an address it is the player, and a write that credits fails if the player
+    /// is an alias. With an address, the player and the address are read first.
     pub(crate) async fn target(
         &self,
         id: &PlayerId,
@@ -61,10 +65,15 @@ impl PlayerResolver {
             let found = read_items(&self.client, operation, &self.table, keys.into(), deadline).await?;
             let found = |key: &str| found.iter().find(|item| item.text("memberId") == Some(key));
             let customer_of = |item: &Item| item.text(CUSTOMER).map(str::to_owned);
-            return Ok(match (found(&player), found(&address).and_then(customer_of)) {
+            let named = found(&address).and_then(customer_of);
+            let customer = match found(&player) {
+                Some(item) => Some(customer_of(item).unwrap_or_else(|| player.clone())),
+                None if self.records.has_any(operation, id).await? => Some(player.clone()),
+                None => None,
+            };
+            return Ok(match (customer, named) {
                 // A player never changes its customer, even if the address belongs to another one.
-                (Some(item), named) => {
-                    let customer = customer_of(item).unwrap_or(player);
+                (Some(customer), named) => {
                     let others = if named.is_some() { Vec::new() } else { vec![pointer(&address, &customer)] };
                     Target { member: customer, others, ..own }
                 }
@@ -153,15 +162,24 @@ impl PlayerWriter {
     }
 }
 
-/// A player's totals.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlayerTotals {
-    /// The time of the player's first request, in RFC 3339.
-    pub created_at: String,
-    /// The customer's points. Below zero if more was taken back than the customer had.
-    pub points: i64,
-    /// The customer's number of events.
-    pub events: u64,
+/// Finds out whether players have records.
+#[derive(Debug, Clone)]
+struct PlayerRecords {
+    client: Client,
+    table: String,
+}
+
+impl PlayerRecords {
+    fn new(store: &Store) -> Self {
+        PlayerRecords { client: store.reads.clone(), table: store.table("PlayerEvents") }
+    }
+
+    async fn has_any(&self, operation: &'static str, id: &PlayerId) -> Result<bool, StoreError> {
+        let query = self.client.query().table_name(&self.table).key_condition_expression("playerId = :player");
+        let query = query.expression_attribute_values(":player", s(id)).consistent_read(true).limit(1);
+        let found = query.projection_expression("recordId").send().await;
+        Ok(!found.map_err(|error| StoreError::read(operation, &error))?.items().is_empty())
+    }
 }
 
 /// Reads players.
@@ -169,29 +187,45 @@ pub struct PlayerTotals {
 pub struct PlayerReader {
     client: Client,
     table: String,
+    records: PlayerRecords,
 }
 
 impl PlayerReader {
     /// Creates a reader of the store.
     #[must_use]
     pub fn new(store: &Store) -> Self {
-        PlayerReader { client: store.reads.clone(), table: store.table("Members") }
+        PlayerReader { client: store.reads.clone(), table: store.table("Members"), records: PlayerRecords::new(store) }
     }
 
-    /// Returns a player's totals, or `None` for an unknown player.
+    /// Returns the points of a player's customer, or `None` for an unknown player. They are below zero if more was taken
+    /// back than the customer had.
     ///
     /// # Errors
     /// The store call failed.
-    pub async fn get(&self, id: &PlayerId) -> Result<Option<PlayerTotals>, StoreError> {
-        let Some(player) = self.member(&player_key(id)).await? else { return Ok(None) };
-        let corrupt = || StoreError::corrupt(READ, "a player");
-        let created_at = player.text("createdAt").ok_or_else(corrupt)?.to_owned();
+    pub async fn points(&self, id: &PlayerId) -> Result<Option<i64>, StoreError> {
+        let key = player_key(id);
+        let player = match self.member(&key).await? {
+            Some(player) => player,
+            None if !self.records.has_any(READ, id).await? => return Ok(None),
+            // A request that earned may have been recorded since the first read.
+            None => match self.member(&key).await? {
+                Some(player) => player,
+                None => return Ok(Some(0)),
+            },
+        };
         let customer = match player.text(CUSTOMER) {
-            Some(customer) => self.member(customer).await?.ok_or_else(corrupt)?,
+            Some(customer) => self.member(customer).await?.ok_or(StoreError::corrupt(READ, "a player"))?,
             None => player,
         };
-        let (points, events) = (customer.number(POINTS).unwrap_or(0), customer.number(EVENTS).unwrap_or(0));
-        Ok(Some(PlayerTotals { created_at, points, events }))
+        Ok(Some(customer.number(POINTS).unwrap_or(0)))
+    }
+
+    /// Returns true if a request named the player.
+    ///
+    /// # Errors
+    /// The store call failed.
+    pub async fn exists(&self, id: &PlayerId) -> Result<bool, StoreError> {
+        Ok(self.member(&player_key(id)).await?.is_some() || self.records.has_any(READ, id).await?)
     }
 
     async fn member(&self, key: &str) -> Result<Option<Item>, StoreError> {

@@ -17,12 +17,7 @@ const TRACKED_4: Response = Response::Json(r#"{"success":true,"message":"Events 
 const SAVED: Response = Response::Members(&[("gameballId", None)]);
 
 /// The player `known-player`.
-const PLAYER: Response = Response::Members(&[
-    ("playerUniqueId", Some(r#""known-player""#)),
-    ("createdAt", None),
-    ("points", Some("5")),
-    ("events", Some("1")),
-]);
+const PLAYER: Response = Response::Members(&[("playerUniqueId", Some(r#""known-player""#)), ("points", Some("5"))]);
 
 /// The balance of `known-player`.
 const BALANCE: Response = Response::Json(

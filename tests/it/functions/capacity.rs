@@ -101,7 +101,7 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
 
     let order = json!({"playerUniqueId": "player123", "events": {"place_order": {"total_amount": 120}, "review": {}}});
     let key = [("apikey", "demo-api-key")];
-    let what = "a player request";
+    let what = "a player request that earns";
     let request = metered.app.post("/integrations/event", &key, &order);
     assert_eq!(metered.units(what, 200, request).await, (4.0, 0.0));
     let order = json!({
@@ -109,7 +109,13 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
         "totalPrice": 100, "lineItems": [{"productId": "P-1", "quantity": 2, "price": 50}],
     });
     let request = metered.app.post("/integrations/order", &key, &order);
-    assert_eq!(metered.units("an order", 200, request).await, (4.0, 0.0));
+    assert_eq!(metered.units("an order that earns nothing", 200, request).await, (1.0, 0.0));
+    let tracked = json!({"playerUniqueId": "tracked", "events": {"profile_view": {}, "search": {"text": "shoes"}}});
+    let what = "a player request that earns nothing, of a new player";
+    let request = metered.app.post("/integrations/event", &key, &tracked);
+    assert_eq!(metered.units(what, 200, request).await, (1.0, 0.0));
+    let request = metered.app.send(Method::GET, "/integrations/player/tracked", &key, "");
+    assert_eq!(metered.units("a player without points, read back", 200, request).await, (0.0, 3.0));
     // The demo pays nothing for it.
     let refund = json!({
         "customerId": "player123", "refundTransactionId": "R-1", "reverseTransactionId": "O-1",
@@ -124,7 +130,8 @@ async fn a_request_takes_the_units_that_operations_md_counts_with() {
         "playerUniqueId": "player123", "orderId": "O-2", "orderDate": "2024-10-01T07:00:00Z", "totalPaid": 90,
         "totalPrice": 100, "total_amount": 120,
     });
-    metered.units("an order that earns", 200, metered.app.post("/integrations/order", &key, &paid)).await;
+    let request = metered.app.post("/integrations/order", &key, &paid);
+    assert_eq!(metered.units("an order that earns", 200, request).await, (4.0, 0.0));
     let mut refund = refund;
     refund["refundTransactionId"] = json!("R-2");
     refund["reverseTransactionId"] = json!("O-2");

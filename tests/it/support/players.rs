@@ -80,12 +80,22 @@ impl App {
         self.send(Method::GET, &format!("/integrations/player/{}", encoded(id)), &[API_KEY], "").await
     }
 
-    /// A player's points and events.
+    /// A player's points, and the recorded events of its customer.
     pub async fn totals(&self, player: &str) -> (u64, u64) {
         let answer = self.get_player(player).await;
         assert_eq!(answer.status, 200, "{player}: {}", answer.body);
-        let total = |name: &str| answer.json()[name].as_u64().expect("a total");
-        (total("points"), total("events"))
+        let customer =
+            |item: &HashMap<String, AttributeValue>| item.get("customer").and_then(|key| key.as_s().ok()).cloned();
+        let key = format!("player#{player}");
+        let members = self.items("Members").await;
+        let member = members.iter().find(|member| text(member, "memberId") == key);
+        let key = member.and_then(customer).unwrap_or(key);
+        let records = self.items("PlayerEvents").await.into_iter().filter(|record| {
+            let own = || format!("player#{}", text(record, "playerId"));
+            record.contains_key("events") && customer(record).unwrap_or_else(own) == key
+        });
+        let events = records.map(|record| json(&record, "events").as_object().expect("events").len());
+        (answer.json()["points"].as_u64().expect("points"), events.sum::<usize>() as u64)
     }
 
     /// The stored earnings of each recorded request, in no order.

@@ -6,31 +6,41 @@ use serde_json::json;
 use crate::support::{
     app::App,
     lambda::Function,
-    players::{API_KEY, assert_tracked, encoded, fault, sample, text},
+    players::{API_KEY, assert_tracked, encoded, fault, sample},
 };
 
 #[tokio::test]
-async fn a_player_has_four_members() {
+async fn a_player_has_an_id_and_points() {
     let app = App::start().await;
     app.did("player123", "review").await;
-    let record = app.items("PlayerEvents").await.remove(0);
     let answer = app.get_player("player123").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("application/json"));
-    let received = text(&record, "receivedAt");
-    assert!(received.ends_with('Z'), "{received}");
-    let expected = json!({"playerUniqueId": "player123", "createdAt": received, "points": 5, "events": 1});
-    assert_eq!(answer.json(), expected);
+    assert_eq!(answer.json(), json!({"playerUniqueId": "player123", "points": 5}));
 
     app.did("player123", "review").await;
-    let expected = json!({"playerUniqueId": "player123", "createdAt": received, "points": 10, "events": 2});
+    let expected = json!({"playerUniqueId": "player123", "points": 10});
     assert_eq!(app.get_player("player123").await.json(), expected);
     let path = "/api/v3.0/integrations/player/player123";
     assert_eq!(app.send(Method::GET, path, &[API_KEY], "").await.json(), expected);
 }
 
 #[tokio::test]
-async fn a_player_without_events_is_not_found() {
+async fn a_player_whose_requests_earned_nothing_has_no_points() {
+    let app = App::start().await;
+    let tracked = [
+        ("tracked", json!({"playerUniqueId": "tracked", "events": {"profile_view": {}}})),
+        ("no-events", json!({"playerUniqueId": "no-events", "events": {}})),
+    ];
+    for (player, body) in tracked {
+        assert_tracked(&app.track(body.to_string()).await);
+        assert_eq!(app.get_player(player).await.json(), json!({"playerUniqueId": player, "points": 0}));
+    }
+    assert_eq!(app.stored().await, (2, 0), "records alone");
+}
+
+#[tokio::test]
+async fn a_player_without_requests_is_not_found() {
     let app = App::start().await;
     app.did("player123", "review").await;
     let longer = "x".repeat(129);
@@ -68,7 +78,7 @@ async fn an_id_may_have_any_character_percent_encoded() {
         let answer = app.get_player(id).await;
         assert_eq!(answer.status, 200, "{id:?}: {}", answer.body);
         assert_eq!(answer.json()["playerUniqueId"], json!(id));
-        assert_eq!(answer.json()["events"], json!(1), "{id:?}");
+        assert_eq!(answer.json()["points"], json!(5), "{id:?}");
     }
 }
 

@@ -138,6 +138,23 @@ async fn balances_never_move() {
 }
 
 #[tokio::test]
+async fn a_player_whose_requests_earned_nothing_is_a_customer_already() {
+    let mut app = App::with_catalog(&catalog("none")).await;
+    app.did("ada's phone", "other").await;
+    assert_eq!(app.stored().await, (1, 0), "a record alone");
+    app.apply(&catalog("email")).await;
+    app.did_as("ada", ADA, "visit").await;
+    app.did_as("ada's phone", ADA, "visit").await;
+    for player in ["ada", "ada's phone"] {
+        assert_eq!(app.get_player(player).await.json()["points"], 10, "{player}");
+    }
+    // Its own address leads to it.
+    app.did_as("ada's phone", BOB, "other").await;
+    app.did_as("bob's phone", BOB, "visit").await;
+    assert_eq!(app.get_player("ada's phone").await.json()["points"], 20);
+}
+
+#[tokio::test]
 async fn a_merged_id_still_books_on_its_customer_when_merging_is_turned_off() {
     let mut app = App::with_catalog(&catalog("email")).await;
     app.did_as("ada", ADA, "visit").await;
