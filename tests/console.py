@@ -32,6 +32,8 @@ PAGES = {
     "history": "/console/catalog/history",
     "version": "/console/catalog/version?version=1",
     "draft": "/console/catalog/draft",
+    "backtest": "/console/catalog/backtest",
+    "report": "/console/catalog/backtest/report",
     "try": "/console/try?sample=send-activity.happy",
     "adjust": "/console/adjust?correlation=session-1",
     "void": "/console/void?correlation=session-1&activity=activity-2",
@@ -158,6 +160,8 @@ class Browser:
             self.wait.until(lambda _: self.driver.find_elements(By.CSS_SELECTOR, "#chart-points canvas"))
         if path.startswith("/console/catalog/draft"):
             self.expect("Valid.", "#check")
+        if path.endswith("/report"):
+            self.wait.until(lambda _: self.driver.find_elements(By.CSS_SELECTOR, "#weeks canvas"))
 
     def obeys_axe(self, what):
         """No finding of axe, of any level."""
@@ -199,8 +203,10 @@ class Browser:
         for _ in range(limit):
             self.keys(Keys.TAB)
             element = self.focused()
-            names = [element.text, element.get_attribute("name") or "", element.get_attribute("id") or ""]
-            if described in names or described in element.text:
+            # A text area's text is what was typed into it.
+            text = "" if element.tag_name == "textarea" else element.text
+            names = [element.get_attribute("name"), element.get_attribute("id")]
+            if described in names or described in text:
                 outline = element.value_of_css_property("outline-style")
                 self.check(outline != "none", f"the focus on {described!r} cannot be seen")
                 return element
@@ -287,6 +293,38 @@ def faulty_catalog(browser):
     browser.obeys_axe("a dry run")
     browser.picture("draft-dry-run")
     browser.has_no_errors("draft")
+
+
+def backtest(browser):
+    """Starts a backtest of a changed draft, looks at its end and its report, by keyboard alone."""
+    browser.open("/console/catalog/draft")
+    browser.settle("/console/catalog/draft")
+    changed = browser.find("#draft").get_attribute("value").replace("reward: {flat: 10}", "reward: {flat: 12}", 1)
+    browser.driver.execute_script(
+        "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('input', {bubbles: true}))",
+        browser.find("#draft"), changed)
+    browser.expect("reward.flat: 10", "#check")
+    browser.tab_to("until")
+    browser.keys("yesterday")
+    browser.tab_to("backtest-button")
+    browser.keys(Keys.ENTER)
+    browser.expect("must be an RFC 3339 timestamp", "[role=alert]")
+    browser.obeys_axe("a refused backtest")
+    browser.check("reward: {flat: 12}" in browser.find("#draft").get_attribute("value"), "the draft is kept")
+    browser.find("#until").clear()
+    browser.tab_to("backtest-button")
+    browser.keys(Keys.ENTER)
+    browser.expect("Complete")
+    browser.expect("Offers and campaigns")
+    browser.obeys_axe("a backtest")
+    browser.tab_to("Open the report")
+    browser.keys(Keys.ENTER)
+    browser.settle("/report")
+    browser.check(browser.driver.execute_script("return self.origin") == "null", "the report has no origin of its own")
+    browser.expect("With the draft")
+    browser.open("/console/catalog/draft?from=backtest")
+    browser.expect("reward.flat: 10", "#check")
+    browser.has_no_errors("backtest")
 
 
 def corrections(browser, api):
@@ -382,6 +420,7 @@ def main():
     try:
         browser.look()
         started = time.monotonic()
+        backtest(browser)
         every_page(browser)
         keyboard(browser)
         faulty_catalog(browser)

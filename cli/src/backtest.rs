@@ -22,6 +22,7 @@
 mod command;
 mod counters;
 mod figures;
+mod finished;
 mod part;
 mod replay;
 mod report;
@@ -35,9 +36,11 @@ use punchcard_models::timestamp::Timestamp;
 use punchcard_rewards::Catalog;
 use punchcard_store::StoreError;
 
+pub(crate) use command::time;
 pub use command::{Options, run};
 pub use figures::{Figures, Largest, NotCompared, Sum};
-pub use report::{Heading, html};
+pub use finished::{Finished, Subject};
+pub(crate) use report::policy;
 pub use source::Source;
 
 use replay::Replay;
@@ -110,5 +113,7 @@ pub async fn backtest(
         }
         progress(Step::Replayed(count));
         after = last;
+        // The catalogs are in memory, so nothing else lets a caller cancel the replay.
+        tokio::task::yield_now().await;
     }
 }

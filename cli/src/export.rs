@@ -4,7 +4,6 @@
 //! folder, with the position of each part of a table in the same transaction; then the days are written one after the
 //! other. A later run continues where an interrupted one ended.
 
-mod budget;
 mod days;
 mod spool;
 
@@ -24,17 +23,15 @@ use punchcard_store::{LedgerReader, RecordKind, StoreError, TablePart};
 use serde_json::json;
 
 use crate::{
+    budget::Budget,
     failure::Failure,
     operator::{Operator, Target},
     output::{notice, printable, say},
 };
-use budget::Budget;
 use spool::Spool;
 
 /// Number of parts of each table of a stack. An embedded store reads one part fastest.
 const PARALLEL: i32 = 4;
-/// Read units a second that an export of a stack takes at most, unless the operator says otherwise.
-const READ_UNITS: u32 = 500;
 
 /// Copy all records to Parquet files, for analytics
 #[derive(Debug, Args)]
@@ -118,8 +115,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
 async fn export(operator: &Operator, options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
     let reader = LedgerReader::new(&operator.store);
-    let (parallel, units) = if operator.file().is_some() { (1, 0) } else { (PARALLEL, READ_UNITS) };
-    let (parallel, units) = (options.parallel.unwrap_or(parallel), options.read_units.unwrap_or(units));
+    let units = options.read_units.unwrap_or(operator.read_units());
+    let parallel = options.parallel.unwrap_or(if operator.file().is_some() { 1 } else { PARALLEL });
     let name = format!("{} in {parallel} parts", operator.name());
     let mut spool = Spool::open(&options.to, &name)?;
 

@@ -18,6 +18,7 @@
 pub mod adjust;
 pub mod audit;
 pub mod backtest;
+mod budget;
 pub mod catalog;
 pub mod client;
 mod connection;

@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 use punchcard_store::{Admin, Connection, OperatorStore, Store};
 
-use crate::{embedded, failure::Failure, in_process::InProcess, output};
+use crate::{budget::READ_UNITS, embedded, failure::Failure, in_process::InProcess, output};
 
 /// Options for the store and the output format
 #[derive(Debug, Args)]
@@ -137,6 +137,15 @@ impl Operator {
         match &self.backend {
             Backend::Stack(_) => None,
             Backend::Data(file) => file.as_deref(),
+        }
+    }
+
+    /// Returns the read units a second that a command takes at most, unless the operator says otherwise. 0: no limit.
+    #[must_use]
+    pub fn read_units(&self) -> u32 {
+        match &self.backend {
+            Backend::Stack(_) => READ_UNITS,
+            Backend::Data(_) => 0,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::{
     io::IsTerminal as _,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::Args;
@@ -11,13 +11,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use punchcard_archive::Folder;
 use punchcard_models::timestamp::Timestamp;
 use punchcard_rewards::Catalog;
-use serde::Serialize;
 
-use super::{Figures, Source, Step, Window, backtest, report, table};
+use super::{Finished, Source, Step, Subject, table};
 use crate::{
     catalog,
     failure::Failure,
-    operator::Target,
+    operator::{Operator, Target},
     output::{notice, say},
 };
 
@@ -43,22 +42,19 @@ pub struct Options {
     /// Write a report with charts to this HTML file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    #[arg(
+        long,
+        value_name = "N",
+        conflicts_with = "archive",
+        help = "Most read units a second; 0: no limit [default: 500 of a stack, no limit with --data]"
+    )]
+    read_units: Option<u32>,
     #[command(flatten)]
     target: Target,
 }
 
-/// A backtest, as JSON and as a report.
-#[derive(Debug, Serialize)]
-pub(super) struct Finished {
-    pub draft: String,
-    pub since: Option<String>,
-    pub until: Option<String>,
-    #[serde(flatten)]
-    pub figures: Figures,
-    pub seconds: f64,
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
+/// Parses a time of the options.
+pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::from_text(text).ok_or_else(|| "must be an RFC 3339 timestamp, such as 2026-10-01T00:00:00Z".to_owned())
 }
 
@@ -73,16 +69,17 @@ pub async fn run(options: Options) -> Result<(), Failure> {
         let source = Source::of_archive(Folder::open(folder).map_err(Failure::Archive)?)?;
         return run_on(&source, &draft, &options).await;
     }
-    options.target.run(async |operator| run_on(&Source::of_store(&operator.store), &draft, &options).await).await
+    let run = async |operator: &Operator| {
+        let units = options.read_units.unwrap_or(operator.read_units());
+        run_on(&Source::of_store(&operator.store, units), &draft, &options).await
+    };
+    options.target.run(run).await
 }
 
 async fn run_on(source: &Source, draft: &Catalog, options: &Options) -> Result<(), Failure> {
-    let started = Instant::now();
     let bar = bar(source.approximate_count().await?);
-    // A store in use gets records during the scan, of which only some would be read.
-    let until = options.until.unwrap_or_else(punchcard_runtime::now);
-    let window = Window { since: options.since, until: Some(until) };
-    let tested = backtest(source, draft, window, |step| match step {
+    let subject = Subject { draft: options.draft.display().to_string(), since: options.since, until: options.until };
+    let tested = Finished::run(source, draft, &subject, |step| match step {
         Step::Read(records) | Step::Replayed(records) => bar.inc(records),
         Step::Total(records) => {
             bar.set_length(records);
@@ -91,31 +88,17 @@ async fn run_on(source: &Source, draft: &Catalog, options: &Options) -> Result<(
             bar.set_message("replayed");
         }
     });
-    let figures = tested.await?;
+    let finished = tested.await?;
     bar.finish_and_clear();
-    let finished = Finished {
-        draft: options.draft.display().to_string(),
-        since: options.since.map(|since| since.to_string()),
-        until: options.until.map(|until| until.to_string()),
-        figures,
-        seconds: started.elapsed().as_secs_f64(),
-    };
     if options.target.json {
         say!("{}", serde_json::to_string(&finished).map_err(Failure::StoredJson)?);
     } else {
         table::print(&finished);
     }
     if let Some(file) = &options.report {
-        write(file, &report::html(&finished.heading(), &finished.figures)?)?;
+        write(file, &finished.report()?)?;
     }
     Ok(())
-}
-
-impl Finished {
-    /// The period in words.
-    pub fn heading(&self) -> report::Heading {
-        report::Heading { draft: self.draft.clone(), since: self.since.clone(), until: self.until.clone() }
-    }
 }
 
 fn write(file: &Path, html: &str) -> Result<(), Failure> {

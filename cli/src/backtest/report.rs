@@ -5,7 +5,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use ring::digest::{SHA256, digest};
 use serde_json::json;
 
-use super::{BacktestError, Figures};
+use super::{BacktestError, Figures, Finished};
 
 const UPLOT: &str = include_str!("../../assets/uplot/uPlot.iife.min.js");
 const UPLOT_CSS: &str = include_str!("../../assets/uplot/uPlot.min.css");
@@ -14,21 +14,10 @@ const CSS: &str = include_str!("../../assets/backtest.css");
 /// Number of offers in the chart, those with the largest differences.
 const CHARTED: usize = 20;
 
-/// The subject of a report.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Heading {
-    /// The draft's file.
-    pub draft: String,
-    /// The start of the period, in RFC 3339.
-    pub since: Option<String>,
-    /// Its end.
-    pub until: Option<String>,
-}
-
 #[derive(Template)]
 #[template(path = "backtest.html")]
 struct Report<'a> {
-    heading: &'a Heading,
+    heading: &'a Finished,
     figures: &'a Figures,
     left_out: Vec<String>,
     has_charts: bool,
@@ -42,25 +31,37 @@ struct Report<'a> {
 ///
 /// # Errors
 /// The report cannot be built.
-pub fn html(heading: &Heading, figures: &Figures) -> Result<String, BacktestError> {
-    let style = format!("{UPLOT_CSS}\n{CSS}");
-    let script = format!("{UPLOT}\n{CHARTS}");
-    let policy = format!(
-        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
-        source_hash(&script),
-        source_hash(&style)
-    );
+pub fn html(finished: &Finished) -> Result<String, BacktestError> {
+    let figures = &finished.figures;
     let report = Report {
-        heading,
+        heading: finished,
         figures,
         left_out: figures.not_compared.sentences(),
         has_charts: !figures.weeks.is_empty(),
-        policy,
-        style,
-        script,
+        policy: policy(),
+        style: style(),
+        script: script(),
         data: chart_data(figures),
     };
     report.render().map_err(|_| BacktestError::Report)
+}
+
+/// Returns the report's policy, which permits its own script and style and nothing else.
+#[must_use]
+pub fn policy() -> String {
+    format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; base-uri 'none'; form-action 'none'",
+        source_hash(&script()),
+        source_hash(&style())
+    )
+}
+
+fn style() -> String {
+    format!("{UPLOT_CSS}\n{CSS}")
+}
+
+fn script() -> String {
+    format!("{UPLOT}\n{CHARTS}")
 }
 
 /// The hash by which the policy permits an inline script or style.

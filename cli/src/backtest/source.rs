@@ -7,6 +7,7 @@ use punchcard_rewards::Catalog;
 use punchcard_store::{HistoryReader, LedgerReader, RecordKind, Store, StoreError, StoredItem, TablePart};
 
 use super::{BacktestError, spool::Spool};
+use crate::budget::Budget;
 
 /// The tables whose records earn points.
 pub(super) const KINDS: [RecordKind; 2] = [RecordKind::Activities, RecordKind::PlayerEvents];
@@ -16,17 +17,17 @@ const BATCH: usize = 1000;
 /// The source of records and catalogs.
 #[derive(Debug)]
 pub enum Source {
-    /// A store.
-    Store(LedgerReader, HistoryReader),
+    /// A store, and the read units that may be taken of it.
+    Store(Box<LedgerReader>, HistoryReader, Budget),
     /// An archive, and its catalogs by version.
     Archive(Folder, HashMap<u64, Arc<Catalog>>),
 }
 
 impl Source {
-    /// A store.
+    /// A store, of which so many units are read each second at most. 0: no limit.
     #[must_use]
-    pub fn of_store(store: &Store) -> Self {
-        Source::Store(LedgerReader::new(store), HistoryReader::new(store))
+    pub fn of_store(store: &Store, read_units: u32) -> Self {
+        Source::Store(Box::new(LedgerReader::new(store)), HistoryReader::new(store), Budget::new(read_units))
     }
 
     /// An archive.
@@ -42,9 +43,9 @@ impl Source {
     ///
     /// # Errors
     /// The store failed.
-    pub(super) async fn approximate_count(&self) -> Result<u64, BacktestError> {
+    pub(crate) async fn approximate_count(&self) -> Result<u64, BacktestError> {
         match self {
-            Source::Store(reader, _) => Ok(reader.approximate_count(&KINDS).await?),
+            Source::Store(reader, ..) => Ok(reader.approximate_count(&KINDS).await?),
             Source::Archive(..) => Ok(0),
         }
     }
@@ -59,10 +60,12 @@ impl Source {
         };
         for kind in KINDS {
             match self {
-                Source::Store(reader, _) => {
+                Source::Store(reader, _, budget) => {
                     let mut start = None;
                     loop {
+                        budget.wait().await;
                         let page = reader.items(TablePart::whole(kind), start).await?;
+                        budget.spend(page.read_units);
                         add(&page.items)?;
                         start = page.next;
                         if start.is_none() {
@@ -90,7 +93,7 @@ impl Source {
     /// A version of the catalog. `None` if it is missing or damaged.
     pub(super) async fn catalog(&self, version: u64) -> Result<Option<Arc<Catalog>>, BacktestError> {
         match self {
-            Source::Store(_, history) => match history.of(version).await {
+            Source::Store(_, history, _) => match history.of(version).await {
                 Err(StoreError::Corrupt { .. }) => Ok(None),
                 catalog => Ok(catalog?),
             },

@@ -1,6 +1,6 @@
 //! The figures as text.
 
-use super::{Sum, command::Finished};
+use super::{Finished, Sum};
 use crate::output::{printable, say};
 
 /// Prints the figures.
@@ -51,7 +51,7 @@ pub(super) fn print(finished: &Finished) {
 
 impl super::NotCompared {
     /// Describes the records that are in no figure.
-    pub(super) fn sentences(&self) -> Vec<String> {
+    pub(crate) fn sentences(&self) -> Vec<String> {
         let counts = [
             (self.adjustments, "adjustments are left out: no catalog determines them"),
             (self.unversioned, "records of version 0.1.0 are left out: they do not name their catalog"),

@@ -14,6 +14,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// Answers with an asset.
 pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
     let (kind, text) = match name.as_str() {
+        "backtest.js" => (SCRIPT, include_str!("../../assets/console/backtest.js")),
         "console.css" => (STYLE, include_str!("../../assets/console/console.css")),
         "draft.js" => (SCRIPT, include_str!("../../assets/console/draft.js")),
         "live.js" => (SCRIPT, include_str!("../../assets/console/live.js")),

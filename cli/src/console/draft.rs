@@ -1,7 +1,7 @@
 //! The editor of a draft catalog: checked as it is typed, and tried on an event.
 
 use askama::Template;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use punchcard_models::{
     data::{OpenData, parse_object},
     fault::Faults,
@@ -13,6 +13,7 @@ use punchcard_store::{AppliedRules, LedgerReader};
 
 use super::{
     Console,
+    backtest_pages::Refusal,
     catalog_pages::{DiffLine, difference},
     explained::{Occurrence, explained},
     page::{Shell, render},
@@ -68,6 +69,9 @@ struct DraftPage {
     draft: String,
     check: Option<Check>,
     dry_run: Option<Result<DryRun, String>>,
+    /// The reason why no backtest was started.
+    refusal: Option<Refusal>,
+    has_backtest: bool,
     fields: Fields,
     actions: Vec<String>,
 }
@@ -78,10 +82,14 @@ impl DraftPage {
     }
 }
 
-/// The editor, with the catalog in force.
+/// The editor, with the catalog in force or the draft of the last backtest.
 pub async fn editor(visit: Visit) -> Result<Response, Problem> {
     let current = visit.console.current().await?;
-    let draft = current.as_ref().map(as_text).transpose()?.unwrap_or_default();
+    let tested = visit.fields.get("from").and_then(|_| visit.console.backtests.current());
+    let draft = match tested {
+        Some(run) => run.text.clone(),
+        None => current.as_ref().map(as_text).transpose()?.unwrap_or_default(),
+    };
     let page = visit.draft_page(draft, current.as_ref())?;
     Ok(render(&page))
 }
@@ -112,6 +120,15 @@ pub async fn dry_run(visit: Visit) -> Result<Response, Problem> {
     let current = visit.console.current().await?;
     let page = DraftPage { dry_run: Some(dry_run), ..visit.draft_page(draft, current.as_ref())? };
     Ok(render(&page))
+}
+
+/// Answers with the editor, and says why no backtest was started.
+pub async fn refused(visit: &Visit, draft: String, refusal: Refusal) -> Result<Response, Problem> {
+    let current = visit.console.current().await?;
+    let check = check_of(draft.clone(), current.clone()).await?;
+    let status = refusal.status();
+    let page = DraftPage { check: Some(check), refusal: Some(refusal), ..visit.draft_page(draft, current.as_ref())? };
+    Ok((status, render(&page)).into_response())
 }
 
 /// Returns an applied catalog as text to edit. The demo's has comments as long as it is unchanged.
@@ -151,6 +168,8 @@ impl Visit {
             draft,
             check: None,
             dry_run: None,
+            refusal: None,
+            has_backtest: self.console.backtests.current().is_some(),
             fields: self.fields.clone(),
             actions: catalog.actions().iter().cloned().collect(),
         })

@@ -29,8 +29,14 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (OPENER_POLICY, "same-origin"),
 ];
+
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// The policy of a response with content that has inline scripts or styles of its own.
+#[derive(Debug, Clone)]
+pub struct OwnPolicy(pub String);
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// The header of a script's requests with the token that forms have in a field.
@@ -61,6 +67,13 @@ pub async fn guard(
     }
     for (name, value) in HEADERS {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if let Some(OwnPolicy(policy)) = response.extensions_mut().remove::<OwnPolicy>()
+        && let Ok(policy) = HeaderValue::try_from(policy)
+    {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        // Browsers do not show a sandboxed page that asks for a context of its own.
+        response.headers_mut().remove(OPENER_POLICY);
     }
     tracing::debug!(path, status = response.status().as_u16(), "console");
     response

@@ -4,6 +4,8 @@
 //! `punchcard serve`. `guard` admits only the browser that opened the one-time link, and refuses requests of other sites.
 
 mod assets;
+mod backtest_pages;
+mod backtests;
 mod catalog_pages;
 mod command;
 mod corrections;
@@ -36,6 +38,7 @@ use axum::{
 use punchcard_rewards::Catalog;
 use punchcard_store::{HistoryReader, StoreError};
 
+use backtests::Backtests;
 pub use command::{Options, run};
 use problem::Problem;
 use sessions::Sessions;
@@ -71,11 +74,12 @@ pub enum Entry {
 
 /// The console of a store.
 pub struct Console {
-    operator: Operator,
+    operator: Arc<Operator>,
     history: HistoryReader,
     access: Access,
     entry: Entry,
     sessions: Sessions,
+    backtests: Arc<Backtests>,
     /// The address that it is served on.
     address: SocketAddr,
     limits: Limits,
@@ -102,10 +106,11 @@ impl Console {
         }
         Ok(Console {
             history: HistoryReader::new(&operator.store),
-            operator,
+            operator: Arc::new(operator),
             access,
             entry,
             sessions: Sessions::default(),
+            backtests: Arc::default(),
             address,
             limits: limits.clone(),
             traffic: None,
@@ -173,6 +178,10 @@ pub fn router(console: Console) -> Router {
         .route("/console/catalog/draft", get(draft::editor))
         .route("/console/catalog/check", post(draft::check))
         .route("/console/catalog/dry-run", post(draft::dry_run))
+        .route("/console/catalog/backtest", get(backtest_pages::show).post(backtest_pages::start))
+        .route("/console/catalog/backtest.json", get(backtest_pages::progress))
+        .route("/console/catalog/backtest/cancel", post(backtest_pages::cancel))
+        .route("/console/catalog/backtest/report", get(backtest_pages::report))
         .route("/console/void", get(corrections::void).post(corrections::confirm_void))
         .route("/console/adjust", get(corrections::adjust).post(corrections::confirm_adjust))
         .route("/console/try", get(try_it::form).post(try_it::submit))

@@ -1,5 +1,6 @@
 //! The console: the real `punchcard`, over HTTP, as a browser and as others reach it.
 
+mod backtests;
 mod changes;
 mod members;
 mod security;

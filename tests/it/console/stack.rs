@@ -12,7 +12,7 @@ use crate::{
 
 impl Console {
     /// The console of a stack.
-    async fn of_stack(app: &App, args: &[&str]) -> Self {
+    pub async fn of_stack(app: &App, args: &[&str]) -> Self {
         let stack = app.prefix.trim_end_matches('-');
         let mut command = Command::new(binary("punchcard"));
         command

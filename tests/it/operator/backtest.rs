@@ -34,7 +34,7 @@ async fn tested_in(app: &App, draft: &str, window: Window) -> Figures {
         }
         read.set([first, total, replayed]);
     };
-    let figures = backtest(&Source::of_store(&app.store), &draft, window, progress).await.expect("a backtest");
+    let figures = backtest(&Source::of_store(&app.store, 0), &draft, window, progress).await.expect("a backtest");
     let [first, total, replayed] = read.get();
     assert_eq!((first, replayed), (total, total));
     assert_eq!(figures.total.actual, figures.offers.iter().map(|offer| offer.points.actual).sum::<i64>());

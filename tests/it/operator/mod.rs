@@ -81,7 +81,7 @@ pub async fn run(mut command: Command) -> Said {
     Said { succeeded: output.status.success(), output: text(output.stdout), errors }
 }
 
-fn file(text: &str) -> tempfile::NamedTempFile {
+pub fn file(text: &str) -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(text.as_bytes()).expect("written");
     file

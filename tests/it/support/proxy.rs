@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 /// The failure of one call.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,8 @@ struct Shared {
     store: String,
     client: reqwest::Client,
     state: Mutex<Plan>,
+    /// The operation whose calls wait.
+    held: watch::Sender<Option<&'static str>>,
 }
 
 #[derive(Default)]
@@ -60,8 +62,12 @@ struct Plan {
 
 impl Proxy {
     pub async fn start(store: &str) -> Self {
-        let shared =
-            Arc::new(Shared { store: store.to_owned(), client: reqwest::Client::new(), state: Mutex::default() });
+        let shared = Arc::new(Shared {
+            store: store.to_owned(),
+            client: reqwest::Client::new(),
+            state: Mutex::default(),
+            held: watch::Sender::new(None),
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let proxy = Router::new().fallback(pass_on).with_state(shared.clone());
@@ -77,6 +83,16 @@ impl Proxy {
     /// So many calls of this operation are carried out, and the others refused.
     pub fn refuse_after(&self, operation: &'static str, calls: usize) {
         self.shared.plan().left = Some((operation, calls));
+    }
+
+    /// Calls of this operation wait from now on, until they are let go.
+    pub fn hold(&self, operation: &'static str) {
+        self.shared.held.send_replace(Some(operation));
+    }
+
+    /// Lets the calls go that wait.
+    pub fn let_go(&self) {
+        self.shared.held.send_replace(None);
     }
 
     /// Every call fails from now on, until it is up again.
@@ -144,6 +160,8 @@ async fn pass_on(State(shared): State<Arc<Shared>>, mut headers: HeaderMap, body
         let planned = plan.faults.iter().position(|(failing, _)| *failing == operation);
         planned.and_then(|index| plan.faults.remove(index)).map(|(_, fault)| fault)
     };
+    // The proxy has the sender, so the channel stays open.
+    shared.held.subscribe().wait_for(|held| *held != Some(operation.as_str())).await.ok();
     headers.remove("host");
     headers.remove("content-length");
     match fault {

@@ -1,4 +1,4 @@
-//! A limit of read units a second, shared by all parts.
+//! A limit of read units a second, shared by all parts of a read.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,9 +7,12 @@ use std::{
 
 use tokio::time::Instant;
 
+/// Read units a second that a command reads of a stack at most, unless the operator says otherwise.
+pub(crate) const READ_UNITS: u32 = 500;
+
 /// Units that may be read each second. What a page takes is known afterwards, so the next one waits for it.
 #[derive(Debug)]
-pub(super) struct Budget {
+pub struct Budget {
     /// 0: no limit.
     units_per_second: u32,
     /// The time from which the next page may be read.
@@ -17,6 +20,8 @@ pub(super) struct Budget {
 }
 
 impl Budget {
+    /// Creates a budget. 0 units: no limit.
+    #[must_use]
     pub fn new(units_per_second: u32) -> Self {
         Budget { units_per_second, free_at: Mutex::new(Instant::now()) }
     }
@@ -27,6 +32,7 @@ impl Budget {
         tokio::time::sleep_until(free_at).await;
     }
 
+    /// Takes units that were read.
     pub fn spend(&self, units: f64) {
         if self.units_per_second == 0 || !units.is_finite() || units <= 0.0 {
             return;
