@@ -45,6 +45,8 @@ pub mod output;
 pub mod quarantine;
 pub mod registry;
 pub mod router;
+mod samples;
+mod sender;
 pub mod serve;
 mod server;
 pub mod set_up;

@@ -8,8 +8,8 @@ use std::{
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 use punchcard::{
-    DEFAULT_LOG_FILTER, adjust, audit, backtest, catalog, client, console, customer, explain, export, failure::Failure,
-    history, key, output, quarantine, serve, store,
+    DEFAULT_LOG_FILTER, adjust, audit, backtest, catalog, client, console, customer, demo, explain, export,
+    failure::Failure, history, key, output, quarantine, serve, store,
 };
 
 /// Loyalty event intake: records each event exactly once and credits its points in the same write
@@ -25,6 +25,7 @@ enum Command {
     Serve(serve::Options),
     Store(store::Options),
     Console(console::Options),
+    Demo(demo::Options),
     Catalog(catalog::Options),
     Client(client::Options),
     Key(key::Options),
@@ -70,6 +71,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(options) => serve::run(options).await,
         Command::Store(options) => store::run(options).await,
         Command::Console(options) => console::run(options).await,
+        Command::Demo(options) => demo::run(options).await,
         Command::Catalog(options) => catalog::run(options).await,
         Command::Client(options) => client::run(options).await,
         Command::Key(options) => key::run(options).await,

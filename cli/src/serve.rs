@@ -4,12 +4,12 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use clap::{Args, builder::RangedU64ValueParser};
+use punchcard_http::route::ROUTES;
 use punchcard_models::{
     access::{Scope, SecretDigest},
     ids::InvalidId,
 };
 use punchcard_rewards::yaml::Source;
-use punchcard_runtime::Service;
 use punchcard_store::{AddOutcome, Admin};
 use tokio::net::TcpListener;
 
@@ -33,11 +33,13 @@ use crate::{
 
 /// The client that is created in a new store.
 const FIRST_CLIENT: &str = "first-client";
+/// Maximum length of the program's name in a command, so that the command fits 100 columns.
+const MAX_PROGRAM_CHARS: usize = 40;
 
 /// Run the whole API in one process on the embedded store
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  punchcard serve --demo\n  punchcard serve --data /var/lib/punchcard --catalog catalog.yaml\n  \
+    after_help = "Examples:\n  punchcard serve --demo\n  punchcard serve --routes\n  punchcard serve --data /var/lib/punchcard --catalog catalog.yaml\n  \
     punchcard serve --demo --events events.jsonl\n  punchcard serve --demo --quarantine quarantine\n  \
     punchcard serve --demo --memory --addr 127.0.0.1:0"
 )]
@@ -64,6 +66,9 @@ pub struct Options {
     /// Maximum number of concurrent requests. Further requests get status 429
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
     concurrency: usize,
+    /// Print the routes, and start nothing
+    #[arg(long)]
+    routes: bool,
 }
 
 /// Runs until SIGINT or SIGTERM.
@@ -71,6 +76,10 @@ pub struct Options {
 /// # Errors
 /// The server cannot start.
 pub async fn run(options: Options) -> Result<(), Failure> {
+    if options.routes {
+        print_routes();
+        return Ok(());
+    }
     punchcard_runtime::logs::plain(crate::DEFAULT_LOG_FILTER)?;
     if options.demo && !options.addr.ip().is_loopback() {
         return Err(Failure::DemoInPublic(options.addr));
@@ -111,7 +120,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let operator = Operator::of_embedded(store, options.location.file(file));
     let console = options.console(operator, address, &limits)?;
     let link = console.as_ref().map(Console::link).transpose()?;
-    announce(address, &options, &services, new_secret.as_deref(), link.as_deref());
+    announce(address, &options, new_secret.as_deref(), link.as_deref());
     let traffic = Arc::default();
     let api = router::watched(services, &limits, &traffic);
     let mut app = api.clone().merge(local::router(admin, &limits));
@@ -162,13 +171,19 @@ async fn set_up(admin: &Admin, options: &Options, rules: Option<Source>) -> Resu
     Ok((made == AddOutcome::Created).then_some(secret))
 }
 
-fn announce(
-    address: SocketAddr,
-    options: &Options,
-    services: &[Service],
-    new_secret: Option<&str>,
-    console: Option<&str>,
-) {
+/// Prints the methods and the paths that `serve` answers.
+fn print_routes() {
+    for route in ROUTES {
+        for path in route.paths.iter().map(|path| path.template) {
+            say!("{:4} {path}", route.method.as_str());
+        }
+    }
+    for path in ["/health", "/docs", "/openapi.json", "/console"] {
+        say!("GET  {path}");
+    }
+}
+
+fn announce(address: SocketAddr, options: &Options, new_secret: Option<&str>, console: Option<&str>) {
     say!("Punchcard  http://{address}");
     match console {
         Some(link) if options.demo => say!("console    {link}"),
@@ -180,19 +195,48 @@ fn announce(
     if let Some(directory) = &options.keeper.quarantine {
         say!("quarantine {}", directory.display());
     }
-    say!("routes");
-    for route in services.iter().map(Service::route) {
-        for path in route.paths.iter().map(|path| path.template) {
-            say!("  {:4} {path}", route.method.as_str());
-        }
-    }
-    say!("  GET  /health");
     if let Some(secret) = new_secret {
         say!("\nCreated the first client of the new store. The secret is shown only once:");
         say!("  clientId  {FIRST_CLIENT}\n  secret    {secret}");
     }
     if options.demo {
-        say!("\n{}", demo::commands(address));
+        say!("\nSend a sample request of each API, from another terminal:");
+        for what in demo::WHATS {
+            say!("  {}", sample_command(&program(), what.name(), &format!("http://{address}")));
+        }
+        say!("");
     }
     say!("Ctrl-C stops the server.");
+}
+
+/// Returns the command that sends a sample request.
+fn sample_command(program: &str, what: &str, url: &str) -> String {
+    let url = if url == demo::DEFAULT_URL { String::new() } else { format!(" --url {url}") };
+    format!("{program} demo send {what}{url}")
+}
+
+/// Returns the name by which this program was started, so that commands can be pasted. `punchcard` if the name is long or
+/// would need quotes.
+fn program() -> String {
+    let name = std::env::args().next().unwrap_or_default();
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "/._-".contains(char);
+    if (1..=MAX_PROGRAM_CHARS).contains(&name.len()) && name.chars().all(is_plain) {
+        name
+    } else {
+        "punchcard".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_command_names_the_server_unless_it_is_the_default_and_fits_100_columns() {
+        assert_eq!(sample_command("punchcard", "order", demo::DEFAULT_URL), "punchcard demo send order");
+        let (program, url) = ("x".repeat(MAX_PROGRAM_CHARS), "http://255.255.255.255:65535");
+        let command = sample_command(&program, "activity", url);
+        assert!(command.ends_with(" demo send activity --url http://255.255.255.255:65535"), "{command}");
+        assert!("  ".len() + command.len() <= 100, "{command}");
+    }
 }

@@ -21,8 +21,6 @@ mod problem;
 mod record;
 mod request;
 mod rule_rows;
-mod samples;
-mod sender;
 mod sessions;
 mod text;
 mod try_it;
@@ -44,7 +42,8 @@ use problem::Problem;
 use sessions::Sessions;
 
 use crate::{
-    catalog::parse, correct::WRITE_LIMIT, failure::Failure, limits::Limits, operator::Operator, traffic::Traffic,
+    catalog::parse, correct::WRITE_LIMIT, failure::Failure, limits::Limits, operator::Operator, sender::Api,
+    traffic::Traffic,
 };
 
 /// Time limit of a page.
@@ -86,7 +85,7 @@ pub struct Console {
     /// The requests of the server that the console is part of.
     traffic: Option<Arc<Traffic>>,
     /// The API, if requests may be sent to it.
-    api: Option<Router>,
+    api: Option<Api>,
 }
 
 impl Console {
@@ -127,7 +126,7 @@ impl Console {
     /// Sends requests to an API, if the console may write.
     #[must_use]
     pub fn with_api(self, api: Router) -> Self {
-        let api = self.writes().then_some(api);
+        let api = self.writes().then_some(Api::InProcess(api));
         Console { api, ..self }
     }
 

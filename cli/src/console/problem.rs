@@ -6,7 +6,7 @@ use axum::{
 };
 use punchcard_store::StoreError;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, sender::SendError};
 
 /// The reason why a request to the console fails. [`guard`](super::guard) makes a page of it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -94,6 +94,15 @@ impl From<Failure> for Problem {
             Failure::NoRecord(what) => Problem::NotFound(what),
             Failure::UnknownVersion(version) => Problem::NotFound(format!("version {version} of the catalog")),
             failure => Problem::Failed(failure.to_string()),
+        }
+    }
+}
+
+impl From<SendError> for Problem {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Invalid(_) | SendError::NoToken(_) => Problem::Invalid(error.to_string()),
+            SendError::TooLarge | SendError::Unreached | SendError::TimedOut => Problem::Failed(error.to_string()),
         }
     }
 }

@@ -12,10 +12,12 @@ use super::{
     problem::Problem,
     record::{RecordView, pretty},
     request::{Fields, Visit},
+};
+use crate::{
+    demo,
     samples::{Credential, SAMPLES, Sample, Sent},
     sender::{Secrets, send},
 };
-use crate::demo;
 
 #[derive(Template)]
 #[template(path = "console/try.html")]
@@ -132,9 +134,7 @@ fn sent(fields: &Fields, sample: &Sample) -> (Sent, bool) {
 impl Console {
     fn secrets(&self, fields: &Fields) -> Secrets {
         if self.entry == Entry::Anyone {
-            let [client, secret, api_key, secret_key] =
-                [demo::CLIENT, demo::SECRET, demo::API_KEY, demo::SECRET_KEY].map(str::to_owned);
-            return Secrets { client, secret, api_key, secret_key };
+            return Secrets::of_demo();
         }
         let [client, secret, api_key, secret_key] =
             ["client", "secret", "api-key", "secret-key"].map(|name| fields.text(name));

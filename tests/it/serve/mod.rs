@@ -163,26 +163,98 @@ async fn the_demo_prints_its_url_and_three_commands_that_work() {
     println!("ready after {} ms", started.elapsed().as_millis());
     assert_eq!(health.status(), 200);
     assert_eq!(health.json::<Value>().await.expect("JSON"), json!({"status": "ok"}));
-    for route in [format!("POST {SESSIONS}"), format!("POST {EVENTS}"), "GET  /health".to_owned()] {
-        assert!(demo.said.contains(&route), "{route}: {}", demo.said);
-    }
     // A new store's secret is none of the demo's.
     assert_eq!(demo.value("secret"), None, "{}", demo.said);
 
-    let commands: Vec<_> = demo.said.lines().filter(|line| line.starts_with("curl ")).collect();
+    assert!(demo.said.lines().count() <= 12 && demo.said.lines().all(|line| line.len() <= 100), "{}", demo.said);
+
+    let commands: Vec<_> = demo.said.lines().filter(|line| line.contains(" demo send ")).map(str::trim).collect();
     assert_eq!(commands.len(), 3, "{}", demo.said);
-    let is_there = std::process::Command::new("curl").arg("--version").output().is_ok();
-    if is_there {
-        // A client event, an activity and a player event; once more, what has an id of its own is refused.
-        for expected in [["200", "200", "200"], ["409", "400", "200"]] {
-            let output = Command::new("sh").arg("-c").arg(commands.join("\n")).output().await.expect("sh");
-            let answers = String::from_utf8(output.stdout).expect("text");
-            assert!(output.status.success(), "{answers}");
-            let statuses: Vec<_> = answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
-            assert_eq!(statuses, expected, "{answers}");
+    // An activity, a client event and an order; once more, what has an id of its own is refused, or answered again.
+    for expected in [["200 OK", "200 OK", "200 OK"], ["400 Bad Request", "409 Conflict", "200 OK"]] {
+        for (command, expected) in commands.iter().zip(expected) {
+            let said = pasted(command).await;
+            assert!(said.contains(&format!("\n{expected}, after ")), "{command}: {said}");
         }
     }
     assert_eq!(demo.interrupt().await.code(), Some(0));
+}
+
+/// Runs a printed command in a shell, with the program on the path.
+async fn pasted(command: &str) -> String {
+    let folder = binary("punchcard").parent().expect("a folder").to_owned();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
+    let run = Command::new("sh").args(["-c", command]).env("PATH", path).kill_on_drop(true).output();
+    let output = tokio::time::timeout(Duration::from_secs(30), run).await.expect("an end in time").expect("sh");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{command}: {said} {}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+#[tokio::test]
+async fn a_sample_request_is_that_of_the_console_and_is_printed_with_its_response() {
+    let demo = Running::serve(&["--demo", "--memory"]).await;
+    for (what, line, sample, answered) in [
+        (
+            "activity",
+            "POST {url}/client/users/session-1/activities/activity-1",
+            "send-activity.happy",
+            "\"activityId\": \"activity-1\"",
+        ),
+        ("event", "POST {url}/v2/events/clientEvent", "send-client-event.happy", "\"requestId\""),
+        ("order", "POST {url}/integrations/order", "place-order.happy", "\"pointsEarned\": 20"),
+    ] {
+        let said = pasted(&format!("punchcard demo send {what} --url {}", demo.url())).await;
+        assert_eq!(said.lines().next(), Some(line.replace("{url}", demo.url()).as_str()), "{said}");
+        let (_, answer) = said.split_once("\n200 OK, after ").expect("a status");
+        assert!(answer.contains("\ncontent-type: application/json") && answer.contains(answered), "{said}");
+        // The console's form has the same body.
+        let page = reqwest::get(format!("{}/console/try?sample={sample}", demo.url())).await.expect("an answer");
+        let page = page.text().await.expect("text");
+        let (_, rest) = page.split_once("<textarea id=\"body\"").expect("a body");
+        let body = rest.split_once('>').and_then(|(_, rest)| rest.split_once("</textarea>")).expect("its end").0;
+        let body = body.replace("&#34;", "\"");
+        assert!(said.contains(&body), "{body}: {said}");
+        for secret in ["demo-secret", "demo-api-key", "Bearer"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sample_request_that_cannot_be_sent_says_why() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let said = failure(&["demo", "send", "activity", "--url", &format!("http://{free}")]).await;
+    for part in [free.to_string().as_str(), "did not answer", "punchcard serve --demo", "--url"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let plain = Running::serve(&["--memory"]).await;
+    for what in ["activity", "event", "order"] {
+        let said = failure(&["demo", "send", what, "--url", plain.url()]).await;
+        assert!(said.contains("refused the demo's credentials with status 401"), "{said}");
+    }
+    for (args, part) in [
+        (&["demo", "send", "activity", "--url", "127.0.0.1:3000"][..], "http://127.0.0.1:3000"),
+        (&["demo", "send", "nothing"], "[possible values: activity, event, order]"),
+    ] {
+        let said = failure(args).await;
+        assert!(said.contains(part), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_routes_are_printed_without_a_start() {
+    let run = tokio::time::timeout(Duration::from_secs(30), command(&["serve", "--routes"]).output()).await;
+    let output = run.expect("an end in time").expect("it starts");
+    assert!(output.status.success() && output.stderr.is_empty());
+    let said = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<_> = said.lines().collect();
+    for route in [format!("POST {SESSIONS}"), format!("POST {EVENTS}"), "GET  /health".to_owned()] {
+        assert!(lines.contains(&route.as_str()), "{route}: {said}");
+    }
+    // Every route of the API, at each of its paths, and what only `serve` has.
+    let paths: usize = punchcard_http::route::ROUTES.iter().map(|route| route.paths.len()).sum();
+    assert_eq!(lines.len(), paths + 4, "{said}");
 }
 
 #[tokio::test]

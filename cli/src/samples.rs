@@ -54,7 +54,7 @@ macro_rules! sample {
             title: $title,
             api: $api,
             credential: Credential::$credential,
-            event: include_str!(concat!("../../../events/", $name, ".json")),
+            event: include_str!(concat!("../../events/", $name, ".json")),
             replaced: ($from, $to),
         }
     };
