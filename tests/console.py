@@ -1,10 +1,15 @@
-"""Drives the console in Chromium. Called by console.sh: console.py URL AXE SCREENSHOTS."""
+"""Drives the console in Chromium. Called by console.sh: console.py URL STORE AXE SCREENSHOTS, or console.py --pictures URL FOLDER."""
 
 import base64
+import http.server
 import json
+import math
 import pathlib
+import random
 import shutil
+import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -109,6 +114,84 @@ def seed(api):
              "when": "2024-10-01T07:00:00Z"}, api.bearer, 400)
 
 
+# The size of the README's pictures, and the time in which requests are sent for them.
+PICTURE = (1280, 800)
+TRAFFIC_SECONDS = 300
+
+
+def traffic(api, enough):
+    """Requests of all three APIs whose rate goes up and down, for pictures of live figures."""
+    chance = random.Random(7)
+    actions = ["SURVEY_RESPONSE", "APP_DOWNLOAD", "APP_CHECKIN", "APP_CHECKIN", "APP_CHECKIN"]
+    began = time.monotonic()
+    number = 0
+    while not enough.is_set():
+        passed = time.monotonic() - began
+        number += 1
+        what = chance.random()
+        if what < 0.35 + 0.2 * math.sin(passed / 25):
+            api.client_event(chance.choice(["ActivateOffer", "ParkOffer", "UrlLinkClicked"]))
+        elif what < 0.7:
+            body = {"action": chance.choice(actions), "channel": "APP", "when": "2024-10-01T07:00:00Z"}
+            correlation = f"visit-{chance.randrange(40)}"
+            api.send(f"/client/users/{correlation}/activities/act-{number}", body, api.bearer)
+        elif what < 0.95:
+            amount = str(chance.randrange(20, 180))
+            event = {"place_order": {"total_amount": amount, "category": [chance.choice(["electronics", "books"])]}}
+            api.track(f"player-{chance.randrange(60)}", event if what < 0.9 else {"review": {}})
+        elif what < 0.98:
+            api.send("/integrations/event", {"playerUniqueId": ""}, {"APIKey": "demo-api-key"}, 400)
+        else:
+            body = {"action": "SURVEY_RESPONSE", "channel": "APP", "when": "2024-10-01T07:00:00Z"}
+            api.send("/client/users/session-1/activities/activity-1", body, api.bearer, 400)
+        time.sleep(0.06 + 0.05 * math.sin(passed / 9) + 0.05 * chance.random())
+
+
+def pictures(url, folder):
+    """The README's pictures: live figures, a member with the reasons, and a backtest."""
+    folder.mkdir(parents=True, exist_ok=True)
+    api = Api(url)
+    seed(api)
+    browser = Browser(url, "", folder)
+    try:
+        browser.look()
+        wide, high = PICTURE
+        browser.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": wide, "height": high, "deviceScaleFactor": 1, "mobile": False})
+        enough = threading.Event()
+        sending = threading.Thread(target=traffic, args=(api, enough), daemon=True)
+        sending.start()
+        time.sleep(TRAFFIC_SECONDS)
+        browser.open("/console/live")
+        browser.settle("/console/live")
+        # The legends get their figures after the charts.
+        browser.wait.until(lambda _: any(char.isdigit() for char in browser.text("#chart-apis .u-legend")))
+        browser.picture("live", high)
+        browser.check(sending.is_alive(), "requests are sent while the picture is taken")
+        enough.set()
+        sending.join(30)
+
+        browser.open("/console/member?account=A-1001")
+        browser.find("#records")
+        browser.driver.execute_script("""
+            for (const entry of document.querySelectorAll('.entry')) {
+              if (entry.textContent.includes('SURVEY_RESPONSE')) { entry.querySelector('details').open = true; break; }
+            }""")
+        # As much as shows a whole explanation.
+        browser.picture("member", high + 300)
+
+        browser.open("/console/catalog/draft")
+        browser.settle("/console/catalog/draft")
+        draft = browser.find("#draft").get_attribute("value").replace("reward: {flat: 10}", "reward: {flat: 12}", 1)
+        browser.driver.execute_script("arguments[0].value = arguments[1]", browser.find("#draft"), draft)
+        browser.find("#backtest-button").click()
+        browser.expect("Complete")
+        browser.picture("backtest", high)
+        browser.has_no_errors("pictures")
+    finally:
+        browser.driver.quit()
+
+
 class Browser:
     def __init__(self, url, axe, screenshots):
         options = webdriver.ChromeOptions()
@@ -185,10 +268,11 @@ class Browser:
         errors = [error for error in errors if "the server responded with a status of 4" not in error]
         self.check(not errors, f"{what}: {errors}")
 
-    def picture(self, name):
+    def picture(self, name, high=4000):
+        """Takes a picture of the page, or of so much of it."""
         metrics = self.driver.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": self.driver.execute_script("return innerWidth"),
-                "height": min(metrics["height"], 4000), "scale": 1}
+                "height": min(metrics["height"], high), "scale": 1}
         data = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})["data"]
         (self.screenshots / f"{name}.png").write_bytes(base64.b64decode(data))
 
@@ -327,6 +411,71 @@ def backtest(browser):
     browser.has_no_errors("backtest")
 
 
+class HeldStore(http.server.ThreadingHTTPServer):
+    """A proxy in front of `punchcard store`. Scans wait until they are let go, so that a backtest goes on."""
+
+    def __init__(self, store):
+        super().__init__(("127.0.0.1", 0), HeldStore.Handler)
+        self.store, self.let_go = store, threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers["x-amz-target"].endswith(".Scan"):
+                self.server.let_go.wait(60)
+            headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "connection")}
+            request = urllib.request.Request(self.server.store, body, headers)
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    status, answer = response.status, response.read()
+            except urllib.error.HTTPError as error:
+                status, answer = error.code, error.read()
+            self.send_response(status)
+            self.send_header("content-type", "application/x-amz-json-1.0")
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_):
+            pass
+
+
+def running_backtest(browser, store):
+    """Looks at a backtest of a stack while it is running, and cancels it by keyboard."""
+    held = HeldStore(store)
+    command = ["target/debug/punchcard", "console", "--stack", "punchcard", "--endpoint-url", held.url, "--region", "us-east-1"]
+    console = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    url = browser.url
+    try:
+        link = next(line.strip() for line in console.stdout if "/console/enter?token=" in line)
+        browser.url = link.split("/console/")[0]
+        browser.driver.get(link)
+        browser.open("/console/catalog/draft")
+        browser.settle("/console/catalog/draft")
+        browser.tab_to("backtest-button")
+        browser.keys(Keys.ENTER)
+        browser.expect("Backtest, running")
+        for scheme in ["light", "dark"]:
+            for width in WIDTHS:
+                browser.look(scheme, width)
+                browser.obeys_axe(f"a backtest that is running, {scheme}, {width}")
+                browser.fits(f"a backtest that is running, {scheme}, {width}")
+                browser.picture(f"backtest-running-{scheme}-{width}")
+        browser.look()
+        browser.tab_to("Cancel the backtest")
+        browser.keys(Keys.ENTER)
+        browser.expect("Cancelled.")
+        browser.obeys_axe("a cancelled backtest")
+        browser.has_no_errors("a backtest that is running")
+    finally:
+        browser.url = url
+        held.let_go.set()
+        console.terminate()
+        console.wait(30)
+
+
 def corrections(browser, api):
     def balance():
         return api.read("/client/users/session-1/balances")["balances"]["XYZ"]["loyalty"]
@@ -411,7 +560,9 @@ def moves(browser, api):
 
 
 def main():
-    url, axe, screenshots = sys.argv[1:]
+    if sys.argv[1] == "--pictures":
+        return pictures(sys.argv[2], pathlib.Path(sys.argv[3]))
+    url, store, axe, screenshots = sys.argv[1:]
     screenshots = pathlib.Path(screenshots)
     screenshots.mkdir(parents=True, exist_ok=True)
     api = Api(url)
@@ -420,6 +571,7 @@ def main():
     try:
         browser.look()
         started = time.monotonic()
+        running_backtest(browser, store)
         backtest(browser)
         every_page(browser)
         keyboard(browser)

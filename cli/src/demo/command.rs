@@ -40,7 +40,7 @@ enum Command {
 /// A sample request of each API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum What {
-    /// Activities: a survey was answered
+    /// Activities: an app was downloaded
     Activity,
     /// Client events: an offer was activated
     Event,
