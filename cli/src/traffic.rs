@@ -125,7 +125,8 @@ impl Step {
         self.requests[api] += 1;
         self.outcomes[outcome as usize] += 1;
         self.accepted += observation.accepted;
-        self.duplicates += observation.duplicates;
+        // Only client events count them: another request has one event.
+        self.duplicates += observation.duplicates.max(u64::from(outcome == Outcome::Duplicate));
         self.latencies.add(seen.took);
         for (name, points) in &observation.points {
             count(&mut self.points, name, *points);
@@ -256,17 +257,19 @@ mod tests {
         for _ in 0..9 {
             note(&traffic, 200, "ok", "", 1);
         }
+        note(&traffic, 400, "duplicate", "ActivityID already exists", 1);
         note(&traffic, 401, "unauthorized", "no credential", 1);
         note(&traffic, 503, "unavailable", "unavailable", 100);
         let (steps, _, recent) = traffic.snapshot(punchcard_runtime::now());
         let sum = |of: fn(&Step) -> u64| steps.iter().map(of).sum::<u64>();
-        assert_eq!((sum(|step| step.requests[2]), sum(|step| step.requests[0])), (11, 0));
+        assert_eq!((sum(|step| step.requests[2]), sum(|step| step.requests[0])), (12, 0));
+        assert_eq!((sum(|step| step.duplicates), sum(|step| step.outcomes[1])), (1, 1));
         assert_eq!(
             (sum(|step| step.outcomes[0]), sum(|step| step.outcomes[2]), sum(|step| step.outcomes[3])),
             (9, 1, 1)
         );
-        assert_eq!(sum(|step| step.points.values().sum()), 55);
-        assert_eq!((recent.len(), recent[0].status), (11, 503));
+        assert_eq!(sum(|step| step.points.values().sum()), 60);
+        assert_eq!((recent.len(), recent[0].status), (12, 503));
     }
 
     #[test]
