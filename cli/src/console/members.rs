@@ -165,6 +165,8 @@ struct MemberPage {
     next: Option<String>,
     /// The page that adjusts a balance.
     adjust: Option<String>,
+    /// An activity is chosen to adjust the balance.
+    chooses: bool,
 }
 
 impl MemberPage {
@@ -186,7 +188,7 @@ pub async fn member(visit: Visit) -> Result<Response, Problem> {
             console.timeline(&whose, next),
         )
     };
-    let (subjects, numbers, timeline) = reading.await?;
+    let (subjects, numbers, mut timeline) = reading.await?;
     let others: Vec<_> = subjects.iter().flat_map(|subject| related(subject, kind)).collect();
     if numbers.is_none() && timeline.records.is_empty() && next.is_none() && others.is_empty() {
         return Err(Problem::NotFound(format!("{kind} {id}")));
@@ -195,6 +197,11 @@ pub async fn member(visit: Visit) -> Result<Response, Problem> {
     let numbers = numbers.unwrap_or_default();
     let catalog = console.catalog().await?;
     let may_adjust = console.writes() && matches!(whose, Whose::Correlation(_));
+    // An adjustment names a correlation id, of which an account may have many: the operator chooses an activity.
+    let chooses = console.writes() && matches!(whose, Whose::Account(_));
+    if chooses {
+        timeline.records.iter_mut().for_each(RecordView::offer_adjustment);
+    }
     let page = MemberPage {
         shell: visit.shell(id.clone(), "Members"),
         kind,
@@ -206,6 +213,7 @@ pub async fn member(visit: Visit) -> Result<Response, Problem> {
         first: address("/console/member", &[(kind, &id)]),
         next: timeline.next.as_deref().map(here),
         timeline,
+        chooses,
         adjust: may_adjust.then(|| address("/console/adjust", &[("correlation", &id)])),
         id,
     };

@@ -53,6 +53,10 @@ pub struct RecordView {
     pub member: Option<(String, String)>,
     /// The activity can be voided.
     pub voidable: Option<(String, String)>,
+    /// The correlation id of an activity.
+    pub correlation: Option<String>,
+    /// The page that adjusts a balance by this correlation id, if the page offers it.
+    pub adjust: Option<String>,
 }
 
 /// A change of a balance.
@@ -115,6 +119,12 @@ impl RecordView {
         Ok(view)
     }
 
+    /// Offers to adjust a balance, if the record has a correlation id.
+    pub fn offer_adjustment(&mut self) {
+        let correlation = self.correlation.as_deref();
+        self.adjust = correlation.map(|correlation| address("/console/adjust", &[("correlation", correlation)]));
+    }
+
     /// The rules that paid, of those that were tried.
     pub fn paid(&self) -> (usize, usize) {
         let rules = || self.awards.iter().flatten().flat_map(|occurrence| &occurrence.rules);
@@ -137,6 +147,8 @@ fn empty(id: String, received_at: &str) -> RecordView {
         address: String::new(),
         member: None,
         voidable: None,
+        correlation: None,
+        adjust: None,
     }
 }
 
@@ -170,6 +182,7 @@ fn of_activity(activity: &StoredActivity) -> RecordView {
         address: address("/console/record", &[("activity", &activity.activity_id)]),
         member: member(&activity.member_id),
         voidable: activity.reversed_by.is_none().then_some(ids),
+        correlation: Some(activity.correlation_id.clone()),
         ..empty(activity.activity_id.clone(), &activity.received_at)
     }
 }
@@ -273,12 +286,15 @@ pub async fn record(visit: Visit) -> Result<Response, Problem> {
     let reader = LedgerReader::new(&console.operator.store);
     let found = reader.item(kind, partition.as_deref(), &id).await.map_err(|error| console.explain(error))?;
     let item = found.ok_or_else(|| Problem::NotFound(format!("record {id}")))?;
-    let view = RecordView::of(&item.record()?, partition.as_deref().unwrap_or_default(), &console.history).await?;
+    let mut view = RecordView::of(&item.record()?, partition.as_deref().unwrap_or_default(), &console.history).await?;
     let owner =
         view.member.as_ref().map(|(kind, id)| (format!("{kind} {id}"), address("/console/member", &[(kind, id)])));
     let void = view.voidable.as_ref().filter(|_| console.writes()).map(|(correlation, activity)| {
         address("/console/void", &[("correlation", correlation), ("activity", activity)])
     });
+    if console.writes() {
+        view.offer_adjustment();
+    }
     let stored = pretty(&item.json());
     Ok(render(&RecordPage { shell: visit.shell(view.title.clone(), "Members"), view, owner, stored, void }))
 }

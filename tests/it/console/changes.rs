@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 
 use super::{Console, Page};
+use crate::support::activities::{Programme, activity};
 
 const FORM: [(&str, &str); 3] =
     [("content-type", "application/x-www-form-urlencoded"), ("origin", "null"), ("sec-fetch-site", "same-origin")];
@@ -73,6 +74,46 @@ async fn an_adjustment_is_shown_first_and_takes_effect_once() {
         assert!(page.text.contains("role=\"alert\""), "{}", page.text);
     }
     assert_eq!(console.balance("correlation-1").await, "−5");
+}
+
+#[tokio::test]
+async fn an_accounts_balance_is_adjusted_from_one_of_its_activities() {
+    let console = Console::demo().await;
+    console.enrol("A-1", "correlation-1").await;
+    console.enrol("A-1", "correlation-2").await;
+    for (correlation, id) in [("correlation-1", "activity-1"), ("correlation-2", "activity-2")] {
+        console.act(correlation, id, "SURVEY_RESPONSE").await;
+    }
+    let account = console.get("/console/member?account=A-1").await;
+    assert!(account.text.contains("To adjust the balance, choose an activity"), "{}", account.text);
+    for (correlation, id) in [("correlation-1", "activity-1"), ("correlation-2", "activity-2")] {
+        let form = format!("/console/adjust?correlation={correlation}");
+        assert!(account.text.contains(&format!("href=\"{form}\"")), "{form}: {}", account.text);
+        let record = console.get(&format!("/console/record?activity={id}")).await;
+        assert!(record.text.contains(&format!("href=\"{form}\"")), "{form}: {}", record.text);
+        let form = console.get(&form).await;
+        assert!(form.text.contains(&format!("name=\"correlation\" value=\"{correlation}\"")), "{}", form.text);
+    }
+    let fields = [("correlation", "correlation-2"), ("unit", "XYZ"), ("points", "7"), ("note", "late")];
+    let shown = console.post("/console/adjust", &fields).await;
+    let confirmed = [&fields[..], &[("reference", hidden(&shown, "reference"))]].concat();
+    let done = console.post("/console/adjust", &confirmed).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    let account = console.get("/console/member?account=A-1").await;
+    assert!(account.text.contains("Adjustment") && account.text.contains("+7"), "{}", account.text);
+    // A record that names no correlation id of an account's session has no link of its own.
+    assert_eq!(account.text.matches("/console/adjust?").count(), 2, "{}", account.text);
+}
+
+#[tokio::test]
+async fn a_read_only_console_offers_no_adjustment() {
+    let programme = Programme::start().await;
+    programme.send("c-1", "a-1", &activity("APP_CHECKIN")).await;
+    let console = Console::of_stack(&programme.app, &[]).await;
+    for path in ["/console/member?correlation=c-1", "/console/record?activity=a-1"] {
+        let page = console.get(path).await;
+        assert!(page.status == StatusCode::OK && !page.text.contains("/console/adjust"), "{path}: {}", page.text);
+    }
 }
 
 #[tokio::test]

@@ -20,17 +20,28 @@ impl Console {
         assert_eq!(response.status(), StatusCode::OK);
     }
 
+    /// Ties a correlation id to an account.
+    pub async fn enrol(&self, account: &str, correlation: &str) {
+        let body = json!({"correlationId": correlation, "channel": "APP"});
+        self.call(&format!("/client/users/{account}/sessions"), &body).await;
+    }
+
     /// Sends an activity to the API of the same server.
     pub async fn act(&self, correlation: &str, id: &str, action: &str) {
+        let body = json!({"action": action, "channel": "APP", "when": "2024-10-01T07:00:00Z"});
+        self.call(&format!("/client/users/{correlation}/activities/{id}"), &body).await;
+    }
+
+    async fn call(&self, path: &str, body: &serde_json::Value) {
         let request = reqwest::Client::new().post(format!("{}/oauth2/token", self.url));
         let request = request.basic_auth("demo-client", Some("demo-secret"));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let token = request.body("grant_type=client_credentials").send().await.expect("an answer");
         let token: serde_json::Value = token.json().await.expect("JSON");
-        let body = json!({"action": action, "channel": "APP", "when": "2024-10-01T07:00:00Z"});
-        let url = format!("{}/client/users/{correlation}/activities/{id}", self.url);
-        let request = reqwest::Client::new().post(url).bearer_auth(token["access_token"].as_str().expect("a token"));
-        assert_eq!(request.json(&body).send().await.expect("an answer").status(), StatusCode::OK);
+        let request = reqwest::Client::new()
+            .post(format!("{}{path}", self.url))
+            .bearer_auth(token["access_token"].as_str().expect("a token"));
+        assert_eq!(request.json(body).send().await.expect("an answer").status(), StatusCode::OK);
     }
 }
 
