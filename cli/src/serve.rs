@@ -119,7 +119,14 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let limits = Limits::new(options.concurrency);
     let operator = Operator::of_embedded(store, options.location.file(file));
     let console = options.console(operator, address, &limits)?;
-    let link = console.as_ref().map(Console::link).transpose()?;
+    let link = match console.as_ref().map(Console::links) {
+        Some(links) => {
+            let link = links.next()?;
+            links.print_at_signals()?;
+            Some(link)
+        }
+        None => None,
+    };
     announce(address, &options, new_secret.as_deref(), link.as_deref());
     let traffic = Arc::default();
     let api = router::watched(services, &limits, &traffic);
@@ -187,7 +194,7 @@ fn announce(address: SocketAddr, options: &Options, new_secret: Option<&str>, co
     say!("Punchcard  http://{address}");
     match console {
         Some(link) if options.demo => say!("console    {link}"),
-        Some(link) => say!("console    {link} (works once)"),
+        Some(link) => say!("console    {link} (works once; `kill -USR1 {}` prints another one)", std::process::id()),
         None => say!("console    only on a loopback address; `punchcard console` serves it for this data"),
     }
     say!("reference  http://{address}/docs (OpenAPI: /openapi.json)");

@@ -17,7 +17,7 @@ const CONCURRENCY: usize = 64;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  punchcard console --stack loyalty\n  \
     punchcard console --data .punchcard --demo --write\n\n\
-    It prints a link that works once, in one browser. The store is read with your own credentials.")]
+    It prints a link that works once, in one browser, and another one at each SIGUSR1. The store is read with your own credentials.")]
 pub struct Options {
     /// Address to listen on. Must be a loopback address. Port 0 selects a free port
     #[arg(long, default_value = "127.0.0.1:0")]
@@ -51,12 +51,14 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     if write {
         console = console.with_api(api::router(registry::open_all(&store).await, &limits));
     }
-    let link = console.link()?;
+    let links = console.links();
+    let link = links.next()?;
+    links.print_at_signals()?;
     // Installed before the link is printed, because a signal may follow immediately.
     let signalled = shutdown::signalled()?;
     say!("Console of {name}{}", if write { "" } else { ", read only" });
     say!("{link}");
-    say!("The link works once. Ctrl-C stops the console.");
+    say!("The link works once. `kill -USR1 {}` prints another one, and Ctrl-C stops the console.", std::process::id());
     server::serve(listener, router(console), signalled).await?;
     limits.idle().await;
     Ok(())

@@ -13,6 +13,7 @@ mod draft;
 mod enter;
 mod explained;
 mod guard;
+mod links;
 mod live;
 mod member_numbers;
 mod members;
@@ -38,6 +39,7 @@ use punchcard_store::{HistoryReader, StoreError};
 
 use backtests::Backtests;
 pub use command::{Options, run};
+pub use links::Links;
 use problem::Problem;
 use sessions::Sessions;
 
@@ -77,7 +79,7 @@ pub struct Console {
     history: HistoryReader,
     access: Access,
     entry: Entry,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     backtests: Arc<Backtests>,
     /// The address that it is served on.
     address: SocketAddr,
@@ -108,7 +110,7 @@ impl Console {
             operator: Arc::new(operator),
             access,
             entry,
-            sessions: Sessions::default(),
+            sessions: Arc::default(),
             backtests: Arc::default(),
             address,
             limits: limits.clone(),
@@ -130,16 +132,10 @@ impl Console {
         Console { api, ..self }
     }
 
-    /// Returns the address to open: a one-time link, unless any browser gets a session.
-    ///
-    /// # Errors
-    /// The system random number generator failed.
-    pub fn link(&self) -> Result<String, Failure> {
-        let address = self.address;
-        Ok(match self.entry {
-            Entry::Anyone => format!("http://{address}/console"),
-            Entry::Link => format!("http://{address}/console/enter?token={}", self.sessions.new_link()?),
-        })
+    /// Returns the source of its links.
+    #[must_use]
+    pub fn links(&self) -> Links {
+        Links { sessions: self.sessions.clone(), entry: self.entry, address: self.address }
     }
 
     fn writes(&self) -> bool {

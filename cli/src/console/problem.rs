@@ -19,11 +19,11 @@ pub enum Problem {
     OtherOrigin,
     /// The request has no session.
     #[error(
-        "Open the link that punchcard printed when it started. It works once; start punchcard again for another one."
+        "Open the link that punchcard printed when it started. It works once; the signal USR1 makes punchcard print another one."
     )]
     NoSession,
     /// The link was used or is wrong.
-    #[error("This link was used before, or is not complete. Start punchcard again for a new one.")]
+    #[error("This link was used before, or is not complete. The signal USR1 makes punchcard print another one.")]
     WrongLink,
     /// A form without the session's token.
     #[error("The form is out of date. Go back, load the page again and repeat what you did.")]

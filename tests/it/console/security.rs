@@ -47,6 +47,33 @@ async fn a_link_opens_one_session_and_works_once() {
 }
 
 #[tokio::test]
+async fn a_signal_prints_another_link_that_works_once() {
+    let data = tempfile::tempdir().expect("a directory");
+    let directory = data.path().to_str().expect("text");
+    let mut served = Running::serve(&["--data", directory]).await;
+    let mut links = vec![link(&served.said).to_owned()];
+    // More than may be unused at once: the oldest ends.
+    for _ in 0..4 {
+        let line = served.line_after("-USR1").await;
+        links.push(link(&line).to_owned());
+    }
+    let client = client();
+    let enter = async |url: &str| client.get(url).send().await.expect("an answer").status();
+    assert_eq!(enter(&links[0]).await, StatusCode::FORBIDDEN, "too old");
+    for link in &links[1..] {
+        assert_eq!(enter(link).await, StatusCode::SEE_OTHER);
+        assert_eq!(enter(link).await, StatusCode::FORBIDDEN, "once");
+    }
+    assert_eq!(served.interrupt().await.code(), Some(0));
+
+    let args = ["console", "--data", directory, "--addr", "127.0.0.1:0"];
+    let mut console = Running::start(&args, "The link works once").await;
+    assert!(console.said.contains(&format!("kill -USR1 {}", console.id())), "{}", console.said);
+    let line = console.line_after("-USR1").await;
+    assert_eq!(enter(link(&line)).await, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
 async fn only_the_consoles_own_address_answers() {
     let console = Console::demo().await;
     let port = console.url.rsplit_once(':').expect("a port").1;

@@ -39,7 +39,7 @@ pub struct Running {
     pub said: String,
     /// The lines of its log.
     errors: JoinHandle<String>,
-    _stdout: Lines<BufReader<ChildStdout>>,
+    stdout: Lines<BufReader<ChildStdout>>,
 }
 
 fn command(args: &[&str]) -> Command {
@@ -65,7 +65,7 @@ impl Running {
             said.push_str(&line);
             said.push('\n');
             if line.starts_with(last) {
-                return Running { process, said, errors, _stdout: stdout };
+                return Running { process, said, errors, stdout };
             }
         }
     }
@@ -121,9 +121,20 @@ impl Running {
         self.errors.await.expect("its log")
     }
 
-    async fn signal(&mut self, signal: &str) -> ExitStatus {
+    /// Sends it a signal, and returns the next line that it says.
+    pub async fn line_after(&mut self, signal: &str) -> String {
+        self.send(signal).await;
+        let line = tokio::time::timeout(Duration::from_secs(30), self.stdout.next_line()).await;
+        line.expect("a line in time").expect("text").expect("it goes on")
+    }
+
+    async fn send(&self, signal: &str) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().await.expect("kill").success());
+    }
+
+    async fn signal(&mut self, signal: &str) -> ExitStatus {
+        self.send(signal).await;
         let ended = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
         ended.expect("an end in time").expect("an end")
     }
