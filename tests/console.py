@@ -116,7 +116,7 @@ def seed(api):
 
 # The size of the README's pictures, and the time in which requests are sent for them.
 PICTURE = (1280, 800)
-TRAFFIC_SECONDS = 300
+TRAFFIC_SECONDS = 150
 
 
 def traffic(api, enough):
@@ -178,7 +178,7 @@ def pictures(url, folder):
               if (entry.textContent.includes('SURVEY_RESPONSE')) { entry.querySelector('details').open = true; break; }
             }""")
         # As much as shows a whole explanation.
-        browser.picture("member", high + 300)
+        browser.picture("member", high + 440)
 
         browser.open("/console/catalog/draft")
         browser.settle("/console/catalog/draft")

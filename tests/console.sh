@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Opens the console of `punchcard serve --demo` in Chromium: every page in light and dark, on a desk and on a phone, by the
 # rules of axe; by keyboard alone; an adjustment, a void, a faulty catalog, sample requests, hostile ids, and figures that
-# move. `--screenshots FOLDER` keeps pictures of the pages. `--pictures` takes those of the README instead, in six minutes,
+# move. `--screenshots FOLDER` keeps pictures of the pages. `--pictures` takes those of the README instead, in four minutes,
 # and writes them to docs/images. Needs cargo, python3, npm, and Debian's chromium and
 # chromium-driver. With --if-possible, a missing browser is no failure.
 set -euo pipefail
