@@ -40,6 +40,7 @@ pub mod in_process;
 pub mod key;
 pub mod limits;
 pub mod local;
+mod numbers;
 pub mod operator;
 pub mod output;
 pub mod quarantine;

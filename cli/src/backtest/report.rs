@@ -14,6 +14,26 @@ const CSS: &str = include_str!("../../assets/backtest.css");
 /// Number of offers in the chart, those with the largest differences.
 const CHARTED: usize = 20;
 
+#[expect(
+    clippy::inline_always,
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "askama's macro makes a type of a filter, which returns a result"
+)]
+mod filters {
+    use std::fmt::Display;
+
+    use askama::{Result, Values, filter_fn};
+
+    use crate::numbers;
+
+    /// A whole number with a separator of thousands.
+    #[filter_fn]
+    pub fn grouped(number: impl Display, _: &dyn Values) -> Result<String> {
+        Ok(numbers::grouped(number))
+    }
+}
+
 #[derive(Template)]
 #[template(path = "backtest.html")]
 struct Report<'a> {

@@ -18,9 +18,12 @@ use super::{
     page::{Shell, render},
     problem::Problem,
     request::Visit,
-    text::{Moment, grouped, signed},
+    text::Moment,
 };
-use crate::backtest::{Subject, Sum, policy, time};
+use crate::{
+    backtest::{Subject, Sum, policy, time},
+    numbers::{grouped, signed},
+};
 
 /// The page of the backtest.
 pub const ADDRESS: &str = "/console/catalog/backtest";

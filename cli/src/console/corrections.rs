@@ -17,11 +17,12 @@ use super::{
     problem::Problem,
     record::member,
     request::{Fields, Visit},
-    text::{address, balance_name, grouped, signed},
+    text::{address, balance_name},
 };
 use crate::{
     correct::{Member, Wanted, balance_of, issuer},
     failure::Failure,
+    numbers::{grouped, signed},
 };
 
 /// A balance before and after a correction.

@@ -4,7 +4,8 @@ use punchcard_models::timestamp::Timestamp;
 use punchcard_rewards::{Catalog, Counter};
 use punchcard_store::{OUT, StoredMember};
 
-use super::text::{balance_name, grouped, percent};
+use super::text::{balance_name, percent};
+use crate::numbers::grouped;
 
 /// A balance.
 #[derive(Debug, PartialEq, Eq)]

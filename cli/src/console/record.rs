@@ -21,8 +21,9 @@ use super::{
     page::{Shell, render},
     problem::Problem,
     request::Visit,
-    text::{Moment, address, balance_name, signed},
+    text::{Moment, address, balance_name},
 };
+use crate::numbers::signed;
 
 /// A record as pages show it.
 #[derive(Debug)]

@@ -7,7 +7,8 @@ use punchcard_rewards::{Catalog, Counter, Rule};
 use punchcard_store::StoredTotal;
 use serde_json::Value;
 
-use super::text::{grouped, percent};
+use super::text::percent;
+use crate::numbers::grouped;
 
 /// The width of the time line, in its own units.
 const WIDTH: i64 = 1000;

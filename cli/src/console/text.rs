@@ -6,25 +6,6 @@ pub fn address(path: &str, parameters: &[(&str, &str)]) -> String {
     format!("{path}?{query}")
 }
 
-/// Formats a number with a separator of thousands.
-pub fn grouped(number: impl Into<i128>) -> String {
-    let number = number.into();
-    let digits = number.unsigned_abs().to_string();
-    let mut text = if number < 0 { "−".to_owned() } else { String::new() };
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Formats a change of a balance: always with a sign.
-pub fn signed(number: i64) -> String {
-    if number > 0 { format!("+{}", grouped(number)) } else { grouped(number) }
-}
-
 /// A moment, to be shown in UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
@@ -63,13 +44,6 @@ pub fn percent(part: u64, whole: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_have_groups_of_three() {
-        let grouped = [0, 7, 999, 1000, 12_345, 1_234_567, -1000].map(grouped);
-        assert_eq!(grouped, ["0", "7", "999", "1,000", "12,345", "1,234,567", "−1,000"]);
-        assert_eq!([5, 0, -5].map(signed), ["+5", "0", "−5"]);
-    }
 
     #[test]
     fn parameters_are_escaped() {
