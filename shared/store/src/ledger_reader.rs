@@ -1,8 +1,8 @@
 //! Whole-table reads of records and members, for audits.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
-use aws_sdk_dynamodb::{Client, types::ReturnConsumedCapacity};
+use aws_sdk_dynamodb::{Client, Config, config::timeout::TimeoutConfig, types::ReturnConsumedCapacity};
 use punchcard_models::{
     erasure::{ErasedId, ErasureKey},
     ids::{ActivityId, PlayerId},
@@ -30,6 +30,8 @@ use crate::{
 };
 
 const READ: &str = "read all records";
+/// Time limit of counting a table. The embedded store reads all of it, which takes seconds with a million records.
+const COUNT_LIMIT: Duration = Duration::from_mins(2);
 /// Number of activities in a page of one member's.
 const PAGE: usize = 500;
 /// Maximum number of items in a page of a table. DynamoDB ends a page after 1 MB anyway; the embedded store first reads
@@ -149,10 +151,12 @@ impl LedgerReader {
     /// # Errors
     /// The store call failed.
     pub async fn approximate_count(&self, kinds: &[RecordKind]) -> Result<u64, StoreError> {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(COUNT_LIMIT).operation_timeout(COUNT_LIMIT);
+        let patient = Config::builder().timeout_config(timeouts.build());
         let mut count = 0;
         for kind in kinds {
-            let table = self.table(*kind);
-            let described = self.client.describe_table().table_name(table).send().await;
+            let describe = self.client.describe_table().table_name(self.table(*kind)).customize();
+            let described = describe.config_override(patient.clone()).send().await;
             let described = described.map_err(|error| StoreError::read(READ, &error))?.table;
             let items = described.and_then(|table| table.item_count).unwrap_or(0);
             count += u64::try_from(items).unwrap_or(0);

@@ -21,6 +21,7 @@ use crate::support::{
     activities::{Programme, activity},
     app::App,
     customers::{self, Customer},
+    proxy::Proxy,
 };
 
 /// A store with records of every kind, those of one customer erased.
@@ -99,6 +100,25 @@ async fn an_export_has_every_record_as_it_is_stored_and_its_audit_finds_no_diffe
     let live = punchcard(app, &["audit", "--json"]).await.json();
     assert_eq!((&audit["records"], &audit["erased"]), (&live["records"], &live["erased"]));
     assert_eq!((&audit["differences"], &audit["members"]), (&json!(0), &json!(0)), "{audit}");
+}
+
+#[tokio::test]
+async fn a_store_that_counts_slowly_is_exported_all_the_same() {
+    let app = App::start().await;
+    let proxy = Proxy::start(&app.endpoint).await;
+    let directory = tempfile::tempdir().expect("a directory");
+    let to = directory.path().join("export");
+    proxy.hold("DescribeTable");
+    let slow = app.through(&proxy.url).await;
+    let counting = async {
+        // Longer than any other read may take.
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        proxy.let_go();
+    };
+    let arguments = ["export", "--to", path(&to), "--json"];
+    let (said, ()) = tokio::join!(punchcard(&slow, &arguments), counting);
+    assert!(said.succeeded, "{}", said.errors);
+    assert!(proxy.count("DescribeTable") > 0);
 }
 
 #[tokio::test]

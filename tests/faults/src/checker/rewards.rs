@@ -519,9 +519,8 @@ fn in_the_end(evidence: &Evidence<'_>, books: &Books) {
     // A player whose requests earned nothing is its own customer without an item, unless it has an address.
     let mut wanted = books.players.clone();
     wanted.retain(|player, customer| players.contains_key(player) || customer != player || has_address(player));
-    evidence.check(players == wanted, &["player-"], || {
-        format!("players belong to {players:?}, and should to {wanted:?}")
-    });
+    evidence
+        .check(players == wanted, &["player-"], || format!("players belong to {players:?}, and should to {wanted:?}"));
     let mut addresses: Vec<_> = customers
         .iter()
         .filter(|(id, _)| id.starts_with("mail#") || id.starts_with("mob#"))
