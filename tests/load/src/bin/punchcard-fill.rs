@@ -16,9 +16,6 @@ use punchcard_runtime::{Service, now};
 use punchcard_store::Admin;
 use serde_json::{Value, json};
 
-/// Number of records of one member.
-const RECORDS_PER_MEMBER: u64 = 50;
-
 /// Fill a data directory with records of the demo's members
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  punchcard-fill --data /tmp/large --records 1000000")]
@@ -29,6 +26,9 @@ struct Options {
     /// Number of records: half of them activities, half player requests
     #[arg(long, value_name = "N")]
     records: u64,
+    /// Number of records of one member and the player of the same number
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..))]
+    per_member: u64,
     /// Number of requests at once
     #[arg(long, value_name = "N", default_value_t = 16)]
     concurrency: u64,
@@ -55,7 +55,7 @@ async fn main() -> Result<()> {
             if number >= options.records {
                 return Ok::<(), anyhow::Error>(());
             }
-            let member = number / RECORDS_PER_MEMBER;
+            let member = number / options.per_member;
             let (service, request) = if number.is_multiple_of(2) {
                 (&activities, activity(number, member, &bearer)?)
             } else {
