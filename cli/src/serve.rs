@@ -25,7 +25,7 @@ use crate::{
     local,
     operator::Operator,
     output::say,
-    quarantine::keeper::KeeperOptions,
+    quarantine::writer::QuarantineOptions,
     registry, router, server,
     set_up::{apply, ensure_keys, random},
     shutdown,
@@ -62,7 +62,7 @@ pub struct Options {
     #[arg(long)]
     write: bool,
     #[command(flatten)]
-    keeper: KeeperOptions,
+    quarantine: QuarantineOptions,
     /// Maximum number of concurrent requests. Further requests get status 429
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_536))]
     concurrency: usize,
@@ -84,7 +84,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     if options.demo && !options.addr.ip().is_loopback() {
         return Err(Failure::DemoInPublic(options.addr));
     }
-    options.keeper.check(options.location.directory())?;
+    options.quarantine.check(options.location.directory())?;
     // Read first, so that an invalid catalog leaves the store unchanged.
     let rules = match &options.catalog {
         Some(file) => Some(catalog::read(file)?),
@@ -109,9 +109,9 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     let admin = Admin::new(&store);
     let new_secret = set_up(&admin, &options, rules).await?;
 
-    let keeper = options.keeper.start(&admin).await?;
-    let services = match &keeper {
-        Some(keeper) => registry::open_all_with(&store, &keeper.quarantine).await,
+    let writer = options.quarantine.start(&admin).await?;
+    let services = match &writer {
+        Some(writer) => registry::open_all_with(&store, &writer.quarantine).await,
         None => registry::open_all(&store).await,
     };
     // Installed before readiness is announced, because a signal may follow immediately.
@@ -140,8 +140,8 @@ pub async fn run(options: Options) -> Result<(), Failure> {
     if let Some(delivery) = delivery {
         delivery.stop().await;
     }
-    if let Some(keeper) = keeper {
-        keeper.stop().await;
+    if let Some(writer) = writer {
+        writer.stop().await;
     }
     Ok(())
 }
@@ -199,7 +199,7 @@ fn announce(address: SocketAddr, options: &Options, new_secret: Option<&str>, co
     }
     say!("reference  http://{address}/docs (OpenAPI: /openapi.json)");
     say!("data       {}", options.location.describe());
-    if let Some(directory) = &options.keeper.quarantine {
+    if let Some(directory) = &options.quarantine.directory {
         say!("quarantine {}", directory.display());
     }
     if let Some(secret) = new_secret {

@@ -221,7 +221,7 @@ impl Progress {
         u64::try_from(u128::from(self.records) * 1000 / millis.max(1)).unwrap_or(u64::MAX)
     }
 
-    /// Returns the seconds that are left of this step, if they can be told.
+    /// Returns an estimate of the seconds that are left of this step, or `None` without one.
     pub fn seconds_left(&self) -> Option<u64> {
         let left = self.total.checked_sub(self.records)?;
         left.checked_div(self.rate())

@@ -4,12 +4,12 @@ mod api;
 pub mod bucket;
 mod credentials;
 mod discard;
-pub mod keeper;
 mod list;
 mod outcome;
 mod replay;
 mod show;
 mod source;
+pub mod writer;
 
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ pub struct Options {
     target: Target,
 }
 
-/// Where the requests are
+/// The quarantine
 #[derive(Debug, Args)]
 struct Place {
     /// Directory of `punchcard serve --quarantine`. Its key is in the store, so it needs --data too

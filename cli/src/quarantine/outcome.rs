@@ -1,4 +1,4 @@
-//! What a response to a request that was sent again means.
+//! The outcome of a request that was sent again, by its response.
 
 use punchcard_http::{ACTIVITY_EXISTS, ALREADY_REVERSED};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::api::Answer;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_recorded_before_is_told_from_what_is_refused() {
+    fn what_was_recorded_before_is_not_refused() {
         let exists = r#"{"statusCode":400,"errorCode":"INVALID_REQUEST","errorMessage":"ActivityID already exists"}"#;
         let reversed = exists.replace(ACTIVITY_EXISTS, "The activity is already reversed, by r-1");
         let other = exists.replace(ACTIVITY_EXISTS, "Action not found");

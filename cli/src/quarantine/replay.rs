@@ -52,7 +52,7 @@ pub struct Options {
     credentials: Option<PathBuf>,
 }
 
-/// What became of an entry.
+/// An entry that was sent again.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Replayed {

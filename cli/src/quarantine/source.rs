@@ -15,7 +15,7 @@ use crate::{
     registry::HANDLERS,
 };
 
-/// Which requests
+/// Filters of requests
 #[derive(Debug, Args)]
 pub struct Filter {
     /// Only requests of a function
@@ -97,7 +97,7 @@ impl Selection {
     }
 }
 
-/// Where the entries are.
+/// A quarantine: the place that entries are read from.
 #[derive(Debug)]
 pub enum Source {
     /// A directory of `punchcard serve`.
@@ -106,7 +106,7 @@ pub enum Source {
     Bucket(Bucket),
 }
 
-/// What is stored under a name.
+/// An item that was read.
 #[derive(Debug)]
 pub enum Found {
     /// An entry.

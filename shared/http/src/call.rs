@@ -22,7 +22,7 @@ use crate::{
     route::Route,
 };
 
-/// What is encoded in a segment of a path: all but RFC 3986's unreserved characters, and `:`, which ids contain.
+/// The characters that are encoded in a segment of a path: all but RFC 3986's unreserved characters, and `:`, which ids contain.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b':');
 
 /// A request being handled.
@@ -55,8 +55,8 @@ impl<'r> Call<'r> {
         self.request.path_parameters_ref().and_then(|parameters| parameters.first(name))
     }
 
-    /// Returns the percent-encoded path. It is put together from its parameters, because the gateway decodes the whole
-    /// path, and a decoded `/` cannot be told from another.
+    /// Returns the percent-encoded path. It is built from the route's template and the parameters, because the gateway
+    /// decodes the path, and then a `/` of a parameter looks like a separator.
     #[must_use]
     pub fn path(&self, route: &Route) -> String {
         let template = route.path(self.request).template;

@@ -47,7 +47,7 @@ pub enum Error {
     /// The grant type of a token request is not supported (RFC 6749, 5.2).
     #[error("unsupported grant type")]
     UnsupportedGrantType,
-    /// What the request asks for was recorded before, and the dialect treats that as an error. Carries the message.
+    /// The record exists already, and the dialect treats that as an error. Carries the message.
     #[error("already exists")]
     AlreadyExists(Cow<'static, str>),
     /// The request conflicts with stored data. Carries the message.

@@ -21,13 +21,13 @@ const SUFFIX: &str = ".sealed";
 const UNFINISHED: &str = ".unfinished";
 /// The time after which an unfinished file is what a killed process left.
 const ABANDONED_AFTER: Duration = Duration::from_mins(1);
-/// What a small file takes on most file systems.
+/// Size of a small file on most file systems.
 const BLOCK_BYTES: u64 = 4096;
 /// Only the owner has access, as to the store.
 const FILE_MODE: u32 = 0o600;
 const DIRECTORY_MODE: u32 = 0o700;
 
-/// How much a folder keeps.
+/// The limits of a folder.
 #[derive(Debug, Clone, Copy)]
 pub struct FolderLimits {
     /// The space that the files take. The oldest are deleted.

@@ -10,7 +10,7 @@ use ring::{
 /// Length of the key.
 pub const KEY_BYTES: usize = 32;
 
-/// What every sealed file begins with: the format and its version.
+/// Start of every sealed file: the format and its version.
 const MAGIC: &[u8] = b"PCQ1";
 
 /// A file that is not sealed with the key, or was changed.

@@ -1,6 +1,6 @@
 //! The quarantine of rejected requests, at the end of the pipeline: only there the response is known.
 //!
-//! What is quarantined was authenticated: handlers check credentials before anything else, a request without valid ones
+//! Quarantined requests were authenticated: handlers check credentials before anything else, a request without valid ones
 //! is answered 401, and 401 is not quarantined. Neither are requests that reach no handler.
 
 use std::{
@@ -50,9 +50,9 @@ enum Sink {
     Queue(mpsc::Sender<Entry>),
 }
 
-/// Why a request was not quarantined. Safe to log.
+/// The reason why a request was not quarantined. Safe to log.
 #[derive(Debug, thiserror::Error)]
-enum NotKept {
+enum NotQuarantined {
     #[error("its body is too large or cannot be decompressed")]
     Undecodable,
     #[error("there are credentials in it")]
@@ -107,24 +107,24 @@ impl Quarantine {
         }
     }
 
-    async fn keep(&self, route: &Route, call: &Call<'_>, reply: &Reply) -> Result<(), NotKept> {
-        let body = call.decoded_body().ok_or(NotKept::Undecodable)?;
+    async fn keep(&self, route: &Route, call: &Call<'_>, reply: &Reply) -> Result<(), NotQuarantined> {
+        let body = call.decoded_body().ok_or(NotQuarantined::Undecodable)?;
         if !self.budget.spend(call.now, body.len()) {
-            return Err(NotKept::TooMany);
+            return Err(NotQuarantined::TooMany);
         }
         let entry = entry(route, call, body.into_owned(), reply);
         if has_credentials(&entry, headers(call)) {
-            return Err(NotKept::HasCredentials);
+            return Err(NotQuarantined::HasCredentials);
         }
         match &self.sink {
             Sink::Bucket { name, endpoint, connected } => {
                 let connect = async || {
-                    Ok::<_, NotKept>(Upload::new(&sdk_config()?, http_connector()?, name, endpoint.as_deref())?)
+                    Ok::<_, NotQuarantined>(Upload::new(&sdk_config()?, http_connector()?, name, endpoint.as_deref())?)
                 };
                 let write = async { Ok(connected.get_or_try_init(connect).await?.write(&entry).await?) };
-                tokio::time::timeout(QUARANTINE_LIMIT, write).await.unwrap_or(Err(NotKept::TimedOut))
+                tokio::time::timeout(QUARANTINE_LIMIT, write).await.unwrap_or(Err(NotQuarantined::TimedOut))
             }
-            Sink::Queue(sender) => sender.try_send(entry).map_err(|_| NotKept::QueueFull),
+            Sink::Queue(sender) => sender.try_send(entry).map_err(|_| NotQuarantined::QueueFull),
         }
     }
 }

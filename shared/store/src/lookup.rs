@@ -103,7 +103,7 @@ impl Lookup {
         if let Ok(id) = text.parse::<CorrelationId>() {
             let key = MemberId::Correlation(id.clone()).to_string();
             let is_member = found(&key).is_some();
-            // What has earned nothing has records only.
+            // A member without an award has records only.
             if is_member || session.is_some() || self.records.has_records(&Source::Activities(key)).await? {
                 subjects.push(Subject::Correlation { id, owner: session, is_member });
             }

@@ -30,9 +30,9 @@ const MAX_VIOLATIONS: usize = 5;
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Which one, and how.
+    /// The property and its contradiction.
     pub what: String,
-    /// The part of the history that tells of it.
+    /// The part of the history that shows it.
     pub history: Vec<String>,
 }
 

@@ -106,7 +106,7 @@ pub(crate) struct Event {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub client: usize,
-    /// Whose credentials it carries.
+    /// The owner of its credentials.
     pub caller: &'static str,
     pub instance: usize,
     pub ask: Ask,

@@ -45,7 +45,7 @@ pub(crate) struct Plan {
     pub changes: usize,
     /// The period in which the store cannot be reached, in milliseconds since the beginning.
     pub outage: Range<u64>,
-    /// Which operation that concerns; every one, if none is named.
+    /// The operation that fails then; `None` for all.
     pub outage_of: Option<&'static str>,
 }
 

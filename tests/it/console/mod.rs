@@ -55,7 +55,7 @@ pub fn link(said: &str) -> &str {
 }
 
 impl Console {
-    /// The console of `serve --demo`, which lets in every browser of this machine.
+    /// The console of `serve --demo`, which every browser of this machine can open.
     pub async fn demo() -> Self {
         let running = Running::serve(&["--demo", "--memory"]).await;
         let url = running.url().to_owned();

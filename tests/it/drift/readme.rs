@@ -51,7 +51,7 @@ async fn every_command_and_link_of_the_tour_works() {
             pages.push(page.text().await.expect("text"));
         }
     }
-    // What the tour says about them, in its order.
+    // The outputs that the tour describes, in its order.
     let parts = ["\"base\": 10", "ActivityID already exists", "200 OK", "200 OK", "XYZ_BASE paid 10", "0 differences"];
     assert_eq!(outputs.len(), parts.len(), "{outputs:#?}");
     for (output, part) in outputs.iter().zip(parts) {

@@ -98,7 +98,7 @@ async fn a_rejected_request_is_kept_without_credentials_and_the_tables_stay_as_t
             assert_eq!(bucket.take().len(), 0, "{name}: {header}");
         }
 
-        // Whoever is not authenticated can't fill it, with whatever is wrong besides.
+        // Without credentials nothing is quarantined, whatever else is wrong.
         for header in ["authorization", "apikey", "secretkey"] {
             event["headers"].as_object_mut().expect("headers").remove(header);
         }
@@ -130,7 +130,7 @@ async fn a_request_with_credentials_outside_of_their_headers_is_not_kept() {
         gzip(r#"{"clientId":"demo-client","secret":"demo-secret"}"#),
         // The key that is in the header too.
         gzip(r#"{"playerUniqueId":"demo-api-key","events":7}"#),
-        // It may have credentials, and nobody can tell.
+        // It cannot be decompressed, so it may have credentials.
         (BASE64_STANDARD.encode("no gzip"), "gzip"),
         (BASE64_STANDARD.encode("unknown"), "br"),
     ];
@@ -379,7 +379,7 @@ async fn requests_are_discarded_by_what_they_contain() {
     assert!(one.succeeded && one.output.contains("1 requests deleted"), "{} {}", one.output, one.errors);
     assert!(bucket.objects().keys().all(|name| name.contains("000000000001")), "{:?}", bucket.objects().keys());
 
-    // What cannot be read may be the customer's too.
+    // An unreadable object may be the customer's too.
     bucket.put("requests/019a4c1e-8a0e-7c55-b3a7-51a2c6e0d9f4.track-event.400.json", "damaged".into());
     let unknown = discard(&["--containing", "jane", "--yes"]).await;
     assert!(!unknown.succeeded && unknown.errors.contains("requests that cannot be read: 1"), "{}", unknown.errors);

@@ -50,7 +50,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "a command line's flags")]
 struct Options {
-    /// Which DynamoDB: answering at once over HTTP or over TLS, or the embedded store
+    /// The DynamoDB: answering at once over HTTP or over TLS, or the embedded store
     #[arg(long = "setting", value_enum, default_values = ["http", "tls", "embedded"])]
     settings: Vec<Which>,
     /// Only cases whose name or binary's name contains this, and the references
@@ -82,7 +82,7 @@ struct Options {
     binaries: Option<PathBuf>,
 }
 
-/// Which DynamoDB.
+/// The DynamoDB of a measurement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Which {

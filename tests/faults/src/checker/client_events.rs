@@ -100,7 +100,7 @@ fn one(evidence: &Evidence<'_>, id: &str, sent: &[Sent<'_>], item: Option<&serde
             && text(item, "timestamp") == Some(WHEN)
             && text(&item["metadata"]["M"], "serveToken") == Some(event.serve_token().as_str())
     };
-    // Whoever may have stored it: it was told so, or was told nothing.
+    // Either the answer says that it was stored, or there is no answer.
     let may_have_stored = |sent: &Sent<'_>| match new.first() {
         Some(new) => new.number == sent.number || sent.told == Told::Nothing && as_sent(new.event),
         None => sent.told == Told::Nothing,

@@ -38,9 +38,9 @@ struct Books {
     members: BTreeMap<String, Numbers>,
     /// Each total limit's uses.
     totals: Numbers,
-    /// Whose customer each player is.
+    /// The customer of each player.
     players: BTreeMap<String, String>,
-    /// Whose address each is.
+    /// The customer of each address.
     addresses: BTreeMap<String, String>,
     /// Each member's balances and counters over time.
     balances: BTreeMap<String, Vec<(Millis, Numbers)>>,

@@ -22,36 +22,36 @@ use crate::{failure::Failure, set_up::random, shutdown::GRACE};
 const QUEUE: usize = 64;
 /// The space that a directory takes. The oldest requests are deleted.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
-/// How often expired requests are deleted if none arrives.
+/// The time between two deletions of expired requests, if no request arrives.
 const PRUNE_PERIOD: Duration = Duration::from_hours(1);
 
 /// The options of the quarantine.
 #[derive(Debug, Args)]
-pub struct KeeperOptions {
+pub struct QuarantineOptions {
     /// Keep rejected requests in a directory, encrypted with a key of the store. `punchcard quarantine` sends them again
-    #[arg(long, value_name = "DIR")]
-    pub quarantine: Option<PathBuf>,
+    #[arg(id = "quarantine", long = "quarantine", value_name = "DIR")]
+    pub directory: Option<PathBuf>,
     /// Days until a rejected request is deleted
-    #[arg(long, value_name = "N", default_value_t = 14, requires = "quarantine", value_parser = RangedU64ValueParser::<u16>::new().range(1..=365))]
-    quarantine_days: u16,
+    #[arg(id = "quarantine-days", long = "quarantine-days", value_name = "N", default_value_t = 14, requires = "quarantine", value_parser = RangedU64ValueParser::<u16>::new().range(1..=365))]
+    days: u16,
 }
 
 /// A task that writes rejected requests.
 #[derive(Debug)]
-pub struct Keeper {
-    /// Where handlers put them.
+pub struct QuarantineWriter {
+    /// The quarantine that handlers use.
     pub quarantine: Arc<Quarantine>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
 
-impl KeeperOptions {
+impl QuarantineOptions {
     /// Checks the options before the store is opened. `data` is its directory, if it has one.
     ///
     /// # Errors
     /// The key would be lost with a store in memory, or a copy of one directory would have both the key and the requests.
     pub fn check(&self, data: Option<&Path>) -> Result<(), Failure> {
-        let Some(directory) = &self.quarantine else { return Ok(()) };
+        let Some(directory) = &self.directory else { return Ok(()) };
         let data = data.ok_or(Failure::QuarantineInMemory)?;
         let (quarantine, store) = (resolved(directory)?, resolved(data)?);
         let is_apart = !quarantine.starts_with(&store) && !store.starts_with(&quarantine);
@@ -62,17 +62,17 @@ impl KeeperOptions {
     ///
     /// # Errors
     /// The directory cannot be used, or a store call failed.
-    pub async fn start(&self, admin: &Admin) -> Result<Option<Keeper>, Failure> {
-        let Some(directory) = &self.quarantine else { return Ok(None) };
+    pub async fn start(&self, admin: &Admin) -> Result<Option<QuarantineWriter>, Failure> {
+        let Some(directory) = &self.directory else { return Ok(None) };
         admin.add_quarantine_key(&random()?, punchcard_runtime::now()).await?;
         let key = admin.quarantine_key().await?.ok_or(Failure::NoQuarantineKey)?;
         let folder = Arc::new(Folder::create(directory, &key)?);
-        let limits = FolderLimits { bytes: MAX_BYTES, age: Duration::from_hours(24 * u64::from(self.quarantine_days)) };
+        let limits = FolderLimits { bytes: MAX_BYTES, age: Duration::from_hours(24 * u64::from(self.days)) };
         folder.prune(limits, punchcard_runtime::now())?;
         let (sender, receiver) = mpsc::channel(QUEUE);
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(write_all(folder, limits, receiver, stopped));
-        Ok(Some(Keeper { quarantine: Arc::new(Quarantine::queue(sender)), stop, running }))
+        Ok(Some(QuarantineWriter { quarantine: Arc::new(Quarantine::queue(sender)), stop, running }))
     }
 }
 
@@ -84,7 +84,7 @@ fn resolved(path: &Path) -> io::Result<PathBuf> {
     Ok(path.strip_prefix(ancestor).map_or(real.clone(), |rest| real.join(rest)))
 }
 
-impl Keeper {
+impl QuarantineWriter {
     /// Writes what is waiting, and ends.
     pub async fn stop(self) {
         self.stop.send(()).ok();
