@@ -9,7 +9,7 @@ use punchcard_rewards::yaml::Problem;
 use punchcard_runtime::logs::InvalidRustLog;
 use punchcard_store::{AdminError, ConnectionError, StoreError};
 
-use crate::{audit::AuditError, backtest::BacktestError, events::InvalidUrl, export::ExportError, sender::SendError};
+use crate::{api::SendError, audit::AuditError, backtest::BacktestError, events::InvalidUrl, export::ExportError};
 
 /// The reason why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +24,7 @@ pub enum Failure {
     #[error("can't listen on {0}: {1}; choose another address with --addr")]
     Listen(SocketAddr, io::Error),
     /// A server did not answer.
-    #[error("{0} did not answer: {1} Start `punchcard serve --demo`, or name its address with --url")]
+    #[error("{0} did not answer: {1}. Start `punchcard serve --demo`, or name its address with --url")]
     NoAnswer(String, SendError),
     /// A server does not know the demo's credentials.
     #[error("{0} refused the demo's credentials with status {1}. It must be `punchcard serve --demo`")]

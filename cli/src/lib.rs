@@ -16,6 +16,7 @@
 //! ```
 
 pub mod adjust;
+mod api;
 pub mod audit;
 pub mod backtest;
 mod budget;

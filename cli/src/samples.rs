@@ -2,18 +2,7 @@
 
 use serde_json::Value;
 
-/// The credential of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Credential {
-    /// A session token for the customer in `x-source-customer-id`.
-    Session,
-    /// A token for a client.
-    Client,
-    /// An API key.
-    ApiKey,
-    /// An API key and its secret key.
-    SecretKey,
-}
+use crate::api::Credential;
 
 /// A sample request.
 #[derive(Debug)]

@@ -44,7 +44,7 @@ use problem::Problem;
 use sessions::Sessions;
 
 use crate::{
-    catalog::parse, correct::WRITE_LIMIT, failure::Failure, limits::Limits, operator::Operator, sender::Api,
+    api::Api, catalog::parse, correct::WRITE_LIMIT, failure::Failure, limits::Limits, operator::Operator,
     traffic::Traffic,
 };
 

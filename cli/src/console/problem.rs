@@ -6,7 +6,10 @@ use axum::{
 };
 use punchcard_store::StoreError;
 
-use crate::{failure::Failure, sender::SendError};
+use crate::{
+    api::{NoToken, SendError},
+    failure::Failure,
+};
 
 /// The reason why a request to the console fails. [`guard`](super::guard) makes a page of it.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -98,11 +101,17 @@ impl From<Failure> for Problem {
     }
 }
 
-impl From<SendError> for Problem {
-    fn from(error: SendError) -> Self {
+impl From<NoToken> for Problem {
+    fn from(error: NoToken) -> Self {
         match error {
-            SendError::Invalid(_) | SendError::NoToken(_) => Problem::Invalid(error.to_string()),
-            SendError::TooLarge | SendError::Unreached | SendError::TimedOut => Problem::Failed(error.to_string()),
+            NoToken::Refused(answer) => Problem::Invalid(format!(
+                "No token was issued: status {}. Check the id and the secret.",
+                answer.status.as_u16()
+            )),
+            NoToken::Unanswered(SendError::Invalid(part)) => {
+                Problem::Invalid(format!("The request cannot be sent: the {part} is not valid."))
+            }
+            NoToken::Unanswered(error) => Problem::Failed(format!("The request was not answered: {error}.")),
         }
     }
 }

@@ -14,9 +14,10 @@ use super::{
     request::{Fields, Visit},
 };
 use crate::{
+    api::{Credential, Secrets},
     demo,
-    samples::{Credential, SAMPLES, Sample, Sent},
-    sender::{Secrets, send},
+    samples::{SAMPLES, Sample, Sent},
+    sender::send,
 };
 
 #[derive(Template)]
@@ -136,9 +137,9 @@ impl Console {
         if self.entry == Entry::Anyone {
             return Secrets::of_demo();
         }
-        let [client, secret, api_key, secret_key] =
+        let [client_id, client_secret, api_key, secret_key] =
             ["client", "secret", "api-key", "secret-key"].map(|name| fields.text(name));
-        Secrets { client, secret, api_key, secret_key }
+        Secrets { client_id, client_secret, api_key, secret_key }
     }
 
     async fn send(&self, fields: &Fields, sample: &Sample, sent: &Sent, is_dry_run: bool) -> Result<Answer, Problem> {

@@ -4,10 +4,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use punchcard_models::{fault::Faults, json};
 
 use crate::{
+    api::{Api, ApiUrl, NoToken, Secrets},
     failure::Failure,
     output::{printable, say},
     samples::Sample,
-    sender::{Api, Secrets, SendError, Server, ServerUrl, send},
+    sender::send,
 };
 
 /// The address of `serve` unless it is given another one.
@@ -33,7 +34,7 @@ enum Command {
         what: What,
         /// Address of the server
         #[arg(long, value_name = "URL", default_value = DEFAULT_URL)]
-        url: ServerUrl,
+        url: ApiUrl,
     },
 }
 
@@ -76,14 +77,14 @@ impl What {
 /// The server did not answer, or does not know the demo's credentials.
 pub async fn run(options: Options) -> Result<(), Failure> {
     let Command::Send { what, url } = options.command;
-    let (sample, server) = (what.sample(), Api::At(Server::new(url.clone())));
+    let (sample, server) = (what.sample(), Api::at(url.clone()));
     let request = sample.request();
     say!("{} {url}{}", request.method, request.path);
     print(&request.body);
     let received = match send(&server, &request, sample.credential, &Secrets::of_demo()).await {
         Ok(received) => received,
-        Err(SendError::NoToken(status)) => return Err(Failure::NotTheDemo(url.to_string(), status)),
-        Err(error) => return Err(Failure::NoAnswer(url.to_string(), error)),
+        Err(NoToken::Refused(answer)) => return Err(Failure::NotTheDemo(url.to_string(), answer.status.as_u16())),
+        Err(NoToken::Unanswered(error)) => return Err(Failure::NoAnswer(url.to_string(), error)),
     };
     if received.status.as_u16() == 401 {
         return Err(Failure::NotTheDemo(url.to_string(), 401));

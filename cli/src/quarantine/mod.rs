@@ -1,6 +1,5 @@
 //! `punchcard quarantine`: lists the requests that were rejected, shows them, sends them again, and discards them.
 
-mod api;
 pub mod bucket;
 mod credentials;
 mod discard;

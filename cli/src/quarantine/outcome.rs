@@ -4,7 +4,7 @@ use punchcard_http::{ACTIVITY_EXISTS, ALREADY_REVERSED};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::api::Answer;
+use crate::api::Answer;
 
 /// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,13 +30,15 @@ impl Outcome {
     /// Determines the outcome from a response of a function.
     #[must_use]
     pub fn of(function: &str, answer: &Answer) -> Self {
-        match answer.status {
+        match answer.status.as_u16() {
             // The events of a batch that are rejected were recorded before, or their ids were used for others.
-            207 | 409 if function == "send-client-event" => match (rejects_reused_ids(&answer.body), answer.status) {
-                (true, _) => Outcome::Refused,
-                (false, 207) => Outcome::Accepted,
-                (false, _) => Outcome::AlreadyRecorded,
-            },
+            207 | 409 if function == "send-client-event" => {
+                match (rejects_reused_ids(&answer.body), answer.status.as_u16()) {
+                    (true, _) => Outcome::Refused,
+                    (false, 207) => Outcome::Accepted,
+                    (false, _) => Outcome::AlreadyRecorded,
+                }
+            }
             200..=299 => Outcome::Accepted,
             400 if says_recorded(&answer.body) => Outcome::AlreadyRecorded,
             401 | 403 => Outcome::Unauthorized,
@@ -79,10 +81,13 @@ pub fn reasons(response: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::{HeaderMap, StatusCode};
+
     use super::*;
 
     fn of(function: &str, status: u16, body: &str) -> Outcome {
-        Outcome::of(function, &Answer { status, body: body.to_owned() })
+        let status = StatusCode::from_u16(status).expect("a status");
+        Outcome::of(function, &Answer { status, headers: HeaderMap::new(), body: body.to_owned() })
     }
 
     #[test]

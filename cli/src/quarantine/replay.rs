@@ -11,16 +11,21 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    api::{Answer, Api, ApiUrl, SendError},
-    credentials::{Authenticator, Credentials, NoToken, dialect},
+    credentials::{check, credential_of, dialect, read},
     outcome::{Outcome, reasons},
     source::{Found, Selection, Source},
 };
 use crate::{
+    api::{Answer, Api, ApiUrl, Authenticator, NoToken, SendError},
     failure::Failure,
+    limits::Limits,
     operator::Target,
     output::{printable, say},
+    registry, router,
 };
+
+/// Requests are sent one after the other.
+const CONCURRENCY: usize = 1;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const MOCK: HeaderName = HeaderName::from_static("x-mock-data");
@@ -71,16 +76,19 @@ struct Replayed {
 /// Requests stay in the quarantine, credentials are missing or not valid, or the quarantine cannot be used.
 pub async fn run(options: Options, source: &Source, target: &Target) -> Result<(), Failure> {
     let names = options.selection.names(source).await?;
-    let credentials = Credentials::read(options.credentials.as_deref(), target.is_demo())?;
+    let secrets = read(options.credentials.as_deref(), target.is_demo())?;
     // Before the first request, so that a missing variable does not end the command half way.
     for name in &names {
-        credentials.check(&name.function)?;
+        check(&secrets, &name.function)?;
     }
-    let api = match &options.url {
-        Some(url) => Api::at(url.clone()),
-        None => Api::on(&target.open().await?.store).await,
+    let api = if let Some(url) = &options.url {
+        Api::at(url.clone())
+    } else {
+        // Without a quarantine of its own.
+        let services = registry::open_all(&target.open().await?.store).await;
+        Api::InProcess(router::router(services, &Limits::new(CONCURRENCY)))
     };
-    let mut authenticator = Authenticator::new(&api, &credentials);
+    let mut authenticator = Authenticator::new(&api, &secrets);
     let mut done = Vec::new();
     let result = replay_all(&options, source, &names, &api, &mut authenticator, |replayed| {
         if !target.json {
@@ -163,8 +171,9 @@ impl Replayed {
 
 async fn replay(api: &Api, authenticator: &mut Authenticator<'_>, entry: &Entry, is_dry_run: bool) -> Replayed {
     let without_answer = |outcome, reasons| Replayed::without_answer(&entry.name(), outcome, reasons);
-    let Some(mut request) = request(entry) else {
-        return without_answer(Outcome::Refused, Some(SendError::Invalid.to_string()));
+    let invalid = || without_answer(Outcome::Refused, Some("the request cannot be built".to_owned()));
+    let (Some(mut request), Ok(credential)) = (request(entry), credential_of(&entry.function)) else {
+        return invalid();
     };
     if is_dry_run {
         let Some((name, value)) = dry_run(&entry.function) else {
@@ -172,15 +181,13 @@ async fn replay(api: &Api, authenticator: &mut Authenticator<'_>, entry: &Entry,
         };
         request.headers_mut().append(name, HeaderValue::from_static(value));
     }
-    let result = match authenticator.authenticate(entry, request.headers_mut()).await {
+    let result = match authenticator.authenticate(credential, request.headers_mut()).await {
         Ok(()) => api.send(request).await.map_err(NoToken::Unanswered),
         Err(error) => Err(error),
     };
     match result {
         Ok(answer) | Err(NoToken::Refused(answer)) => of_answer(entry, &answer),
-        Err(NoToken::Invalid | NoToken::Unanswered(SendError::Invalid)) => {
-            without_answer(Outcome::Refused, Some(SendError::Invalid.to_string()))
-        }
+        Err(NoToken::Unanswered(SendError::Invalid(_))) => invalid(),
         Err(NoToken::Unanswered(error)) => without_answer(Outcome::Unavailable, Some(error.to_string())),
     }
 }
@@ -188,7 +195,7 @@ async fn replay(api: &Api, authenticator: &mut Authenticator<'_>, entry: &Entry,
 fn of_answer(entry: &Entry, answer: &Answer) -> Replayed {
     let outcome = Outcome::of(&entry.function, answer);
     let reasons = (outcome != Outcome::Accepted).then(|| reasons(&answer.body));
-    Replayed { status: Some(answer.status), ..Replayed::without_answer(&entry.name(), outcome, reasons) }
+    Replayed { status: Some(answer.status.as_u16()), ..Replayed::without_answer(&entry.name(), outcome, reasons) }
 }
 
 /// The header that asks a function for a dry run, or `None` if it has none and would record the request.
