@@ -3,19 +3,17 @@
 use std::{collections::VecDeque, time::Duration};
 
 use aws_config::SdkConfig;
-use aws_sdk_s3::{
-    Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
-    error::{ProvideErrorMetadata, SdkError},
-    operation::RequestId,
-};
+use aws_sdk_s3::{Client, error::SdkError};
 use punchcard_models::timestamp::Timestamp;
 use punchcard_quarantine::{Entry, EntryError, EntryId, EntryName, OBJECTS};
+use punchcard_s3::{Limits, S3Error};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
-const ATTEMPTS: u32 = 4;
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(3),
+    attempt: Duration::from_secs(10),
+    operation: Duration::from_secs(30),
+    attempts: 4,
+};
 
 /// A bucket of entries.
 #[derive(Debug)]
@@ -27,23 +25,9 @@ pub struct Bucket {
 /// A bucket cannot be used, or an entry in it. Safe to log: it has S3's code and request id, and nothing of a request.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// No response in time.
-    #[error("timed out")]
-    TimedOut,
-    /// The connection could not be opened or was lost.
-    #[error("connection failed")]
-    Unreached,
-    /// S3 returned an error.
-    #[error("refused: {code} (request {request_id})")]
-    Refused {
-        /// S3's error code.
-        code: String,
-        /// The request id, for AWS support.
-        request_id: String,
-    },
-    /// The request could not be built, or its response not be read.
-    #[error("invalid request or response")]
-    Invalid,
+    /// A request failed.
+    #[error(transparent)]
+    S3(#[from] S3Error),
     /// An object has no entry that this version can read.
     #[error("{0} cannot be read: {1}")]
     Entry(EntryId, #[source] EntryError),
@@ -53,19 +37,7 @@ impl Bucket {
     /// Connects to a bucket. `endpoint` is that of another S3.
     #[must_use]
     pub fn connect(config: &SdkConfig, name: String, endpoint: Option<String>) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(OPERATION_TIMEOUT);
-        let mut config = aws_sdk_s3::config::Builder::from(config)
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(timeouts.build())
-            // The name of the bucket in the path: other endpoints have no domain for each bucket.
-            .force_path_style(endpoint.is_some());
-        if endpoint.is_some() {
-            config.set_endpoint_url(endpoint);
-        }
-        Bucket { client: Client::from_conf(config.build()), name }
+        Bucket { client: punchcard_s3::connect(config, endpoint, LIMITS), name }
     }
 
     /// Returns the names of the entries since a time, oldest first: of those that `is_wanted` selects, the newest
@@ -84,7 +56,7 @@ impl Bucket {
         let list = self.client.list_objects_v2().bucket(&self.name).prefix(OBJECTS);
         let mut pages = list.set_start_after(since.map(start_of)).into_paginator().send();
         while let Some(page) = pages.next().await {
-            for object in page.map_err(|error| failed(&error))?.contents() {
+            for object in page.map_err(S3Error::from)?.contents() {
                 let Some(name) = object.key().and_then(EntryName::of_object).filter(&is_wanted) else { continue };
                 newest.push_back(name);
                 if newest.len() > limit {
@@ -101,7 +73,7 @@ impl Bucket {
     /// The bucket cannot be read.
     pub async fn find(&self, id: EntryId) -> Result<Option<EntryName>, BucketError> {
         let list = self.client.list_objects_v2().bucket(&self.name).prefix(format!("{OBJECTS}{id}.")).max_keys(1);
-        let listed = Box::pin(list.send()).await.map_err(|error| failed(&error))?;
+        let listed = Box::pin(list.send()).await.map_err(S3Error::from)?;
         Ok(listed.contents().first().and_then(|object| EntryName::of_object(object.key()?)))
     }
 
@@ -113,9 +85,9 @@ impl Bucket {
         let get = self.client.get_object().bucket(&self.name).key(name.object());
         let found = match Box::pin(get.send()).await {
             Err(SdkError::ServiceError(error)) if error.err().is_no_such_key() => return Ok(None),
-            found => found.map_err(|error| failed(&error))?,
+            found => found.map_err(S3Error::from)?,
         };
-        let json = found.body.collect().await.map_err(|_| BucketError::Unreached)?.into_bytes();
+        let json = found.body.collect().await.map_err(|_| S3Error::Unreached)?.into_bytes();
         Entry::from_json(&json, name).map(Some).map_err(|error| BucketError::Entry(name.id, error))
     }
 
@@ -125,7 +97,7 @@ impl Bucket {
     /// The object cannot be deleted.
     pub async fn remove(&self, name: &EntryName) -> Result<(), BucketError> {
         let delete = self.client.delete_object().bucket(&self.name).key(name.object());
-        Box::pin(delete.send()).await.map_err(|error| failed(&error))?;
+        Box::pin(delete.send()).await.map_err(S3Error::from)?;
         Ok(())
     }
 }
@@ -134,22 +106,6 @@ impl Bucket {
 fn start_of(since: Timestamp) -> String {
     let millis = u64::try_from(since.as_millis()).unwrap_or_default() & 0xffff_ffff_ffff;
     format!("{OBJECTS}{:08x}-{:04x}", millis >> 16, millis & 0xffff)
-}
-
-fn failed<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> BucketError
-where
-    SdkError<E, R>: RequestId,
-{
-    match error {
-        SdkError::TimeoutError(_) => BucketError::TimedOut,
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => BucketError::TimedOut,
-        SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => BucketError::Unreached,
-        SdkError::ServiceError(refused) => BucketError::Refused {
-            code: refused.err().code().unwrap_or("unknown").to_owned(),
-            request_id: error.request_id().unwrap_or("unknown").to_owned(),
-        },
-        _ => BucketError::Invalid,
-    }
 }
 
 #[cfg(test)]

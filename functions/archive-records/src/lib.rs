@@ -16,9 +16,10 @@ use std::{
 use futures_util::future::try_join_all;
 use punchcard_archive::{ArchiveError, Row, catalog_path, file_path, write};
 use punchcard_runtime::{BatchHandler, metrics};
+use punchcard_s3::S3Error;
 use punchcard_store::{Change, HistoryReader, RecordKind, SequenceNumber, Store, StoreError, StoredItem, StreamRecord};
 
-use crate::bucket::{Bucket, PutError};
+use crate::bucket::Bucket;
 
 /// Writes records to the archive.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ enum Failure {
     #[error("the history: {0}")]
     Store(StoreError),
     #[error("the bucket: {0}")]
-    Put(#[from] PutError),
+    Put(#[from] S3Error),
     #[error(transparent)]
     File(#[from] ArchiveError),
 }

@@ -1,7 +1,7 @@
 //! The quarantine: rejected requests, kept so that they can be sent again once the client or the catalog is corrected.
 //!
 //! An [`Entry`] is a request without its credentials, and its response. One that has credentials elsewhere than in their
-//! headers ([`has_credentials`]) is not to be kept. On AWS entries are objects of a bucket ([`Upload`]),
+//! headers ([`has_credentials`]) is not to be kept. On AWS entries are objects of a bucket,
 //! which S3 encrypts and deletes after some days. `punchcard serve` keeps them in a [`Folder`], which does the same
 //! itself.
 //!
@@ -33,7 +33,6 @@ mod entry;
 mod folder;
 mod id;
 mod seal;
-mod upload;
 
 pub use content::Content;
 pub use credentials::has_credentials;
@@ -41,4 +40,3 @@ pub use entry::{Entry, EntryError, kept_headers};
 pub use folder::{Folder, FolderError, FolderLimits};
 pub use id::{EntryId, EntryName, InvalidEntryId, OBJECTS};
 pub use seal::{KEY_BYTES, Unopened};
-pub use upload::{Upload, UploadError};

@@ -11,7 +11,8 @@ use std::{
 use lambda_http::http::{HeaderName, StatusCode};
 use punchcard_http::{Call, Dialect, Reply, Route};
 use punchcard_models::timestamp::Timestamp;
-use punchcard_quarantine::{Entry, EntryId, Upload, UploadError, has_credentials, kept_headers};
+use punchcard_quarantine::{Entry, EntryId, has_credentials, kept_headers};
+use punchcard_s3::{S3Error, Upload};
 use punchcard_store::{ConfigError, http_connector, sdk_config, text_variable, url_variable};
 use tokio::sync::{OnceCell, mpsc};
 
@@ -61,12 +62,12 @@ enum NotQuarantined {
     TooMany,
     #[error("the queue is full")]
     QueueFull,
-    #[error("timed out")]
-    TimedOut,
     #[error("the bucket: {0}")]
-    Bucket(#[from] UploadError),
+    Bucket(#[from] S3Error),
     #[error("the configuration: {0}")]
     Config(#[from] ConfigError),
+    #[error("it cannot be serialised: {0}")]
+    Json(#[from] serde_json::Error),
 }
 
 impl Quarantine {
@@ -121,8 +122,12 @@ impl Quarantine {
                 let connect = async || {
                     Ok::<_, NotQuarantined>(Upload::new(&sdk_config()?, http_connector()?, name, endpoint.as_deref())?)
                 };
-                let write = async { Ok(connected.get_or_try_init(connect).await?.write(&entry).await?) };
-                tokio::time::timeout(QUARANTINE_LIMIT, write).await.unwrap_or(Err(NotQuarantined::TimedOut))
+                let json = entry.to_json()?;
+                let write = async {
+                    let bucket = connected.get_or_try_init(connect).await?;
+                    Ok(bucket.put(&entry.name().object(), "application/json", &json).await?)
+                };
+                tokio::time::timeout(QUARANTINE_LIMIT, write).await.unwrap_or(Err(S3Error::TimedOut.into()))
             }
             Sink::Queue(sender) => sender.try_send(entry).map_err(|_| NotQuarantined::QueueFull),
         }

@@ -1,5 +1,4 @@
-//! Writing entries to a bucket, as functions do it: one signed request, without S3's client. The client would make nine
-//! functions larger, for a request that most of their processes never make.
+//! Uploads that are signed without S3's client.
 
 use std::{
     error::Error as StdError,
@@ -27,7 +26,7 @@ use aws_smithy_types::{
 };
 use memchr::memmem;
 
-use crate::Entry;
+use crate::S3Error;
 
 /// Time limit of an attempt. A function answers only after the last.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(700);
@@ -36,7 +35,7 @@ const ATTEMPTS: u32 = 2;
 /// Maximum length of S3's error code and request id in a log line, in bytes.
 const MAX_CODE_BYTES: usize = 64;
 
-/// A bucket that a function adds entries to.
+/// A bucket that small objects are written to.
 #[derive(Debug)]
 pub struct Upload {
     connector: SharedHttpConnector,
@@ -44,33 +43,6 @@ pub struct Upload {
     region: String,
     /// The bucket's URL, without a slash at its end.
     url: String,
-}
-
-/// An entry was not written. Safe to log: it has S3's code and request id, and nothing of a request.
-#[derive(Debug, thiserror::Error)]
-pub enum UploadError {
-    /// No response in time. The entry may have been written.
-    #[error("timed out")]
-    TimedOut,
-    /// The connection could not be opened or was lost. The entry may have been written.
-    #[error("connection failed")]
-    Unreached,
-    /// S3 returned an error.
-    #[error("refused: {code} (request {request_id})")]
-    Refused {
-        /// The status.
-        status: u16,
-        /// S3's error code.
-        code: String,
-        /// The request id, for AWS support.
-        request_id: String,
-    },
-    /// There is no region, or there are no credentials.
-    #[error("no region or no credentials")]
-    NoCredentials,
-    /// The request could not be built or signed.
-    #[error("invalid request: {0}")]
-    Invalid(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 impl Upload {
@@ -83,9 +55,9 @@ impl Upload {
         connector: SharedHttpConnector,
         bucket: &str,
         endpoint: Option<&str>,
-    ) -> Result<Self, UploadError> {
-        let region = config.region().ok_or(UploadError::NoCredentials)?.to_string();
-        let credentials = config.credentials_provider().ok_or(UploadError::NoCredentials)?;
+    ) -> Result<Self, S3Error> {
+        let region = config.region().ok_or(S3Error::NoCredentials)?.to_string();
+        let credentials = config.credentials_provider().ok_or(S3Error::NoCredentials)?;
         let url = match endpoint {
             // Other endpoints have no domain for each bucket.
             Some(endpoint) => format!("{}/{bucket}", endpoint.trim_end_matches('/')),
@@ -94,48 +66,66 @@ impl Upload {
         Ok(Upload { connector, credentials, region, url })
     }
 
-    /// Writes an entry.
+    /// Writes an object, or overwrites it. All characters of its name may be in a URL.
     ///
     /// # Errors
-    /// It was not written, or it is not known whether it was.
-    pub async fn write(&self, entry: &Entry) -> Result<(), UploadError> {
-        let url = format!("{}/{}", self.url, entry.name().object());
-        let body = entry.to_json().map_err(|error| UploadError::Invalid(error.into()))?;
+    /// It was not written. It may have been, after [`S3Error::TimedOut`] and [`S3Error::Unreached`].
+    pub async fn put(&self, name: &str, content_type: &str, content: &str) -> Result<(), S3Error> {
+        let url = format!("{}/{name}", self.url);
         let mut attempt = 1;
         loop {
-            let put = self.put(&url, &body);
-            let result = tokio::time::timeout(ATTEMPT_TIMEOUT, put).await.unwrap_or(Err(UploadError::TimedOut));
-            match result {
-                Err(error) if attempt < ATTEMPTS && is_temporary(&error) => attempt += 1,
-                result => return result,
+            let put = tokio::time::timeout(ATTEMPT_TIMEOUT, self.attempt(&url, content_type, content)).await;
+            match put.unwrap_or(Err(Failed::for_good(S3Error::TimedOut))) {
+                Ok(()) => return Ok(()),
+                Err(Failed { is_temporary: true, .. }) if attempt < ATTEMPTS => attempt += 1,
+                Err(Failed { error, .. }) => return Err(error),
             }
         }
     }
 
-    async fn put(&self, url: &str, body: &str) -> Result<(), UploadError> {
-        let credentials = self.credentials.provide_credentials().await.map_err(|_| UploadError::NoCredentials)?;
-        let headers = [("content-type", "application/json")];
-        let signed = signed(&credentials.into(), &self.region, SystemTime::now(), url, &headers, body)
-            .map_err(UploadError::Invalid)?;
-        let failed =
-            |error: ConnectorError| if error.is_timeout() { UploadError::TimedOut } else { UploadError::Unreached };
-        let response = self.connector.call(signed).await.map_err(failed)?;
-        if response.status().is_success() { Ok(()) } else { Err(refused(response).await) }
+    async fn attempt(&self, url: &str, content_type: &str, content: &str) -> Result<(), Failed> {
+        let credentials = self.credentials.provide_credentials().await;
+        let identity = credentials.map_err(|_| Failed::for_good(S3Error::NoCredentials))?.into();
+        let headers = [("content-type", content_type)];
+        let signed = signed(&identity, &self.region, SystemTime::now(), url, &headers, content);
+        let signed = signed.map_err(|_| Failed::for_good(S3Error::Invalid))?;
+        let response = self.connector.call(signed).await.map_err(|error| Failed::without_response(&error))?;
+        if response.status().is_success() { Ok(()) } else { Err(Failed::refused(response).await) }
+    }
+}
+
+/// A failed attempt.
+struct Failed {
+    error: S3Error,
+    /// True if a second attempt may succeed at once.
+    is_temporary: bool,
+}
+
+impl Failed {
+    fn for_good(error: S3Error) -> Self {
+        Failed { error, is_temporary: false }
+    }
+
+    fn without_response(error: &ConnectorError) -> Self {
+        if error.is_timeout() {
+            Failed::for_good(S3Error::TimedOut)
+        } else {
+            Failed { error: S3Error::Unreached, is_temporary: true }
+        }
+    }
+
+    async fn refused(response: HttpResponse) -> Self {
+        let status = response.status().as_u16();
+        let request_id = printable(response.headers().get("x-amz-request-id").unwrap_or_default().as_bytes());
+        let document = ByteStream::new(response.into_body()).collect().await.map(AggregatedBytes::into_bytes);
+        let code = printable(code(&document.unwrap_or_default()).unwrap_or_default());
+        Failed { error: S3Error::Refused { code, request_id }, is_temporary: status >= 500 || status == 429 }
     }
 }
 
 /// Returns the domain of AWS in a region.
 fn domain(region: &str) -> &'static str {
     if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" }
-}
-
-/// Returns true if a second attempt may succeed at once.
-fn is_temporary(error: &UploadError) -> bool {
-    match error {
-        UploadError::Unreached => true,
-        UploadError::Refused { status, .. } => *status >= 500 || *status == 429,
-        UploadError::TimedOut | UploadError::NoCredentials | UploadError::Invalid(_) => false,
-    }
 }
 
 /// Builds a `PUT` with a signature over its headers and body. The path of `url` is percent-encoded.
@@ -164,17 +154,6 @@ fn signed(
         request.headers_mut().try_insert(name.to_owned(), value.to_owned())?;
     }
     Ok(request)
-}
-
-async fn refused(response: HttpResponse) -> UploadError {
-    let status = response.status().as_u16();
-    let request_id = printable(response.headers().get("x-amz-request-id").unwrap_or_default().as_bytes());
-    let document = ByteStream::new(response.into_body()).collect().await.map(AggregatedBytes::into_bytes);
-    UploadError::Refused {
-        status,
-        code: printable(code(&document.unwrap_or_default()).unwrap_or_default()),
-        request_id,
-    }
 }
 
 /// Returns the content of `<Code>`. The other members of the document may quote the request.
